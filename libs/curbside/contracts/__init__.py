@@ -1,0 +1,1 @@
+"""What crosses a wall between services: events, topics, tasks, and the codec of PHI."""
