@@ -34,9 +34,7 @@ class Message(TypedDict):
     content: str
 
 
-NOTICE: Final = (
-    "This opinion assists clinical judgement; it does not replace it. A clinician decides."
-)
+NOTICE: Final = "This opinion assists clinical judgement; it does not replace it. A clinician decides."
 DEMONSTRATION_NOTICE: Final = (
     "The embedded 135M-parameter model only demonstrates the loop: it is fluent and often wrong, "
     "and is never fit for patient care."

@@ -1,0 +1,90 @@
+"""Audit records are written in the transaction of the act, one hash chain per writer.
+
+Each record's hash is an HMAC over the record and the hash before it, so whoever can edit the table but
+has no audit key cannot repair the chain. Details hold ids and counts, never patient text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import MetaData, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside.storage.keys import KeyRing
+
+GENESIS: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Where a chain does not hold: the first record whose hash or predecessor is wrong."""
+
+    sequence: int
+    reason: str
+
+
+async def append(
+    session: AsyncSession,
+    metadata: MetaData,
+    ring: KeyRing,
+    *,
+    writer: str,
+    actor: str,
+    tenant: str,
+    action: str,
+    target: str,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one record to `writer`'s chain. The caller's transaction must hold the write lock."""
+    table = metadata.tables["audit"]
+    last = (
+        await session.execute(
+            select(table.c.sequence, table.c.hash)
+            .order_by(table.c.sequence.desc())
+            .limit(1)
+            .with_for_update()
+        )
+    ).first()
+    record: dict[str, Any] = {
+        "sequence": (last.sequence if last else 0) + 1,
+        "at": datetime.now(UTC).isoformat(),
+        "actor": actor,
+        "tenant": tenant,
+        "action": action,
+        "target": target,
+        "details": dict(details or {}),
+        "previous_hash": last.hash if last else GENESIS,
+    }
+    await session.execute(insert(table).values(**record, hash=_hash(ring, writer, record)))
+
+
+async def verify(
+    session: AsyncSession, metadata: MetaData, ring: KeyRing, *, writer: str
+) -> tuple[int, Broken | None]:
+    """Walk `writer`'s chain from its start; return how many records hold and the first that does not."""
+    held, previous = 0, GENESIS
+    async for record in _records(session, metadata):
+        stored = record.pop("hash")
+        if record["sequence"] != held + 1:
+            return held, Broken(held + 1, "a record is missing")
+        if record["previous_hash"] != previous or _hash(ring, writer, record) != stored:
+            return held, Broken(record["sequence"], "the record was changed")
+        held, previous = held + 1, stored
+    return held, None
+
+
+async def _records(session: AsyncSession, metadata: MetaData) -> AsyncIterator[dict[str, Any]]:
+    table = metadata.tables["audit"]
+    stream = await session.stream(select(table).order_by(table.c.sequence))
+    async for row in stream.mappings():
+        yield dict(row)
+
+
+def _hash(ring: KeyRing, writer: str, record: Mapping[str, Any]) -> str:
+    canonical = json.dumps({"writer": writer, **record}, sort_keys=True, separators=(",", ":"))
+    return ring.hmac_hex("audit", canonical.encode())

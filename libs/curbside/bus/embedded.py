@@ -1,0 +1,303 @@
+"""The embedded durable log: the bus of one machine, in one SQLite file.
+
+Every process of the machine opens the same file. An append commits with an fsync before it returns.
+A group reads a topic in one process at a time, held by a file lock that the kernel drops when its
+process dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from filelock import FileLock, Timeout
+
+from curbside.bus.delivery import deliver
+from curbside.bus.protocol import Record, Subscription
+from curbside.contracts.topics import DEAD_LETTER_SUFFIX
+from curbside.errors import StorageFull, Unavailable
+from curbside.settings import BusSettings
+from curbside.telemetry.metrics import LAG
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    headers TEXT NOT NULL,
+    appended_at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS messages_by_partition ON messages (topic, partition, id);
+CREATE TABLE IF NOT EXISTS positions (
+    "group" TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY ("group", topic, partition)
+) STRICT;
+"""
+_BATCH: Final = 64
+ResultT = TypeVar("ResultT")
+
+
+class EmbeddedBus:
+    """The `Bus` protocol over one SQLite file at `path`, shared by any number of processes."""
+
+    def __init__(self, path: Path, settings: BusSettings | None = None) -> None:
+        self._path = path
+        self._settings = settings or BusSettings()
+        # One thread owns the connection: SQLite serialises writers anyway.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bus")
+        self._connection: sqlite3.Connection | None = None
+        self._grown = asyncio.Condition()
+        self._newest = 0
+        self._partitions = 0  # read from the file when it is opened
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        if records:
+            newest = await self._run(lambda db: self._append(db, records))
+            await self._announce(newest)
+
+    async def consume(self, subscription: Subscription) -> None:
+        self._watch()
+        await self._waiting_for(_newest)
+        lock = await self._hold(subscription)
+        try:
+            slots = asyncio.Semaphore(subscription.concurrency)
+            async with asyncio.TaskGroup() as tasks:
+                for partition in range(self._partitions):
+                    tasks.create_task(self._consume_partition(subscription, partition, slots))
+        finally:
+            lock.release()
+
+    async def replay(self, topic: str) -> int:
+        count = await self._run(lambda db: self._replay(db, topic))
+        await self._announce(await self._run(_newest))
+        return count
+
+    async def lag(self, topic: str, group: str) -> int:
+        return await self._run(lambda db: _lag(db, topic, group))
+
+    async def dead_letters(self, topic: str) -> int:
+        return await self._run(
+            lambda db: int(
+                db.execute(
+                    "SELECT count(*) FROM messages WHERE topic = ?", (topic + DEAD_LETTER_SUFFIX,)
+                ).fetchone()[0]
+            )
+        )
+
+    async def check(self) -> None:
+        await self._run(_newest)
+
+    async def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown()
+
+    async def _consume_partition(
+        self, subscription: Subscription, partition: int, slots: asyncio.Semaphore
+    ) -> None:
+        topic, group = subscription.topic.name, subscription.group
+        while True:
+            seen = self._newest
+            batch = await self._waiting_for(lambda db: self._fetch(db, topic, group, partition))
+            LAG.labels(topic=topic, group=group).set(
+                await self._waiting_for(lambda db: _lag(db, topic, group))
+            )
+            for message_id, record in batch:
+                async with slots:
+                    dead = await deliver(record, subscription.handle, group=group, settings=self._settings)
+                await self._waiting_for(
+                    partial(
+                        self._finish, topic=topic, group=group, partition=partition, id=message_id, dead=dead
+                    )
+                )
+            if not batch:
+                await self._growth_past(seen)
+
+    async def _waiting_for(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """A consumer outlives a full disk or a locked file: it asks again until the log answers."""
+        while True:
+            try:
+                return await self._run(work)
+            except Unavailable:
+                await asyncio.sleep(self._settings.max_backoff.total_seconds() / 30)
+
+    async def _hold(self, subscription: Subscription) -> FileLock:
+        directory = self._path.parent / "locks"
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(
+            directory / f"{subscription.group}@{subscription.topic.name}.lock", thread_local=False
+        )
+        while True:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                await asyncio.sleep(self._settings.poll_interval.total_seconds())
+            else:
+                return lock
+
+    def _watch(self) -> None:
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.create_task(self._poll(), name="bus-watcher")
+
+    async def _poll(self) -> None:
+        """See what other processes append: one cheap query for all subscriptions of this process."""
+        while True:
+            newest = await self._waiting_for(_newest)
+            await self._announce(newest)
+            await asyncio.sleep(self._settings.poll_interval.total_seconds())
+
+    async def _growth_past(self, seen: int) -> None:
+        async with self._grown:
+            await self._grown.wait_for(lambda: self._newest > seen)
+
+    async def _announce(self, newest: int) -> None:
+        if newest > self._newest:
+            async with self._grown:
+                self._newest = newest
+                self._grown.notify_all()
+
+    async def _run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        def call() -> ResultT:
+            try:
+                return work(self._open())
+            except sqlite3.OperationalError as error:
+                if "full" in str(error) or "disk I/O" in str(error):
+                    raise StorageFull(
+                        f"the disk that holds {str(self._path.parent)!r} is full", mend="Free space on it."
+                    ) from error
+                raise Unavailable(
+                    f"the event log {str(self._path)!r} does not answer: {error}",
+                    mend="Check that the data directory is mounted and writable.",
+                ) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # 30 s: a writer holds the lock for milliseconds; only a stalled disk takes longer.
+            connection = sqlite3.connect(
+                self._path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # an append is durable when it returns
+            connection.executescript(_SCHEMA)
+            # The partition of a key must never change, so the count is fixed when the file is made.
+            (made_with,) = connection.execute("PRAGMA user_version").fetchone()
+            if not made_with:
+                connection.execute(f"PRAGMA user_version = {self._settings.partitions:d}")
+            self._partitions = made_with or self._settings.partitions
+            self._connection = connection
+        return self._connection
+
+    def _append(self, db: sqlite3.Connection, records: Sequence[Record]) -> int:
+        with _transaction(db):
+            now = time.time()
+            db.executemany(
+                "INSERT INTO messages (topic, partition, key, value, headers, appended_at) VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (r.topic, self._partition(r.key), r.key, r.value, json.dumps(dict(r.headers)), now)
+                    for r in records
+                ],
+            )
+        return _newest(db)
+
+    def _partition(self, key: str) -> int:
+        return zlib.crc32(key.encode()) % self._partitions
+
+    def _fetch(
+        self, db: sqlite3.Connection, topic: str, group: str, partition: int
+    ) -> list[tuple[int, Record]]:
+        rows = db.execute(
+            "SELECT id, key, value, headers FROM messages WHERE topic = ? AND partition = ? AND id > coalesce("
+            '(SELECT id FROM positions WHERE "group" = ? AND topic = ? AND partition = ?), 0) ORDER BY id LIMIT ?',
+            (topic, partition, group, topic, partition, _BATCH),
+        ).fetchall()
+        return [(id, Record(topic, key, value, json.loads(headers))) for id, key, value, headers in rows]
+
+    def _finish(
+        self,
+        db: sqlite3.Connection,
+        *,
+        topic: str,
+        group: str,
+        partition: int,
+        id: int,
+        dead: Record | None,
+    ) -> None:
+        with _transaction(db):
+            if dead is not None:
+                db.execute(
+                    "INSERT INTO messages (topic, partition, key, value, headers, appended_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        dead.topic,
+                        partition,
+                        dead.key,
+                        dead.value,
+                        json.dumps(dict(dead.headers)),
+                        time.time(),
+                    ),
+                )
+            db.execute(
+                'INSERT INTO positions ("group", topic, partition, id) VALUES (?, ?, ?, ?) '
+                'ON CONFLICT ("group", topic, partition) DO UPDATE SET id = excluded.id',
+                (group, topic, partition, id),
+            )
+
+    def _replay(self, db: sqlite3.Connection, topic: str) -> int:
+        with _transaction(db):
+            dlq = topic + DEAD_LETTER_SUFFIX
+            db.execute(
+                "INSERT INTO messages (topic, partition, key, value, headers, appended_at) "
+                "SELECT ?, partition, key, value, '{}', ? FROM messages WHERE topic = ? ORDER BY id",
+                (topic, time.time(), dlq),
+            )
+            return db.execute("DELETE FROM messages WHERE topic = ?", (dlq,)).rowcount
+
+
+def _newest(db: sqlite3.Connection) -> int:
+    # sqlite_sequence survives deletes, so a replay that empties a DLQ never moves it back.
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _lag(db: sqlite3.Connection, topic: str, group: str) -> int:
+    return int(
+        db.execute(
+            "SELECT count(*) FROM messages m LEFT JOIN positions p "
+            'ON p."group" = ? AND p.topic = m.topic AND p.partition = m.partition '
+            "WHERE m.topic = ? AND m.id > coalesce(p.id, 0)",
+            (group, topic),
+        ).fetchone()[0]
+    )
+
+
+class _transaction:  # noqa: N801  (a context manager that reads as a word)
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK where the block raises."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, frames: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -1,0 +1,70 @@
+"""The codec of PHI: how a text and its known identifiers lie in the PHI zone and cross gRPC.
+
+This is one of the few files where `.reveal()` is legal: the bytes it makes go into an encrypted blob or
+to a de-identification worker, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from google.protobuf.message import DecodeError
+
+from curbside.contracts.v1 import deidentification_pb2 as pb
+from curbside.errors import BadInput
+from curbside.phi import PhiText
+
+
+class UnreadablePhiDocument(BadInput):
+    code = "phi.unreadable-document"
+
+
+@dataclass(frozen=True)
+class KnownIdentifiers:
+    """What the source already says of patient, relatives and staff. Every value is PHI."""
+
+    names: tuple[PhiText, ...] = ()
+    nicknames: tuple[PhiText, ...] = ()
+    relatives: tuple[PhiText, ...] = ()
+    staff: tuple[PhiText, ...] = ()
+    mrns: tuple[PhiText, ...] = ()
+    numbers: tuple[PhiText, ...] = ()
+    dates_of_birth: tuple[PhiText, ...] = ()
+    addresses: tuple[PhiText, ...] = ()
+    phones: tuple[PhiText, ...] = ()
+    emails: tuple[PhiText, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhiDocument:
+    text: PhiText
+    known: KnownIdentifiers = KnownIdentifiers()
+
+
+def to_message(document: PhiDocument) -> pb.PhiDocument:
+    known = {
+        field.name: [value.reveal() for value in getattr(document.known, field.name)]
+        for field in fields(KnownIdentifiers)
+    }
+    return pb.PhiDocument(text=document.text.reveal(), known=pb.KnownIdentifiers(**known))
+
+
+def from_message(message: pb.PhiDocument) -> PhiDocument:
+    known = {
+        field.name: tuple(PhiText(value) for value in getattr(message.known, field.name))
+        for field in fields(KnownIdentifiers)
+    }
+    return PhiDocument(PhiText(message.text), KnownIdentifiers(**known))
+
+
+def to_bytes(document: PhiDocument) -> bytes:
+    return to_message(document).SerializeToString()
+
+
+def from_bytes(data: bytes) -> PhiDocument:
+    message = pb.PhiDocument()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise UnreadablePhiDocument("the blob is not a PHI document") from None
+    return from_message(message)

@@ -1,0 +1,68 @@
+"""Health: alive says the process answers; ready says its model is loaded and its bus reachable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from curbside.errors import CurbsideError
+from curbside.runtime.services import Check, Service
+from curbside.telemetry.metrics import READY
+
+LIVE_PATH: Final = "/livez"
+READY_PATH: Final = "/readyz"
+METRICS_PATH: Final = "/metrics"
+# 3 s: a probe's own timeout in the chart is 5 s, and a check that hangs must not hang the probe.
+_CHECK_SECONDS: Final = 3.0
+
+
+async def readiness(services: Sequence[Service], shared: Mapping[str, Check]) -> dict[str, dict[str, str]]:
+    """For every service, each check's result: "ok", or the sentence of the error it raised."""
+    shared_results = await _results(shared)
+    return {service.name: shared_results | await _results(service.checks) for service in services}
+
+
+async def _results(checks: Mapping[str, Check]) -> dict[str, str]:
+    results = await asyncio.gather(*(_result(check) for check in checks.values()))
+    return dict(zip(checks, results, strict=True))
+
+
+async def _result(check: Check) -> str:
+    try:
+        await asyncio.wait_for(check(), _CHECK_SECONDS)
+    except CurbsideError as error:
+        return error.message
+    except TimeoutError:
+        return f"no answer within {_CHECK_SECONDS:g} s"
+    except Exception as error:
+        return type(error).__name__  # its message may quote its input
+    return "ok"
+
+
+def routes(services: Sequence[Service], shared: Mapping[str, Check]) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get(LIVE_PATH)
+    async def live() -> PlainTextResponse:
+        return PlainTextResponse("alive\n")
+
+    @router.get(READY_PATH)
+    async def ready() -> JSONResponse:
+        results: dict[str, dict[str, str]] = await readiness(services, shared)
+        for name, checks in results.items():
+            READY.labels(service=name).set(all(result == "ok" for result in checks.values()))
+        whole = all(result == "ok" for checks in results.values() for result in checks.values())
+        body: dict[str, Any] = {"ready": whole, "services": results}
+        return JSONResponse(body, status_code=200 if whole else 503)
+
+    @router.get(METRICS_PATH)
+    async def metrics() -> Response:
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

@@ -1,0 +1,196 @@
+"""The HTTP application of a host: errors as problem+json, bodies bounded, requests measured."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from curbside import __version__
+from curbside.errors import BadInput, CurbsideError, TooLarge
+from curbside.identity.tokens import Tokens
+from curbside.runtime import health
+from curbside.runtime.services import Check, Service
+from curbside.settings import RuntimeSettings
+from curbside.telemetry.metrics import REQUEST_SECONDS
+from curbside.telemetry.tracing import request_span
+
+log = logging.getLogger(__name__)
+PROBLEM = "application/problem+json"
+
+
+class BadRequestShape(BadInput):
+    code = "input.shape"
+    title = "The request does not have the shape that the API asks for"
+
+
+def create_app(
+    services: Sequence[Service], *, tokens: Tokens, settings: RuntimeSettings, checks: Mapping[str, Check]
+) -> FastAPI:
+    """One application with every service's routes under `/<service>`, health and metrics at the root."""
+    app = FastAPI(
+        title="Curbside",
+        version=__version__,
+        description="A private second opinion for hospitals. It assists clinical judgement; it does not replace it.",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.tokens = tokens
+    app.add_exception_handler(CurbsideError, _curbside_problem)
+    app.add_exception_handler(RequestValidationError, _shape_problem)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.include_router(health.routes(services, checks))
+    for service in services:
+        if service.router is not None:
+            app.include_router(service.router, prefix=f"/{service.name}", tags=[service.name])
+    app.add_middleware(Observed)
+    app.add_middleware(BoundedBody, max_bytes=settings.max_body_bytes)
+    for service in services:
+        if service.mount is not None:
+            app = service.mount(app)
+    return app
+
+
+def problem_response(error: CurbsideError, instance: str | None = None) -> JSONResponse:
+    headers = {"www-authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(error.problem(instance), int(error.status), headers=headers, media_type=PROBLEM)
+
+
+async def _curbside_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CurbsideError)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error(
+            "request failed", extra={"code": error.code, "route": _route(request.scope)}, exc_info=error
+        )
+    return problem_response(error, request.url.path)
+
+
+async def _shape_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # pydantic's errors quote the input, which may be a report: only place and rule are passed on.
+    faults = [
+        {
+            "field": ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
+            "rule": fault["msg"],
+        }
+        for fault in error.errors()
+    ]
+    first = faults[0]
+    problem = BadRequestShape(
+        f"{first['field']}: {first['rule']}",
+        field=first["field"],
+        mend="Send the shape that /docs shows for this route.",
+        faults=faults,
+    )
+    return problem_response(problem, request.url.path)
+
+
+async def _http_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "code": f"http.{status.phrase.casefold().replace(' ', '-')}",
+        "detail": str(error.detail),
+        "instance": request.url.path,
+    }
+    return JSONResponse(body, int(status), headers=dict(error.headers or {}), media_type=PROBLEM)
+
+
+def _route(scope: Scope) -> str:
+    """The route's template: a path may hold an id, which makes no good label."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))
+
+
+class Observed:
+    """Spans, metrics, and a plain 500 problem for what nobody foresaw."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        with request_span(f"{scope['method']} {scope['path'].split('/')[1]}", headers):
+            try:
+                await self._app(scope, receive, observed_send)
+            except Exception as error:
+                log.error("request failed", extra={"route": _route(scope)}, exc_info=error)
+                if status:
+                    raise
+                problem: Any = problem_response(CurbsideError("the request failed; it is in our log"))
+                await problem(scope, receive, observed_send)
+            finally:
+                REQUEST_SECONDS.labels(
+                    service=_route(scope).strip("/").split("/")[0] or "workbench",
+                    method=scope["method"],
+                    route=_route(scope),
+                    status=str(status),
+                ).observe(time.perf_counter() - started)
+
+
+class BoundedBody:
+    """Refuses a body above the limit before it is read whole, with a 413 problem."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            await problem_response(self._too_large(), scope["path"])(scope, receive, send)
+            return
+        received = 0
+        started = False
+
+        async def bounded_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise self._too_large()
+            return message
+
+        async def noted_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, bounded_receive, noted_send)
+        except TooLarge as error:
+            if started:
+                raise
+            await problem_response(error, scope["path"])(scope, receive, send)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"the body is larger than {self._max_bytes} bytes",
+            field="body",
+            mend="Send fewer reports at a time, or raise CURBSIDE_RUNTIME__MAX_BODY_BYTES.",
+        )

@@ -1,0 +1,108 @@
+"""Settings are read once, here and in each service's `settings.py`, and nowhere else.
+
+Every field has a unit in its name or type, and a bound. A secret has no default, and the production
+profile refuses a development one. Names: `CURBSIDE_<SERVICE>__<FIELD>`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from curbside.errors import OperatorError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Profile(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class BadSetting(OperatorError):
+    code = "operator.bad-setting"
+
+
+def settings_config(service: str) -> SettingsConfigDict:
+    """The pydantic-settings configuration of `service`: frozen, prefix CURBSIDE_<SERVICE>__."""
+    return SettingsConfigDict(
+        env_prefix=f"CURBSIDE_{service.upper()}__",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # a mistyped secret must not be echoed
+    )
+
+
+class RuntimeSettings(BaseSettings):
+    """What the host of any service needs to know, whichever services it hosts."""
+
+    model_config = settings_config("runtime")
+
+    profile: Profile = Profile.DEVELOPMENT
+    data_dir: Path = Path(".curbside")
+    # Key-encryption keys. In production they come from a mounted secret, not from beside the data.
+    key_dir: Path | None = None
+    # Model files fetched by assets.lock; shared by every data directory of a user.
+    cache_dir: Path = Path("~/.cache/curbside")
+    host: str = "127.0.0.1"
+    http_port: Port = 8080
+    grpc_port: Port = 8081
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    otlp_endpoint: str | None = None
+    service_token_file: Path | None = None
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    # 25 MB: a scanned report of 50 pages; longer bodies are refused with 413 before they are read.
+    max_body_bytes: int = Field(default=25_000_000, ge=1_000, le=1_000_000_000)
+    # Below this, intake answers 507 rather than fail halfway through a write.
+    min_free_disk_bytes: int = Field(default=200_000_000, ge=0)
+    shutdown_grace: timedelta = timedelta(seconds=20)
+
+    @property
+    def data(self) -> Path:
+        return self.data_dir.expanduser().resolve()
+
+    @property
+    def keys(self) -> Path:
+        return (self.key_dir or self.data / "keys").expanduser().resolve()
+
+    @property
+    def cache(self) -> Path:
+        return self.cache_dir.expanduser().resolve()
+
+    @property
+    def service_token_path(self) -> Path:
+        return (self.service_token_file or self.data / "run" / "service-token").expanduser()
+
+
+class BusSettings(BaseSettings):
+    """How a consumer retries before it gives a message up."""
+
+    model_config = settings_config("bus")
+
+    max_attempts: int = Field(default=5, ge=1, le=100)
+    # 0.2 s doubling: five attempts span 3 s, longer than a worker's restart takes on a warm cache;
+    # Unavailable errors (a dependency is down) wait up to `max_backoff` and do not count as attempts.
+    first_backoff: timedelta = timedelta(milliseconds=200)
+    max_backoff: timedelta = timedelta(seconds=30)
+    poll_interval: timedelta = timedelta(milliseconds=100)
+    partitions: int = Field(default=8, ge=1, le=256)
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings: type[SettingsT]) -> SettingsT:
+    """Read `settings` from the environment; raise BadSetting naming the variable and what it must be."""
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = (
+            str(settings.model_config["env_prefix"]) + "__".join(str(part) for part in first["loc"]).upper()
+        )
+        raise BadSetting(f"{name}: {first['msg']}.", field=name) from None
