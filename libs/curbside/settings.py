@@ -6,6 +6,7 @@ profile refuses a development one. Names: `CURBSIDE_<SERVICE>__<FIELD>`.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -96,13 +97,25 @@ class BusSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def load(settings: type[SettingsT]) -> SettingsT:
-    """Read `settings` from the environment; raise BadSetting naming the variable and what it must be."""
+def load(settings: type[SettingsT], **overrides: object) -> SettingsT:
+    """Read `settings` from the environment, `overrides` on top (a None overrides nothing).
+
+    Raises BadSetting naming the variable and what it must be.
+    """
     try:
-        return settings()
+        return settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = (
-            str(settings.model_config["env_prefix"]) + "__".join(str(part) for part in first["loc"]).upper()
-        )
+        prefix = str(settings.model_config["env_prefix"])
+        name = prefix + "__".join(str(part) for part in first["loc"]).upper()
         raise BadSetting(f"{name}: {first['msg']}.", field=name) from None
+
+
+def child_environment(**variables: str) -> dict[str, str]:
+    """The environment of a child process: this one's, with `variables` on top."""
+    return {**os.environ, **variables}
+
+
+def set_process_environment(**variables: str) -> None:
+    """Set variables that a library reads when it is imported (HF_HUB_OFFLINE, RAY_…) in this process."""
+    os.environ.update(variables)

@@ -25,7 +25,8 @@ Sleep = Callable[[float], Awaitable[None]]
 def backoff(attempt: int, settings: BusSettings) -> timedelta:
     """Doubling from the first backoff, capped. `attempt` counts from 1."""
     # min() before the power: 2**attempt would overflow a timedelta when a dependency is down for days.
-    return min(settings.first_backoff * 2 ** min(attempt - 1, 20), settings.max_backoff)
+    doublings = min(attempt - 1, 20)
+    return min(settings.first_backoff * (1 << doublings), settings.max_backoff)
 
 
 async def deliver(

@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS positions (
     PRIMARY KEY ("group", topic, partition)
 ) STRICT;
 """
+_INSERT: Final = (
+    "INSERT INTO messages (topic, partition, key, value, headers, appended_at) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _BATCH: Final = 64
 ResultT = TypeVar("ResultT")
 
@@ -211,7 +214,7 @@ class EmbeddedBus:
         with _transaction(db):
             now = time.time()
             db.executemany(
-                "INSERT INTO messages (topic, partition, key, value, headers, appended_at) VALUES (?, ?, ?, ?, ?, ?)",
+                _INSERT,
                 [
                     (r.topic, self._partition(r.key), r.key, r.value, json.dumps(dict(r.headers)), now)
                     for r in records
@@ -226,8 +229,9 @@ class EmbeddedBus:
         self, db: sqlite3.Connection, topic: str, group: str, partition: int
     ) -> list[tuple[int, Record]]:
         rows = db.execute(
-            "SELECT id, key, value, headers FROM messages WHERE topic = ? AND partition = ? AND id > coalesce("
-            '(SELECT id FROM positions WHERE "group" = ? AND topic = ? AND partition = ?), 0) ORDER BY id LIMIT ?',
+            "SELECT id, key, value, headers FROM messages "
+            "WHERE topic = ? AND partition = ? AND id > coalesce((SELECT id FROM positions "
+            'WHERE "group" = ? AND topic = ? AND partition = ?), 0) ORDER BY id LIMIT ?',
             (topic, partition, group, topic, partition, _BATCH),
         ).fetchall()
         return [(id, Record(topic, key, value, json.loads(headers))) for id, key, value, headers in rows]
@@ -245,8 +249,7 @@ class EmbeddedBus:
         with _transaction(db):
             if dead is not None:
                 db.execute(
-                    "INSERT INTO messages (topic, partition, key, value, headers, appended_at) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    _INSERT,
                     (
                         dead.topic,
                         partition,

@@ -25,7 +25,7 @@ def current_principal() -> Principal:
     return _principal.get()
 
 
-class RightsInterceptor(aio.ServerInterceptor):  # type: ignore[misc,type-arg]
+class RightsInterceptor(aio.ServerInterceptor):
     """Authenticates each call and demands the scope its full method name maps to.
 
     A method that the mapping does not name is refused: rights are declared, never defaulted.
@@ -38,9 +38,9 @@ class RightsInterceptor(aio.ServerInterceptor):  # type: ignore[misc,type-arg]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler = await continuation(details)
         if handler is None or details.method in self._public:
             return handler

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curbside import __version__
+from curbside.contracts.tasks import NOTICE
 from curbside.errors import BadInput, CurbsideError, TooLarge
 from curbside.identity.tokens import Tokens
 from curbside.runtime import health
@@ -39,7 +40,7 @@ def create_app(
     app = FastAPI(
         title="Curbside",
         version=__version__,
-        description="A private second opinion for hospitals. It assists clinical judgement; it does not replace it.",
+        description=f"A private second opinion for hospitals. {NOTICE}",
         docs_url="/docs",
         redoc_url=None,
     )
@@ -166,27 +167,31 @@ class BoundedBody:
             await problem_response(self._too_large(), scope["path"])(scope, receive, send)
             return
         received = 0
-        started = False
+        started = exceeded = False
 
         async def bounded_receive() -> Message:
-            nonlocal received
+            nonlocal received, exceeded
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
+                exceeded = True
                 raise self._too_large()
             return message
 
         async def noted_send(message: Message) -> None:
             nonlocal started
+            if exceeded and not started:
+                return  # FastAPI turns what a body raises into a plain 400: ours is sent below
             started = True
             await send(message)
 
         try:
             await self._app(scope, bounded_receive, noted_send)
-        except TooLarge as error:
+        except TooLarge:
             if started:
                 raise
-            await problem_response(error, scope["path"])(scope, receive, send)
+        if exceeded and not started:
+            await problem_response(self._too_large(), scope["path"])(scope, receive, send)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(

@@ -1,0 +1,93 @@
+"""The command's client of the HTTP API: problems come back as the errors they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curbside.errors import CurbsideError, OperatorError, Unavailable
+from curbside.settings import RuntimeSettings
+
+
+class ApiProblem(CurbsideError):
+    """A problem+json answer. `body` is the whole object."""
+
+    code = "api.problem"
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        detail = str(body.get("detail") or body.get("title") or "the request was refused")
+        mend = body.get("mend")
+        super().__init__(f"{detail}: {mend}" if mend else detail, field=body.get("field"))
+        self.body = body
+
+
+class NotRunning(OperatorError):
+    code = "operator.not-running"
+
+
+class Api:
+    """A blocking client of one installation, with a bearer token."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        import httpx2
+
+        self.base_url = base_url
+        self._client = httpx2.Client(
+            base_url=base_url, headers={"authorization": f"Bearer {token}"}, timeout=120, trust_env=False
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.request("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.request("POST", path, json=body)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """The decoded JSON answer. Raises ApiProblem, or Unavailable where nothing answers."""
+        import httpx2
+
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise Unavailable(
+                f"nothing answers at {self.base_url} ({type(error).__name__})",
+                mend="Start it with: curbside up.",
+            ) from error
+        if response.is_success:
+            return response.json()
+        try:
+            body = response.json()
+        except ValueError:
+            body = {"detail": f"{self.base_url} answered {response.status_code}"}
+        raise ApiProblem({"status": response.status_code, **body})
+
+    def ready(self) -> dict[str, Any] | None:
+        """The readiness report, or None where nothing answers."""
+        import httpx2
+
+        try:
+            response = self._client.get("/readyz", timeout=5)
+        except httpx2.TransportError:
+            return None
+        try:
+            body: dict[str, Any] = response.json()
+        except ValueError:
+            return None
+        return body
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def connect(settings: RuntimeSettings, *, url: str | None = None, token_file: Path | None = None) -> Api:
+    """A client of the installation on this machine, or of the one at `url`."""
+    path = token_file or settings.data / "run" / "admin-token"
+    try:
+        token = path.expanduser().read_text().strip()
+    except OSError:
+        raise NotRunning(
+            f"there is no token at {str(path)!r}: start Curbside with `curbside up`, "
+            f"or name a token file with --token-file."
+        ) from None
+    return Api(url or f"http://127.0.0.1:{settings.http_port}", token)

@@ -1,0 +1,321 @@
+"""The `curbside` command. Heavy imports live inside the functions, so `curbside --help` is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from curbside.runtime.client import Api
+    from curbside.settings import RuntimeSettings
+
+app = typer.Typer(
+    name="curbside",
+    help="A private second opinion for hospitals. It assists clinical judgement; it does not replace it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a rich traceback prints local variables: patient text
+)
+datasets_app = typer.Typer(no_args_is_help=True, help="Build and look at dataset versions.")
+models_app = typer.Typer(no_args_is_help=True, help="Look at, promote and roll back model versions.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit chains.")
+token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens.")
+bus_app = typer.Typer(no_args_is_help=True, help="The event log and its dead letters.")
+for name, group in (
+    ("datasets", datasets_app),
+    ("models", models_app),
+    ("audit", audit_app),
+    ("token", token_app),
+    ("bus", bus_app),
+):
+    app.add_typer(group, name=name)
+
+Data = Annotated[
+    Optional[Path],  # noqa: UP045  (Typer reads this at run time)
+    typer.Option("--data", help="The data directory; default .curbside or CURBSIDE_RUNTIME__DATA_DIR."),
+]
+Url = Annotated[Optional[str], typer.Option("--url", help="An installation elsewhere.")]  # noqa: UP045
+TokenFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--token-file", help="A file with a bearer token; default the administrator's."),
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
+
+
+def main() -> None:
+    """Run the command; an error for the operator is one sentence and status 2, any other status 1."""
+    from curbside.errors import CurbsideError, OperatorError
+
+    try:
+        app()
+    except CurbsideError as error:
+        mend = f" {error.mend}" if error.mend else ""
+        print(f"curbside: {error.message}{mend}", file=sys.stderr)
+        raise SystemExit(2 if isinstance(error, OperatorError) else 1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _settings(data: Path | None = None, **overrides: object) -> RuntimeSettings:
+    from curbside.settings import RuntimeSettings, load
+
+    return load(RuntimeSettings, data_dir=data, **overrides)
+
+
+def _api(data: Path | None, url: str | None, token_file: Path | None) -> Api:
+    from curbside.runtime.client import connect
+
+    return connect(_settings(data), url=url, token_file=token_file)
+
+
+@app.command()
+def up(data: Data = None) -> None:
+    """Run every service on this machine, until Ctrl-C."""
+    from curbside.runtime.up import run_up
+
+    run_up(_settings(data))
+
+
+@app.command()
+def serve(
+    services: Annotated[
+        list[str],
+        typer.Argument(
+            help="ingestion, deidentification, datasets, training, inference, workbench; "
+            "or a child: engine, worker, driver."
+        ),
+    ],
+    here: Annotated[bool, typer.Option(help="In this process, without the services' children.")] = False,
+    socket: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The unix socket of a worker."),
+    ] = None,
+) -> None:
+    """Run one service: what a pod runs."""
+    from curbside.runtime.up import run_serve
+
+    run_serve(services, _settings(), here=here, socket=socket)
+
+
+@app.command()
+def demo(
+    reports: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--reports", help="A file or folder of reports, instead of generated ones."),
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many reports.")] = None,  # noqa: UP045
+    exit: Annotated[bool, typer.Option("--exit", help="Stop the services at the end.")] = False,
+    data: Data = None,
+) -> None:
+    """The main job, start to finish: reports in, an opinion out."""
+    from curbside.demo import run_demo
+
+    run_demo(reports=reports, limit=limit, stop_after=exit, data=data)
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Check this machine: memory, disk, ports, dependencies, GPU."""
+    from curbside.runtime.doctor import examine
+
+    raise typer.Exit(0 if examine(_settings(data)) else 1)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of reports.")],
+    limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many reports.")] = None,  # noqa: UP045
+    source: Annotated[str, typer.Option(help="The name of the system they come from.")] = "files",
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Send files or folders of reports (.txt, .csv, .json, .jsonl, also .gz and .xz) to ingestion."""
+    from curbside.runtime.ingesting import ingest_paths
+
+    whole = ingest_paths(_api(data, url, token_file), paths, limit=limit, source=source)
+    raise typer.Exit(0 if whole else 1)
+
+
+@app.command()
+def deidentify(
+    source: Annotated[Path, typer.Argument(help="JSON lines with id, text and optionally known.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.")],
+    workers: Workers = 2,
+) -> None:
+    """De-identify a file on this machine, without a server."""
+    from curbside.runtime.batches import deidentify_batch
+
+    deidentify_batch(source, output, workers, _settings())
+
+
+@app.command()
+def segment(
+    source: Annotated[Path, typer.Argument(help="JSON lines with id and text.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.")],
+) -> None:
+    """Clean, standardise and segment a file on this machine, without a server."""
+    from curbside.runtime.batches import segment_batch
+
+    segment_batch(source, output)
+
+
+@datasets_app.command("build")
+def datasets_build(
+    name: Annotated[str, typer.Option(help="What the dataset is called.")] = "reports",
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Build a dataset version from everything that is de-identified, and wait for it."""
+    from curbside.runtime.reading import build_dataset
+
+    build_dataset(_api(data, url, token_file), name)
+
+
+@datasets_app.command("list")
+def datasets_list(data: Data = None, url: Url = None, token_file: TokenFile = None) -> None:
+    """List dataset versions."""
+    from curbside.runtime.reading import list_datasets
+
+    list_datasets(_api(data, url, token_file))
+
+
+@datasets_app.command("show")
+def datasets_show(version: str, data: Data = None, url: Url = None, token_file: TokenFile = None) -> None:
+    """Print a dataset version's manifest."""
+    from curbside.runtime.reading import show
+
+    show(_api(data, url, token_file), f"/datasets/v1/versions/{version}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    dataset: Annotated[str, typer.Option(help="The dataset version to train on.")],
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Fine-tune on a dataset version, and wait for the run."""
+    from curbside.runtime.reading import train_and_wait
+
+    train_and_wait(_api(data, url, token_file), recipe, dataset)
+
+
+@app.command()
+def runs(
+    run_id: Annotated[Optional[str], typer.Argument(help="One run in full.")] = None,  # noqa: UP045
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """List runs, or show one."""
+    from curbside.runtime.reading import list_runs, show
+
+    api = _api(data, url, token_file)
+    if run_id is None:
+        list_runs(api)
+    else:
+        show(api, f"/training/v1/runs/{run_id}")
+
+
+@models_app.command("list")
+def models_list(data: Data = None, url: Url = None, token_file: TokenFile = None) -> None:
+    """List model versions and their figures."""
+    from curbside.runtime.reading import list_models
+
+    list_models(_api(data, url, token_file))
+
+
+@models_app.command("promote")
+def models_promote(version: str, data: Data = None, url: Url = None, token_file: TokenFile = None) -> None:
+    """Promote a model version that passes its gates to production."""
+    api = _api(data, url, token_file)
+    api.post(f"/training/v1/models/{version}/promote", {"alias": "production"})
+    print(f"{version} is promoted to production")
+
+
+@models_app.command("rollback")
+def models_rollback(data: Data = None, url: Url = None, token_file: TokenFile = None) -> None:
+    """Go back to the model version that was promoted before."""
+    from curbside.runtime.reading import print_json
+
+    print_json(_api(data, url, token_file).post("/training/v1/models/rollback", {"alias": "production"}))
+
+
+@app.command()
+def ask(
+    report: Annotated[Path, typer.Argument(help="A text file with the report.")],
+    task: Annotated[str, typer.Option(help="summarize, diagnose, anomalies or compare.")] = "summarize",
+    prior: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The prior report, for compare."),
+    ] = None,
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Ask the model for an opinion on a report."""
+    from curbside.runtime.reading import ask_opinion
+
+    ask_opinion(_api(data, url, token_file), task, report, prior)
+
+
+@audit_app.command("verify")
+def audit_verify(data: Data = None) -> None:
+    """Walk every audit chain of this data directory and name the first record that does not hold."""
+    from curbside.runtime.upkeep import verify_audit
+
+    raise typer.Exit(0 if verify_audit(_settings(data)) else 1)
+
+
+@token_app.command("create")
+def token_create(
+    role: Annotated[list[str], typer.Option(help="A role; may be given more than once.")],
+    name: Annotated[str, typer.Option(help="Who or what uses the token.")],
+    days: Annotated[int, typer.Option(min=1, help="How long it is valid.")] = 90,
+    data: Data = None,
+) -> None:
+    """Create a token and print it once; only its hash is kept."""
+    from curbside.runtime.upkeep import create_token
+
+    print(create_token(_settings(data), role, name, days))
+
+
+@token_app.command("revoke")
+def token_revoke(token_id: str, data: Data = None) -> None:
+    """Revoke a token by its id (the part between the underscores)."""
+    from curbside.runtime.upkeep import revoke_token
+
+    revoke_token(_settings(data), token_id)
+
+
+@bus_app.command("status")
+def bus_status(data: Data = None) -> None:
+    """Dead letters per topic."""
+    from curbside.runtime.upkeep import bus_status as status
+
+    status(_settings(data))
+
+
+@bus_app.command("replay")
+def bus_replay(
+    topic: Annotated[str, typer.Argument(help="The topic whose dead letters are tried again.")],
+    data: Data = None,
+) -> None:
+    """Publish a topic's dead letters again; what was already handled is not done twice."""
+    from curbside.runtime.upkeep import replay
+
+    print(f"{replay(_settings(data), topic)} dead letters of {topic} published again")
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring every service's database to this release's schema."""
+    from curbside.runtime.upkeep import migrate_all
+
+    migrate_all(_settings(data))

@@ -1,0 +1,84 @@
+"""Which processes make up an installation: all services on one machine, or one service in a pod."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from curbside.runtime.platform import key_ring, open_tokens, state_directory
+from curbside.runtime.services import SERVICES
+from curbside.runtime.supervisor import Child
+from curbside.settings import RuntimeSettings, load
+
+
+def children_of(services: tuple[str, ...], settings: RuntimeSettings) -> list[Child]:
+    """The processes that run `services`: their host, and the children that they need beside it."""
+    environment = {
+        "CURBSIDE_RUNTIME__DATA_DIR": str(settings.data),
+        "CURBSIDE_RUNTIME__HTTP_PORT": str(settings.http_port),
+        "CURBSIDE_RUNTIME__GRPC_PORT": str(settings.grpc_port),
+    }
+    children: list[Child] = []
+    if "deidentification" in services:
+        from curbside_deidentification.settings import DeidentificationSettings
+
+        sockets = [
+            state_directory(settings) / f"worker-{number}.sock"
+            for number in range(load(DeidentificationSettings).workers)
+        ]
+        children += [
+            Child(path.stem, ("serve", "worker", "--socket", str(path)), environment) for path in sockets
+        ]
+    if "inference" in services and len(services) > 1:
+        # One machine has the embedded engine; in a cluster the chart names TGI's address.
+        from curbside_inference.engine.settings import EngineSettings
+
+        engine = load(EngineSettings)
+        children.append(
+            Child("engine", ("serve", "engine"), environment | {"CURBSIDE_ENGINE__PORT": str(engine.port)})
+        )
+    if "training" in services:
+        children.append(Child("driver", ("serve", "driver"), environment))
+    children.append(Child("web", ("serve", "--here", *services), environment))
+    return children
+
+
+def all_services(settings: RuntimeSettings) -> list[Child]:
+    return children_of(SERVICES, settings)
+
+
+def provide_tokens(settings: RuntimeSettings) -> Path:
+    """Make the administrator's and the services' tokens where there are none; return the former's path.
+
+    Both files have mode 0600. In a cluster the service token is a mounted secret instead.
+    """
+    admin = state_directory(settings) / "admin-token"
+    service = settings.service_token_path
+    missing = [
+        (path, role, name)
+        for path, role, name in (
+            (admin, "administrator", "administrator of this machine"),
+            (service, "service", "services of this machine"),
+        )
+        if not path.exists()
+    ]
+    if missing:
+        asyncio.run(_issue(settings, missing))
+    return admin
+
+
+async def _issue(settings: RuntimeSettings, missing: list[tuple[Path, str, str]]) -> None:
+    tokens, database = await asyncio.to_thread(open_tokens, settings, key_ring(settings))
+    try:
+        for path, role, name in missing:
+            token = await tokens.issue(name, [role], tenant=settings.tenant, actor="curbside up")
+            scratch = path.with_suffix(".part")
+            scratch.unlink(missing_ok=True)
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(token + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+    finally:
+        await database.close()

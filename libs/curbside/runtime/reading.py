@@ -1,0 +1,173 @@
+"""Commands that read and ask over the HTTP API, and how their answers are printed."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from curbside.contracts.tasks import Task
+from curbside.errors import BadInput, CurbsideError
+from curbside.runtime.client import Api
+
+console = Console()
+_POLL_SECONDS = 0.5
+
+
+class BadArgument(BadInput):
+    code = "command.bad-argument"
+
+
+class WorkFailed(CurbsideError):
+    """A build or a run ended without its result."""
+
+    code = "command.work-failed"
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show(api: Api, path: str) -> None:
+    print_json(api.get(path))
+
+
+def progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def build_dataset(api: Api, name: str, recipe: dict[str, Any] | None = None) -> str:
+    """Build and wait; the version. Raises WorkFailed with the build's problem."""
+    build = api.post("/datasets/v1/builds", {"name": name, "recipe": recipe or {}})
+    with progress_bar() as bar:
+        task = bar.add_task("building the dataset", total=1, note="")
+        while build["state"] not in ("published", "failed"):
+            time.sleep(_POLL_SECONDS)
+            build = api.get(f"/datasets/v1/builds/{build['build_id']}")
+            bar.update(task, completed=build["done"], total=max(build["total"], 1))
+        bar.update(task, note=build["version"] or build["state"])
+    if build["state"] == "failed":
+        problem = build["problem"] or {}
+        raise WorkFailed(
+            f"the dataset was not published: {problem.get('detail', 'see the log of web')}",
+            mend=problem.get("mend"),
+        )
+    return str(build["version"])
+
+
+def wait_for_run(api: Api, run_id: str) -> dict[str, Any]:
+    """Follow a run with a bar per phase; the run. Raises WorkFailed with its reason."""
+    with progress_bar() as bar:
+        tasks: dict[str, Any] = {}
+        while True:
+            run: dict[str, Any] = api.get(f"/training/v1/runs/{run_id}")
+            state = run["state"]
+            if state in ("succeeded", "failed", "cancelled"):
+                for task in tasks.values():
+                    bar.update(task, completed=bar.tasks[task].total)
+                break
+            if state not in tasks:
+                for task in tasks.values():
+                    bar.update(task, completed=bar.tasks[task].total)
+                tasks[state] = bar.add_task(f"{state} {run_id}", total=1, note="")
+            training = state == "training"
+            loss = f"loss {run['loss']:.3f}" if training and run.get("loss") else ""
+            bar.update(
+                tasks[state],
+                completed=(run["step"] if training else run["phase_done"]) or 0,
+                total=max((run["steps"] if training else run["phase_total"]) or 1, 1),
+                note=loss,
+            )
+            time.sleep(_POLL_SECONDS)
+    if run["state"] != "succeeded":
+        raise WorkFailed(f"the run {run_id} {run['state']}: {run['reason']}")
+    return run
+
+
+def list_datasets(api: Api) -> None:
+    table = Table("version", "name", "created", "examples by split")
+    for version in api.get("/datasets/v1/versions")["versions"]:
+        splits = ", ".join(f"{split} {part['examples']}" for split, part in version["splits"].items())
+        table.add_row(version["version"], version["name"], version["created_at"], splits)
+    console.print(table)
+
+
+def list_runs(api: Api) -> None:
+    table = Table("run", "state", "dataset", "step", "model", "reason")
+    for run in api.get("/training/v1/runs")["runs"]:
+        table.add_row(
+            run["run_id"],
+            run["state"],
+            run["dataset_version"],
+            f"{run['step']}/{run['steps']}",
+            run["model_version"] or "",
+            run["reason"] or "",
+        )
+    console.print(table)
+
+
+def list_models(api: Api) -> None:
+    table = Table("version", "aliases", "run", "dataset", "created")
+    for model in api.get("/training/v1/models")["models"]:
+        table.add_row(
+            model["version"],
+            ", ".join(model["aliases"]),
+            model["run_id"],
+            model["dataset_version"],
+            model["created_at"],
+        )
+    console.print(table)
+
+
+def train_and_wait(api: Api, recipe: Path, dataset: str) -> None:
+    import yaml
+
+    try:
+        parsed = yaml.safe_load(recipe.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise BadArgument(
+            f"{str(recipe)!r} is no readable YAML ({type(error).__name__})", field="RECIPE"
+        ) from None
+    run = api.post("/training/v1/runs", {"dataset_version": dataset, "recipe": parsed})
+    finished = wait_for_run(api, run["run_id"])
+    console.print(f"{finished['run_id']} registered [bold]{finished['model_version']}[/]")
+
+
+def ask_opinion(api: Api, task: str, report: Path, prior: Path | None) -> None:
+    if task not in set(Task):
+        raise BadArgument(f"there is no task {task!r}", field="--task", mend=f"Use one of {', '.join(Task)}.")
+    body = {"task": task, "report": read_text(report)}
+    if prior is not None:
+        body["prior"] = read_text(prior)
+    print_opinion(api.post("/inference/v1/opinions", body))
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadArgument(f"{str(path)!r} cannot be read: {error.strerror}", field="REPORT") from None
+    except UnicodeDecodeError:
+        raise BadArgument(f"{str(path)!r} is not UTF-8 text", field="REPORT", mend="Convert it.") from None
+
+
+def print_opinion(opinion: dict[str, Any]) -> None:
+    """The answer, what it rests on, and the notice, always together."""
+    evidence = "\n".join(f"  · {escape(piece['text'])}" for piece in opinion["evidence"])
+    notice = " ".join(filter(None, (opinion["notice"], opinion.get("demonstration_notice"))))
+    body = f"{escape(opinion['answer'])}\n\n[dim]Evidence:\n{evidence or '  none found'}[/]\n\n[italic]{notice}[/]"
+    console.print(Panel(body, title=f"{opinion['task']} · {opinion['model_version']}", title_align="left"))

@@ -1,0 +1,110 @@
+"""Upkeep of a data directory by its operator: tokens, audit, migrations, dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from curbside.contracts.topics import TOPICS
+from curbside.errors import BadInput
+from curbside.runtime.platform import key_ring, open_bus, open_database, open_tokens
+from curbside.runtime.services import SERVICES, load_package
+from curbside.settings import RuntimeSettings
+
+
+class UnknownTopic(BadInput):
+    code = "bus.unknown-topic"
+
+
+def verify_audit(settings: RuntimeSettings) -> bool:
+    """Print each writer's chain; return whether all hold."""
+
+    ring = key_ring(settings)
+    databases = [open_database(settings, ring, load_package(name)) for name in SERVICES]
+    databases.append(open_tokens(settings, ring)[1])
+
+    async def verify() -> bool:
+        table = Table("writer", "records that hold", "first that does not")
+        whole = True
+        for database in databases:
+            held, broken = await database.verify_audit()
+            whole = whole and broken is None
+            table.add_row(
+                database.service, str(held), f"{broken.sequence}: {broken.reason}" if broken else "none"
+            )
+            await database.close()
+        Console().print(table)
+        return whole
+
+    return asyncio.run(verify())
+
+
+def create_token(settings: RuntimeSettings, roles: Sequence[str], name: str, days: int) -> str:
+    tokens, database = open_tokens(settings, key_ring(settings))
+
+    async def create() -> str:
+        try:
+            return await tokens.issue(
+                name, roles, tenant=settings.tenant, actor="curbside token", lifetime=timedelta(days=days)
+            )
+        finally:
+            await database.close()
+
+    return asyncio.run(create())
+
+
+def revoke_token(settings: RuntimeSettings, token_id: str) -> None:
+    tokens, database = open_tokens(settings, key_ring(settings))
+
+    async def revoke() -> None:
+        try:
+            await tokens.revoke(token_id, actor="curbside token")
+        finally:
+            await database.close()
+
+    asyncio.run(revoke())
+
+
+def bus_status(settings: RuntimeSettings) -> None:
+    async def status() -> None:
+        bus = open_bus(settings)
+        table = Table("topic", "dead letters")
+        for topic in TOPICS:
+            table.add_row(topic, str(await bus.dead_letters(topic)))
+        await bus.close()
+        Console().print(table)
+
+    asyncio.run(status())
+
+
+def replay(settings: RuntimeSettings, topic: str) -> int:
+    if topic not in TOPICS:
+        raise UnknownTopic(
+            f"there is no topic {topic!r}", field="topic", mend=f"Use one of {', '.join(TOPICS)}."
+        )
+
+    async def run() -> int:
+        bus = open_bus(settings)
+        try:
+            return await bus.replay(topic)
+        finally:
+            await bus.close()
+
+    return asyncio.run(run())
+
+
+def migrate_all(settings: RuntimeSettings) -> None:
+    ring = key_ring(settings)
+
+    async def close() -> None:
+        for name in SERVICES:
+            await (await asyncio.to_thread(open_database, settings, ring, load_package(name))).close()
+            Console().print(f"{name}: at the newest revision")
+        await (await asyncio.to_thread(open_tokens, settings, ring))[1].close()
+        Console().print("identity: at the newest revision")
+
+    asyncio.run(close())
