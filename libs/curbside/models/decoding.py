@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DynamicCache
 
 
 class Rows:
     """The key-value cache of a batch of rows, row i holding its last `lengths[i]` columns."""
 
     def __init__(self) -> None:
-        self._cache: DynamicCache | None = None
+        self._cache: Any = None  # a transformers DynamicCache, or None without rows
         self.lengths: list[int] = []
 
     def __len__(self) -> int:

@@ -1,0 +1,1 @@
+"""Training: fine-tunes with Ray Train, evaluates, gates, registers."""

@@ -1,0 +1,1 @@
+"""The rules of training: recipes, packing, and how answers are measured."""
