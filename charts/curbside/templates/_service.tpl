@@ -1,0 +1,294 @@
+{{/*
+Templates that every service's manifests share. Each takes a dictionary with `root` (the chart's scope) and
+`service` (its name, which is also its key in values, its image's suffix and the argument of `curbside serve`).
+*/}}
+
+{{- define "curbside.fullname" -}}
+{{ printf "%s-%s" .root.Release.Name .service }}
+{{- end -}}
+
+{{- define "curbside.labels" -}}
+{{ include "curbside.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: curbside
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- define "curbside.selector" -}}
+app.kubernetes.io/name: curbside
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .service }}
+{{- end -}}
+
+{{- define "curbside.image" -}}
+{{- $image := .root.Values.image -}}
+{{- $override := index $image.overrides .service -}}
+{{- if $override -}}
+{{ $override }}
+{{- else -}}
+{{ printf "%s/curbside-%s:%s" $image.registry .service $image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{- define "curbside.pullSecrets" -}}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "curbside.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+# A volume with a million blobs is not walked at every start.
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "curbside.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 10001
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "curbside.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ include "curbside.fullname" . }}
+  labels: {{- include "curbside.labels" . | nindent 4 }}
+automountServiceAccountToken: false
+{{- end -}}
+
+{{/* A Service; `ports` maps names to numbers. */}}
+{{- define "curbside.clusterService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "curbside.fullname" . }}
+  labels: {{- include "curbside.labels" . | nindent 4 }}
+spec:
+  type: ClusterIP
+  selector: {{- include "curbside.selector" . | nindent 4 }}
+  ports:
+    {{- range $name, $port := .ports }}
+    - name: {{ $name }}
+      port: {{ $port }}
+      targetPort: {{ $name }}
+      protocol: TCP
+      appProtocol: {{ eq $name "grpc" | ternary "kubernetes.io/h2c" "http" }}
+    {{- end }}
+{{- end -}}
+
+{{- define "curbside.serviceMonitor" -}}
+{{- if .root.Values.serviceMonitor.enabled -}}
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  name: {{ include "curbside.fullname" . }}
+  labels:
+    {{- include "curbside.labels" . | nindent 4 }}
+    {{- with .root.Values.serviceMonitor.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  selector:
+    matchLabels: {{- include "curbside.selector" . | nindent 6 }}
+  endpoints:
+    - port: http
+      path: /metrics
+      interval: {{ .root.Values.serviceMonitor.interval }}
+{{- end -}}
+{{- end -}}
+
+{{/* The entries of the keys Secret that a service mounts: the zones that it may open (curbside.storage.zones). */}}
+{{- define "curbside.keyItems" -}}
+{{- $zones := dict
+  "ingestion" (list "phi")
+  "deidentification" (list "phi" "safe")
+  "datasets" (list "safe")
+  "training" (list "safe" "models")
+  "inference" (list "safe" "models")
+  "workbench" (list) -}}
+{{- range $name := list "audit" "token" (printf "tenant-%s" .root.Values.tenant) }}
+- {key: {{ $name }}.key, path: {{ $name }}.key}
+{{- end }}
+{{- range $zone := index $zones .service }}
+- {key: kek-{{ $zone }}.key, path: kek-{{ $zone }}.key}
+- {key: hash-{{ $zone }}.key, path: hash-{{ $zone }}.key}
+{{- end }}
+{{- end -}}
+
+{{- define "curbside.claim" -}}
+{{- $values := index .root.Values.storage .claim -}}
+{{ $values.existingClaim | default (printf "%s-%s" .root.Release.Name .claim) }}
+{{- end -}}
+
+{{/* Variables that libraries read, for what loads a model by id. */}}
+{{- define "curbside.modelHubEnv" -}}
+{{- if .Values.modelHub.allowed }}
+{{- with .Values.modelHub.tokenSecret }}
+- name: HF_TOKEN
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: token}
+{{- end }}
+{{- else }}
+- {name: HF_HUB_OFFLINE, value: "1"}
+{{- end }}
+{{- end -}}
+
+{{/*
+The Deployment of one of the six services. Optional: `grpc` (it speaks gRPC), `models` (it mounts the models
+volume), `token` (it calls other services), `shm` (the size of /dev/shm), `env` (a list of its own variables).
+*/}}
+{{- define "curbside.deployment" -}}
+{{- $root := .root -}}
+{{- $values := index $root.Values .service -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "curbside.fullname" . }}
+  labels: {{- include "curbside.labels" . | nindent 4 }}
+spec:
+  replicas: {{ $values.replicas }}
+  # Two pods of a service must never have its SQLite file and its place in the log at once.
+  strategy:
+    type: Recreate
+  selector:
+    matchLabels: {{- include "curbside.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "curbside.labels" . | nindent 8 }}
+        curbside/data-volume: {{ $root.Release.Name }}
+    spec:
+      serviceAccountName: {{ include "curbside.fullname" . }}
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      {{- include "curbside.pullSecrets" . | nindent 6 }}
+      # 10 s more than services take to stop (CURBSIDE_RUNTIME__SHUTDOWN_GRACE, 20 s).
+      terminationGracePeriodSeconds: 30
+      securityContext: {{- include "curbside.podSecurity" . | nindent 8 }}
+      affinity:
+        podAffinity:
+          # SQLite's shared memory and the workers' sockets reach no further than one node.
+          requiredDuringSchedulingIgnoredDuringExecution:
+            - topologyKey: kubernetes.io/hostname
+              labelSelector:
+                matchLabels:
+                  curbside/data-volume: {{ $root.Release.Name }}
+      {{- with $root.Values.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $root.Values.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      containers:
+        - name: {{ .service }}
+          image: {{ include "curbside.image" . | quote }}
+          imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+          args: [serve, {{ .service }}]
+          env:
+            - {name: CURBSIDE_RUNTIME__PROFILE, value: {{ $root.Values.profile }}}
+            - {name: CURBSIDE_RUNTIME__TENANT, value: {{ $root.Values.tenant }}}
+            - {name: CURBSIDE_RUNTIME__HOST, value: "0.0.0.0"}
+            - {name: CURBSIDE_RUNTIME__HTTP_PORT, value: "8080"}
+            - {name: CURBSIDE_RUNTIME__GRPC_PORT, value: "8081"}
+            - {name: CURBSIDE_RUNTIME__DATA_DIR, value: /var/lib/curbside}
+            - {name: CURBSIDE_RUNTIME__LOG_LEVEL, value: {{ $root.Values.logLevel }}}
+            {{- with $root.Values.telemetry.otlpEndpoint }}
+            - {name: CURBSIDE_RUNTIME__OTLP_ENDPOINT, value: {{ . | quote }}}
+            {{- end }}
+            {{- if $root.Values.secrets.keys }}
+            - {name: CURBSIDE_RUNTIME__KEY_DIR, value: /etc/curbside/keys}
+            {{- end }}
+            {{- if .token }}
+            - {name: CURBSIDE_RUNTIME__SERVICE_TOKEN_FILE, value: /etc/curbside/service/token}
+            {{- end }}
+            {{- range .env }}
+            - {name: {{ .name }}, value: {{ .value | quote }}}
+            {{- end }}
+            {{- if .hub }}
+            {{- include "curbside.modelHubEnv" $root | nindent 12 }}
+            {{- end }}
+          ports:
+            - {name: http, containerPort: 8080, protocol: TCP}
+            {{- if .grpc }}
+            - {name: grpc, containerPort: 8081, protocol: TCP}
+            {{- end }}
+          # 5 minutes for imports and migrations. Not /readyz: a pod must not be killed because the engine that it
+          # waits for is still loading.
+          startupProbe:
+            httpGet: {path: /livez, port: http}
+            periodSeconds: 5
+            timeoutSeconds: 5
+            failureThreshold: 60
+          readinessProbe:
+            httpGet: {path: /readyz, port: http}
+            periodSeconds: 10
+            timeoutSeconds: 5
+            failureThreshold: 3
+          livenessProbe:
+            httpGet: {path: /livez, port: http}
+            periodSeconds: 10
+            timeoutSeconds: 5
+            failureThreshold: 6
+          resources: {{- toYaml $values.resources | nindent 12 }}
+          securityContext: {{- include "curbside.containerSecurity" . | nindent 12 }}
+          volumeMounts:
+            - {name: data, mountPath: /var/lib/curbside}
+            - {name: tmp, mountPath: /tmp}
+            {{- if $root.Values.secrets.keys }}
+            - {name: keys, mountPath: /etc/curbside/keys, readOnly: true}
+            {{- end }}
+            {{- if .token }}
+            - {name: service-token, mountPath: /etc/curbside/service, readOnly: true}
+            {{- end }}
+            {{- if .models }}
+            - {name: models, mountPath: /var/lib/curbside-models}
+            {{- end }}
+            {{- if .shm }}
+            - {name: shm, mountPath: /dev/shm}
+            {{- end }}
+      volumes:
+        - name: data
+          persistentVolumeClaim:
+            claimName: {{ include "curbside.claim" (dict "root" $root "claim" "data") }}
+        - name: tmp
+          emptyDir: {}
+        {{- with $root.Values.secrets.keys }}
+        - name: keys
+          secret:
+            secretName: {{ . }}
+            defaultMode: 0440
+            items: {{- include "curbside.keyItems" $ | nindent 14 }}
+        {{- end }}
+        {{- if .token }}
+        - name: service-token
+          secret:
+            secretName: {{ $root.Values.secrets.serviceToken }}
+            defaultMode: 0440
+            items:
+              - {key: token, path: token}
+        {{- end }}
+        {{- if .models }}
+        - name: models
+          persistentVolumeClaim:
+            claimName: {{ include "curbside.claim" (dict "root" $root "claim" "models") }}
+        {{- end }}
+        {{- with .shm }}
+        - name: shm
+          emptyDir: {medium: Memory, sizeLimit: {{ . }}}
+        {{- end }}
+{{- end -}}

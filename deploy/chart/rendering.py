@@ -1,0 +1,76 @@
+"""Rendering the chart with helm, and the sets of values that it is rendered with."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CHART: Final = ROOT / "charts" / "curbside"
+KUBERNETES: Final = "1.37"
+# helm built from its module believes in Kubernetes 1.20 unless it is told.
+_VERSION: Final = ("--kube-version", f"{KUBERNETES}.0")
+
+Document = dict[str, Any]
+
+
+class RenderingRefused(Exception):
+    """helm refused; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class ValueSet:
+    """One way of installing the chart: a file of values, and settings on top."""
+
+    name: str
+    file: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> list[str]:
+        settings = [part for key, value in self.settings.items() for part in ("--set", f"{key}={value}")]
+        return ["--values", str(self.file), *settings]
+
+
+def value_sets() -> list[ValueSet]:
+    """Every file in ci/, and what skaffold deploys, with its images named as skaffold does."""
+    sets = [
+        ValueSet(path.stem.removesuffix("-values"), path) for path in sorted((CHART / "ci").glob("*.yaml"))
+    ]
+    overrides = yaml.safe_load((CHART / "values.yaml").read_text())["image"]["overrides"]
+    images = {f"image.overrides.{name}": f"curbside-{name}:0123abc" for name in overrides}
+    return [*sets, ValueSet("skaffold", ROOT / "deploy" / "kind" / "values.yaml", images)]
+
+
+def lint(helm: Path, arguments: Sequence[str]) -> None:
+    """`helm lint --strict`; raises RenderingRefused with its output."""
+    _run([str(helm), "lint", "--strict", "--quiet", *_VERSION, str(CHART), *arguments])
+
+
+def render(helm: Path, arguments: Sequence[str], *, release: str = "curbside") -> list[Document]:
+    """The documents of the chart; raises RenderingRefused with helm's message."""
+    command = [str(helm), "template", release, str(CHART), "--namespace", "curbside", *_VERSION, *arguments]
+    return [document for document in yaml.load_all(_run(command), Loader=_NoDuplicates) if document]
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RenderingRefused((done.stderr + done.stdout).strip())
+    return done.stdout
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which Kubernetes would keep the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.MarkedYAMLError(problem=f"keys stand twice: {twice}", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep=deep)
