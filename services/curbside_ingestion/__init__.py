@@ -1,0 +1,1 @@
+"""Ingestion: takes reports in, keeps the originals encrypted, acknowledges only what is durable."""

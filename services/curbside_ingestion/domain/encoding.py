@@ -1,0 +1,156 @@
+"""From bytes to characters: what is text, in which encoding, and what only pretends to be."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final
+
+from curbside_ingestion.domain.problems import BinaryReport, EmptyReport, TruncatedReport, WrongEncoding
+
+# Prefixes of formats that are no plain text (or text in a structure of its own), and their names.
+_SIGNATURES: Final = (
+    (b"%PDF-", "PDF"),
+    (b"PK\x03\x04", "ZIP, DOCX or XLSX"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC or XLS"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"\x7fELF", "ELF"),
+    (b"SQLite format 3\x00", "SQLite"),
+    (b"{\\rtf", "RTF"),
+    (b"MSH|", "HL7 v2"),
+    (b"<?xml", "XML"),
+)
+_DICOM_OFFSET: Final = 128  # DICOM PS3.10: a preamble of 128 bytes, then "DICM"
+
+# UTF-32's little-endian mark begins with UTF-16's, so it stands first.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Charsets that a sender may declare. ISO 8859-1 is read as its superset windows-1252, as in the WHATWG
+# Encoding Standard: what is labelled Latin-1 holds curly quotes and dashes from it.
+_CHARSETS: Final = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "utf-16": "utf-16-le",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "latin-1": "cp1252",
+    "windows-1252": "cp1252",
+    "cp1252": "cp1252",
+    "iso-8859-15": "iso8859-15",
+}
+_CONTROLS: Final = "".join(map(chr, (*range(0x20), 0x7F))).translate({ord(c): None for c in "\t\n\r\f\v"})
+# 1 %: text that went through a terminal or a printer holds a few control characters, a binary file many.
+_MAX_CONTROL_SHARE: Final = 0.01
+_CONVERT: Final = "Convert it to UTF-8, or declare its charset in Content-Type."
+
+
+def refuse_other_formats(head: bytes, field: str) -> None:
+    """Raise BinaryReport naming the format where `head`, a content's first bytes, is no plain text."""
+    name = next((name for prefix, name in _SIGNATURES if head.startswith(prefix)), None)
+    if name is None and head[_DICOM_OFFSET : _DICOM_OFFSET + 4] == b"DICM":
+        name = "DICOM"
+    if name is not None:
+        raise BinaryReport(
+            f"{field} is {name}, not text",
+            field=field,
+            mend="Send the report's text as TXT, CSV, JSON or NDJSON, not compressed.",
+        )
+
+
+def decode(data: bytes, *, charset: str | None = None, field: str = "body") -> str:
+    """The characters of `data`: by its byte order mark, else by `charset`, else as UTF-8.
+
+    Bytes that are no UTF-8 stay in the text as lone surrogates (PEP 383), so that only the row that
+    holds one is refused: `curbside_ingestion.domain.report` does that. Raises BinaryReport,
+    EmptyReport, TruncatedReport (it ends within a character) or WrongEncoding.
+    """
+    if not data.strip():
+        raise EmptyReport(f"{field} is empty", field=field, mend="Send at least one report.")
+    refuse_other_formats(data[: _DICOM_OFFSET + 4], field)
+    mark, encoding = next(
+        ((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", _declared(charset))
+    )
+    data = data[len(mark) :]
+    if not encoding.startswith(("utf-16", "utf-32")) and b"\x00" in data:
+        raise BinaryReport(
+            f"{field} holds NUL bytes, so it is binary or UTF-16 without its byte order mark",
+            field=field,
+            mend="Send text in UTF-8.",
+        )
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if error.end >= len(data) and error.reason in ("unexpected end of data", "truncated data"):
+            raise TruncatedReport(
+                f"{field} ends within a character: it was cut off", field=field, mend="Send it whole."
+            ) from None
+        if encoding != "utf-8":
+            raise WrongEncoding(
+                f"{field} is not in the charset that it declares", field=field, mend=_CONVERT
+            ) from None
+    text = data.decode("utf-8", "surrogateescape")
+    refuse_controls(text, field)
+    return text
+
+
+def refuse_controls(text: str, field: str) -> None:
+    """Raise BinaryReport where `text` holds NUL, or more control characters than any report does."""
+    controls = sum(text.count(control) for control in _CONTROLS)
+    if "\x00" in text or controls > _MAX_CONTROL_SHARE * len(text):
+        raise BinaryReport(
+            f"{field} is binary: it holds NUL or many control characters",
+            field=field,
+            mend="Send the report's text.",
+        )
+
+
+def refuse_broken_characters(text: str, field: str) -> None:
+    """Raise WrongEncoding or TruncatedReport where a character of `text` was lost on its way."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise WrongEncoding(
+            f"{field} holds bytes that are not UTF-8, or half of a surrogate pair", field=field, mend=_CONVERT
+        ) from None
+    if text.rstrip().endswith("\N{REPLACEMENT CHARACTER}"):
+        raise TruncatedReport(
+            f"{field} ends with a replacement character (U+FFFD): it was cut off",
+            field=field,
+            mend="Send it whole.",
+        )
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        # A name with a lost letter is a name that de-identification may not find.
+        raise WrongEncoding(
+            f"{field} holds replacement characters (U+FFFD): it was decoded wrongly before it came here",
+            field=field,
+            mend="Export it again as UTF-8.",
+        )
+
+
+def _declared(charset: str | None) -> str:
+    if charset is None:
+        return "utf-8"
+    try:
+        return _CHARSETS[charset.strip().strip('"').casefold()]
+    except KeyError:
+        raise WrongEncoding(
+            "the declared charset is not one that Curbside reads",
+            field="Content-Type",
+            mend=f"Use UTF-8; {', '.join(sorted(_CHARSETS))} are read too.",
+        ) from None

@@ -1,0 +1,279 @@
+"""A report as submitted: the fields it may have, the names they go by, and the rule of each.
+
+HTTP bodies, batches' rows and files' rows all become a `Submission` here, so that they obey one set of
+rules. Errors name fields and never show a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time
+from types import MappingProxyType
+from typing import Final
+
+from curbside.contracts.codec import KnownIdentifiers
+from curbside.phi import PhiText
+
+from curbside_ingestion.domain.encoding import (
+    refuse_broken_characters,
+    refuse_controls,
+    refuse_other_formats,
+)
+from curbside_ingestion.domain.problems import BadField, BadShape, EmptyReport, OversizedReport
+from curbside_ingestion.domain.revisions import ReportStatus
+
+# Field → the names it goes by in exports, the preferred one first. MTSamples calls the text
+# `transcription` in CSV and `text` in JSONL; MIMIC-IV says `note_id` and `subject_id`.
+FIELD_NAMES: Final = MappingProxyType(
+    {
+        "text": ("text", "report", "report_text", "transcription", "note", "note_text"),
+        "external_id": ("external_id", "id", "report_id", "note_id", "accession", "accession_number"),
+        "patient_id": ("patient_id", "mrn", "subject_id", "medical_record_number"),
+        "type": ("type", "report_type", "category"),
+        "status": ("status",),
+        "authored_at": ("authored_at",),
+        "source": ("source",),
+    }
+)
+KNOWN_NAMES: Final = MappingProxyType(
+    {
+        "names": ("names", "patient_name"),
+        "nicknames": ("nicknames", "nickname"),
+        "relatives": ("relatives", "relative"),
+        "staff": ("staff", "physician"),
+        "mrns": ("mrns",),
+        "numbers": ("numbers",),
+        "dates_of_birth": ("dates_of_birth", "date_of_birth", "dob"),
+        "addresses": ("addresses", "address"),
+        "phones": ("phones", "phone"),
+        "emails": ("emails", "email"),
+    }
+)
+_ALL_NAMES: Final = frozenset(
+    {"known", *(name for names in (*FIELD_NAMES.values(), *KNOWN_NAMES.values()) for name in names)}
+)
+DEFAULT_SOURCE: Final = "api"
+_SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_ID: Final = 200  # characters
+_MAX_TYPE: Final = 40
+_MAX_KNOWN: Final = 50  # values of one kind
+_YEARS: Final = range(1900, 2101)  # a date offset must not leave what datetime can hold
+# A shorter id ("29") would redact ages and doses wherever it stands in the text.
+_MIN_PATIENT_ID: Final = 4
+_MIN_EXTERNAL_ID: Final = 5
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One report that obeys every rule. `authored_at` is RFC 3339 with the source's offset, or empty."""
+
+    text: PhiText
+    external_id: PhiText | None = None
+    patient_id: PhiText | None = None
+    type: str = ""
+    status: ReportStatus = ReportStatus.FINAL
+    authored_at: str = ""
+    source: str = DEFAULT_SOURCE
+    known: KnownIdentifiers = field(default_factory=KnownIdentifiers)
+
+    def known_with_ids(self) -> KnownIdentifiers:
+        """What is known, with the patient's id as an MRN and an accession number as a number."""
+        known = self.known
+        mrns, numbers = known.mrns, known.numbers
+        if self.patient_id is not None and len(self.patient_id) >= _MIN_PATIENT_ID:
+            mrns = _with(mrns, self.patient_id)
+        if (
+            self.external_id is not None
+            and len(self.external_id) >= _MIN_EXTERNAL_ID
+            and any(character.isdigit() for character in self.external_id.reveal())
+        ):
+            numbers = _with(numbers, self.external_id)
+        others = {f.name: getattr(known, f.name) for f in fields(known) if f.name not in ("mrns", "numbers")}
+        return KnownIdentifiers(**others, mrns=mrns, numbers=numbers)
+
+
+def read_submission(
+    row: Mapping[str, object],
+    *,
+    source: str = DEFAULT_SOURCE,
+    max_characters: int | None = None,
+    closed: bool = False,
+) -> Submission:
+    """The report in `row`, an object of JSON or a row of CSV. `source` is where the row names none.
+
+    Members that no rule knows are ignored (exports hold many), unless `closed`. Raises a BadInput that
+    names the field.
+    """
+    if closed and not _ALL_NAMES.issuperset(row):
+        raise BadShape(
+            "the report has a member that no rule knows",
+            field="body",
+            mend=f"Send only {', '.join((*FIELD_NAMES, 'known'))}.",
+        )
+    named = _pick(row, "source")
+    return Submission(
+        text=PhiText(_text(_pick(row, "text"), max_characters)),
+        external_id=_identifier(_pick(row, "external_id"), "external_id"),
+        patient_id=_identifier(_pick(row, "patient_id"), "patient_id"),
+        type=_type(_pick(row, "type")),
+        status=_status(_pick(row, "status")),
+        authored_at=_authored_at(_pick(row, "authored_at")),
+        source=source if named is None else read_source(named),
+        known=_known(row),
+    )
+
+
+def read_source(value: object) -> str:
+    """A source's name. It goes into events, so it is a plain name of a system."""
+    if not isinstance(value, str) or not _SOURCE.fullmatch(value.strip()):
+        raise BadField(
+            "source must be 1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
+            field="source",
+            mend="Name the system that the report comes from, e.g. 'ris-north'.",
+        )
+    return value.strip()
+
+
+def source_named(name: str) -> str:
+    """A valid source made of `name`, e.g. of a file's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:64] or "files"
+
+
+def _pick(row: Mapping[str, object], name: str) -> object:
+    """The value of the first name of field `name` that `row` fills in; None where it fills none."""
+    names = FIELD_NAMES.get(name) or KNOWN_NAMES[name]
+    return next((row[alias] for alias in names if row.get(alias) not in (None, "")), None)
+
+
+def _text(value: object, max_characters: int | None) -> str:
+    if value is not None and not isinstance(value, str):
+        raise BadField("text must be a string", field="text", mend="Send the report's text as one string.")
+    if value is None or not value.replace("\ufeff", "").strip():
+        raise EmptyReport("text is missing or empty", field="text", mend="Send the report's text.")
+    if max_characters is not None and len(value) > max_characters:
+        raise OversizedReport(
+            f"text has more than {max_characters} characters",
+            field="text",
+            mend="Send one report at a time, or raise CURBSIDE_INGESTION__MAX_REPORT_CHARACTERS.",
+        )
+    refuse_broken_characters(value, "text")
+    refuse_other_formats(value[:200].encode(), "text")
+    refuse_controls(value, "text")
+    # The original keeps its line endings; from here on there is one.
+    return value.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _identifier(value: object, name: str) -> PhiText | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value.strip()) > _MAX_ID:
+        raise BadField(
+            f"{name} must be a string of at most {_MAX_ID} characters, or an integer",
+            field=name,
+            mend="Send the identifier alone.",
+        )
+    stripped = value.strip()
+    _refuse_unprintable(stripped, name)
+    return PhiText(stripped) if stripped else None
+
+
+def _type(value: object) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", value.casefold()).strip("-") if isinstance(value, str) else ""
+    if value is not None and not 0 < len(slug) <= _MAX_TYPE:
+        raise BadField(
+            f"type must be a name of 1 to {_MAX_TYPE} letters and digits",
+            field="type",
+            mend="Send e.g. 'radiology', 'discharge', 'pathology' or 'clinic', or leave it out.",
+        )
+    return slug
+
+
+def _status(value: object) -> ReportStatus:
+    if value is None:
+        return ReportStatus.FINAL
+    try:
+        return ReportStatus(str(value).strip().casefold().replace("_", "-"))
+    except ValueError:
+        raise BadField(
+            "status is not one that a report can have",
+            field="status",
+            mend=f"Send one of {', '.join(ReportStatus)}.",
+        ) from None
+
+
+def _authored_at(value: object) -> str:
+    """RFC 3339 with the source's offset. A date alone is taken as midnight UTC: days keep their order
+    in any zone. A time without an offset is refused: hours would not."""
+    if value is None:
+        return ""
+    bad = BadField(
+        "authored_at must be a time with its offset, or a date",
+        field="authored_at",
+        mend="Send RFC 3339, e.g. '2026-03-01T14:05:00+01:00' or '2026-03-01'.",
+    )
+    if not isinstance(value, str):
+        raise bad
+    try:
+        moment = datetime.combine(date.fromisoformat(value.strip()), time(), UTC)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise bad from None
+    if moment.tzinfo is None or moment.year not in _YEARS:
+        raise bad
+    return moment.isoformat()
+
+
+def _known(row: Mapping[str, object]) -> KnownIdentifiers:
+    """`known` of the row, and the columns of KNOWN_NAMES, whose values are separated by semicolons."""
+    nested = row.get("known")
+    if nested in (None, ""):
+        nested = {}
+    if not isinstance(nested, Mapping) or not set(nested) <= set(KNOWN_NAMES):
+        raise BadField(
+            "known must be an object of lists",
+            field="known",
+            mend=f"Its members are {', '.join(KNOWN_NAMES)}, each a list of strings.",
+        )
+    found: dict[str, tuple[PhiText, ...]] = {}
+    for kind in KNOWN_NAMES:
+        column = _pick(row, kind)
+        values = _values(nested.get(kind) or [], f"known.{kind}")
+        values += _values(column.split(";") if isinstance(column, str) else column or [], kind)
+        found[kind] = tuple(PhiText(value) for value in dict.fromkeys(values))
+    return KnownIdentifiers(**found)
+
+
+def _values(value: object, name: str) -> list[str]:
+    plain = isinstance(value, list) and all(
+        isinstance(item, str) or (isinstance(item, int) and not isinstance(item, bool)) for item in value
+    )
+    if not plain or not isinstance(value, list) or len(value) > _MAX_KNOWN:
+        raise BadField(
+            f"{name} must be a list of at most {_MAX_KNOWN} strings",
+            field=name,
+            mend="Send a list, also for one value.",
+        )
+    values = [str(item).strip() for item in value]
+    for item in values:
+        _refuse_unprintable(item, name)
+        if len(item) > _MAX_ID:
+            raise BadField(
+                f"a value of {name} has more than {_MAX_ID} characters", field=name, mend="Send it alone."
+            )
+    return [item for item in values if item]
+
+
+def _refuse_unprintable(value: str, name: str) -> None:
+    refuse_broken_characters(value, name)
+    if any(character < " " or character == "\x7f" for character in value):
+        raise BadField(f"{name} holds a control character", field=name, mend="Send it without.")
+
+
+def _with(values: tuple[PhiText, ...], value: PhiText) -> tuple[PhiText, ...]:
+    return values if value in values else (*values, value)

@@ -1,0 +1,159 @@
+"""Files and folders of reports as rows: .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz.
+
+The rows of a path are the same every time, and in the same order, so that whoever posts them twice is
+told the second time that they are there. Nothing here needs the server.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, Final, cast
+
+from curbside.errors import BadInput, CurbsideError
+from curbside.phi import PhiText
+
+from curbside_ingestion.domain import rows
+from curbside_ingestion.domain.problems import OversizedReport, UnreadableFile, UnsupportedType
+from curbside_ingestion.domain.report import Submission, read_submission, source_named
+from curbside_ingestion.domain.rows import Format
+
+FORMATS: Final = MappingProxyType(
+    {
+        ".txt": Format.TEXT,
+        ".csv": Format.CSV,
+        ".json": Format.JSON,
+        ".jsonl": Format.NDJSON,
+        ".ndjson": Format.NDJSON,
+    }
+)
+_COMPRESSED: Final = (".gz", ".xz")
+# 256 MB decompressed: CSV and JSON are read whole, and a small archive may hold terabytes. NDJSON streams.
+_MAX_WHOLE: Final = 256_000_000
+_NO_SOURCE: Final = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A good row, and where it stands, e.g. `reports.csv row 3`."""
+
+    place: str
+    submission: Submission
+
+    def to_body(self, *, source: str) -> dict[str, Any]:
+        """The body of POST /ingestion/v1/reports. `source` is used where the row names none."""
+        submission = self.submission
+        known = {
+            field.name: [value.reveal() for value in getattr(submission.known, field.name)]
+            for field in fields(submission.known)
+        }
+        body = {
+            "text": submission.text.reveal(),
+            "external_id": _revealed(submission.external_id),
+            "patient_id": _revealed(submission.patient_id),
+            "type": submission.type,
+            "status": submission.status.value,
+            "authored_at": submission.authored_at,
+            "source": submission.source or source_named(source),
+            "known": {kind: values for kind, values in known.items() if values},
+        }
+        return {name: value for name, value in body.items() if value}
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row, or a whole file, that cannot be read, and why."""
+
+    place: str
+    problem: CurbsideError
+
+
+def read_rows(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row | BadRow]:
+    """The rows of `paths` in order, folders by name; stops after `limit` good ones.
+
+    A plain text's external id is its file name (below a folder, its path in that folder). Hidden files
+    are passed over; a file of another kind is listed as a BadRow.
+    """
+    good = 0
+    for path in paths:
+        for file, name in _files(path):
+            for row in _read_file(file, name):
+                yield row
+                good += isinstance(row, Row)
+                if good == limit:
+                    return
+
+
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    """The files of `path`, each with the name that it goes by."""
+    if not path.is_dir():
+        yield path, path.name
+        return
+    found = [(file.relative_to(path), file) for file in path.rglob("*") if file.is_file()]
+    for relative, file in sorted(found):
+        if not any(part.startswith(".") for part in relative.parts):
+            yield file, relative.as_posix()
+
+
+def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
+    shown = name.encode(errors="replace").decode()  # a name on disk need not be UTF-8, a console is
+    plain = file.with_suffix("") if file.suffix.casefold() in _COMPRESSED else file
+    format = FORMATS.get(plain.suffix.casefold())
+    try:
+        if format is None:
+            raise UnsupportedType(
+                "the file is not of a kind that Curbside reads",
+                field="path",
+                mend=f"Give it as {', '.join(FORMATS)}, also with {' or '.join(_COMPRESSED)}.",
+            )
+        with _open(file) as stream:
+            for row in _rows(stream, format, name):
+                place = shown if format is Format.TEXT else f"{shown} row {row.row}"
+                yield (
+                    Row(place, row.submission)
+                    if isinstance(row, rows.GoodRow)
+                    else BadRow(place, row.problem)
+                )
+    except BadInput as problem:
+        yield BadRow(shown, problem)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        # gzip and lzma raise EOFError and their own errors where an archive is cut off or damaged.
+        reason = getattr(error, "strerror", None) or "its compression is damaged or cut off"
+        yield BadRow(
+            shown, UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
+        )
+
+
+def _rows(stream: IO[bytes], format: Format, name: str) -> rows.Rows:
+    if format is Format.NDJSON:
+        return rows.read_lines(stream, _read)
+    data = stream.read(_MAX_WHOLE + 1)
+    if len(data) > _MAX_WHOLE:
+        raise OversizedReport(
+            f"the file has more than {_MAX_WHOLE} bytes", field="path", mend="Split it, or give it as .jsonl."
+        )
+    return rows.read_rows(data, format, _read, name=name)
+
+
+def _read(row: dict[str, object]) -> Submission:
+    return read_submission(row, source=_NO_SOURCE)
+
+
+def _open(file: Path) -> AbstractContextManager[IO[bytes]]:
+    match file.suffix.casefold():
+        case ".gz":
+            return cast(AbstractContextManager[IO[bytes]], gzip.open(file, "rb"))
+        case ".xz":
+            return lzma.open(file, "rb")
+        case _:
+            return file.open("rb")
+
+
+def _revealed(value: PhiText | None) -> str | None:
+    return value.reveal() if value is not None else None

@@ -1,0 +1,16 @@
+"""Settings of ingestion: CURBSIDE_INGESTION__<FIELD>."""
+
+from __future__ import annotations
+
+from curbside.settings import settings_config
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class IngestionSettings(BaseSettings):
+    model_config = settings_config("ingestion")
+
+    # The longest of 1,652 MTSamples reports has 20,838 characters: ten times that is no single report.
+    max_report_characters: int = Field(default=200_000, ge=1_000, le=5_000_000)
+    # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
+    max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)

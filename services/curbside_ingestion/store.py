@@ -1,0 +1,259 @@
+"""Ingestion's tables and queries: receipts, reports, their histories. No column holds PHI in the clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from curbside.errors import Unavailable
+from curbside.storage.blobs import BlobRef
+from curbside.storage.tables import BigId, UtcDateTime, service_metadata
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside_ingestion.domain.revisions import ReportStatus, Revision
+from curbside_ingestion.domain.states import ReportState
+
+METADATA = service_metadata()
+# One row per acknowledged report, and never a change: what the ledger is checked against.
+RECEIPTS = Table(
+    "receipts",
+    METADATA,
+    Column("report_id", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False, index=True),
+    Column("received_at", UtcDateTime(), nullable=False),
+)
+REPORTS = Table(
+    "reports",
+    METADATA,
+    Column("report_id", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    # Keyed hash of source and external id, or of source and content where there is none.
+    Column("identity", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # keyed hash of the content
+    Column("subject", String(64), nullable=False),
+    Column("external_id", LargeBinary, nullable=True),  # sealed, see handlers.py
+    Column("type", String(40), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("authored_at", String(40), nullable=False),
+    Column("media_type", String(64), nullable=False),
+    Column("original", JSON, nullable=False),
+    Column("text", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(128), nullable=False),
+    Column("received_at", UtcDateTime(), nullable=False),
+    # Of two posts of one report at once, one inserts this and the other is told that it is there.
+    UniqueConstraint("tenant", "identity", "revision", name="uq_reports_identity"),
+    Index("ix_reports_state", "tenant", "state", "report_id"),
+)
+HISTORY = Table(
+    "history",
+    METADATA,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("report_id", String(32), ForeignKey("reports.report_id"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
+    Column("reason", String(128), nullable=False),
+)
+
+
+class RevisionTaken(Unavailable):
+    """Another transaction inserted the same revision first; judged again, this one is a duplicate."""
+
+    code = "report.revision-taken"
+
+
+@dataclass(frozen=True)
+class NewReport:
+    """A row of `reports`."""
+
+    report_id: str
+    tenant: str
+    source: str
+    identity: str
+    revision: int
+    fingerprint: str
+    subject: str
+    external_id: bytes | None
+    type: str
+    status: ReportStatus
+    authored_at: str
+    media_type: str
+    original: BlobRef
+    text: BlobRef
+    state: ReportState
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """What a reader is shown; `external_id` is still sealed."""
+
+    report_id: str
+    tenant: str
+    external_id: bytes | None
+    source: str
+    type: str
+    status: ReportStatus
+    authored_at: str
+    state: ReportState
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Moment:
+    state: ReportState
+    at: datetime
+    reason: str
+
+
+async def revisions(session: AsyncSession, tenant: str, identity: str) -> list[Revision]:
+    """The revisions of one identity, oldest first."""
+    rows = await session.execute(
+        select(
+            REPORTS.c.report_id,
+            REPORTS.c.revision,
+            REPORTS.c.status,
+            REPORTS.c.fingerprint,
+            REPORTS.c.state,
+        )
+        .where(REPORTS.c.tenant == tenant, REPORTS.c.identity == identity)
+        .order_by(REPORTS.c.revision)
+    )
+    return [
+        Revision(
+            row.report_id, row.revision, ReportStatus(row.status), row.fingerprint, ReportState(row.state)
+        )
+        for row in rows
+    ]
+
+
+async def add_report(session: AsyncSession, report: NewReport) -> None:
+    """Insert report, receipt and first state. Raises RevisionTaken where another was first."""
+    row = {
+        **vars(report),
+        "status": report.status.value,
+        "state": report.state.value,
+        "original": report.original.to_json(),
+        "text": report.text.to_json(),
+    }
+    try:
+        await session.execute(insert(REPORTS).values(row))
+    except IntegrityError:
+        raise RevisionTaken("the same report is being received by another request") from None
+    await session.execute(
+        insert(RECEIPTS).values(
+            report_id=report.report_id, tenant=report.tenant, received_at=report.received_at
+        )
+    )
+    await _note(session, report.report_id, report.state, report.received_at, report.reason)
+
+
+async def move(
+    session: AsyncSession, report_id: str, state: ReportState, *, at: datetime, reason: str
+) -> None:
+    await session.execute(
+        update(REPORTS).where(REPORTS.c.report_id == report_id).values(state=state.value, reason=reason)
+    )
+    await _note(session, report_id, state, at, reason)
+
+
+async def state_of(session: AsyncSession, tenant: str, report_id: str) -> ReportState | None:
+    """The state of a report, with its row locked until the transaction ends."""
+    found = await session.execute(
+        select(REPORTS.c.state)
+        .where(REPORTS.c.tenant == tenant, REPORTS.c.report_id == report_id)
+        .with_for_update()
+    )
+    state = found.scalar_one_or_none()
+    return None if state is None else ReportState(state)
+
+
+async def find_reports(
+    session: AsyncSession,
+    tenant: str,
+    *,
+    report_id: str | None = None,
+    state: ReportState | None = None,
+    after: str | None = None,
+    limit: int,
+) -> list[StoredReport]:
+    """Reports in the order of their ids, which is that of their arrival."""
+    query = select(REPORTS).where(REPORTS.c.tenant == tenant)
+    if report_id is not None:
+        query = query.where(REPORTS.c.report_id == report_id)
+    if state is not None:
+        query = query.where(REPORTS.c.state == state.value)
+    if after is not None:
+        query = query.where(REPORTS.c.report_id > after)
+    rows = await session.execute(query.order_by(REPORTS.c.report_id).limit(limit))
+    return [
+        StoredReport(
+            report_id=row.report_id,
+            tenant=row.tenant,
+            external_id=row.external_id,
+            source=row.source,
+            type=row.type,
+            status=ReportStatus(row.status),
+            authored_at=row.authored_at,
+            state=ReportState(row.state),
+            reason=row.reason,
+            received_at=row.received_at,
+        )
+        for row in rows
+    ]
+
+
+async def history_of(session: AsyncSession, report_id: str) -> Sequence[Moment]:
+    rows = await session.execute(
+        select(HISTORY).where(HISTORY.c.report_id == report_id).order_by(HISTORY.c.id)
+    )
+    return [Moment(ReportState(row.state), row.at, row.reason) for row in rows]
+
+
+async def count_receipts(session: AsyncSession, tenant: str) -> int:
+    count = select(func.count()).select_from(RECEIPTS).where(RECEIPTS.c.tenant == tenant)
+    return (await session.execute(count)).scalar_one()
+
+
+async def count_receipts_without_report(session: AsyncSession, tenant: str) -> int:
+    missing = (
+        select(func.count())
+        .select_from(RECEIPTS.outerjoin(REPORTS, REPORTS.c.report_id == RECEIPTS.c.report_id))
+        .where(RECEIPTS.c.tenant == tenant, REPORTS.c.report_id.is_(None))
+    )
+    return (await session.execute(missing)).scalar_one()
+
+
+async def count_states(session: AsyncSession, tenant: str) -> dict[ReportState, int]:
+    rows = await session.execute(
+        select(REPORTS.c.state, func.count()).where(REPORTS.c.tenant == tenant).group_by(REPORTS.c.state)
+    )
+    counted = {ReportState(state): count for state, count in rows}
+    return {state: counted.get(state, 0) for state in ReportState}
+
+
+async def _note(session: AsyncSession, report_id: str, state: ReportState, at: datetime, reason: str) -> None:
+    await session.execute(
+        insert(HISTORY).values(report_id=report_id, state=state.value, at=at, reason=reason)
+    )
