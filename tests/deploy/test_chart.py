@@ -1,0 +1,300 @@
+"""What the chart says of the code is what the code has."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from curbside.runtime.health import LIVE_PATH, METRICS_PATH, READY_PATH
+from curbside.runtime.services import CHILDREN, SERVICES
+from curbside.settings import RuntimeSettings
+from curbside.storage.zones import GRANTS, Zone
+from pydantic_settings import BaseSettings
+from rendering import CHART, ROOT
+
+Document = dict[str, Any]
+Charts = dict[str, list[Document]]
+SETS = ("closed", "hub", "skaffold")
+
+
+def named(documents: list[Document], kind: str, name: str) -> Document:
+    (document,) = [d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name]
+    return document
+
+
+def pod_specs(documents: list[Document]) -> Iterator[tuple[str, Document]]:
+    """Every pod's spec with a name: of Deployments, and of the RayCluster's groups."""
+    for document in documents:
+        if document["kind"] == "Deployment":
+            yield document["metadata"]["name"], document["spec"]["template"]["spec"]
+        if document["kind"] == "RayCluster":
+            yield "head", document["spec"]["headGroupSpec"]["template"]["spec"]
+            for group in document["spec"]["workerGroupSpecs"]:
+                yield group["groupName"], group["template"]["spec"]
+
+
+def container(documents: list[Document], service: str) -> Document:
+    spec = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+    (only,) = spec["containers"]
+    return dict(only)
+
+
+def environment(of: Document) -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "") for entry in of["env"]}
+
+
+def all_settings() -> dict[str, type[BaseSettings]]:
+    """Every settings class of the code, by its prefix."""
+    modules = [importlib.import_module("curbside.settings")]
+    for service in SERVICES:
+        package = importlib.import_module(f"curbside_{service}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith(".settings"):
+                modules.append(importlib.import_module(module.name))
+    return {
+        str(value.model_config["env_prefix"]): value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseSettings) and value is not BaseSettings
+    }
+
+
+@pytest.fixture(scope="session")
+def variables() -> dict[str, type[BaseSettings]]:
+    return {
+        f"{prefix}{field.upper()}": settings
+        for prefix, settings in all_settings().items()
+        for field in settings.model_fields
+    }
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_every_setting_in_the_chart_is_one_that_the_code_reads(
+    charts: Charts, variables: dict[str, type[BaseSettings]], values: str
+) -> None:
+    used = {
+        entry["name"]
+        for _, spec in pod_specs(charts[values])
+        for one in spec["containers"]
+        for entry in one["env"]
+        if entry["name"].startswith("CURBSIDE_")
+    }
+    assert used
+    assert used - set(variables) == set()
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_every_setting_in_the_chart_has_a_value_that_the_code_accepts(
+    charts: Charts, variables: dict[str, type[BaseSettings]], values: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _, spec in pod_specs(charts[values]):
+        with monkeypatch.context() as patch:
+            present = {
+                name: value
+                for one in spec["containers"]
+                for name, value in environment(one).items()
+                if name.startswith("CURBSIDE_")
+            }
+            for name, value in present.items():
+                patch.setenv(name, value)
+            for settings in {variables[name] for name in present}:
+                settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["deploy/docker/Dockerfile", "charts/curbside/values.yaml", "deploy/README.md"]
+)
+def test_settings_named_in_recipes_and_comments_exist(
+    variables: dict[str, type[BaseSettings]], name: str
+) -> None:
+    named_there = set(re.findall(r"CURBSIDE_[A-Z]+__[A-Z_]+", (ROOT / name).read_text()))
+    assert named_there - set(variables) == set()
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_ports_are_those_that_the_code_listens_on(charts: Charts, values: str) -> None:
+    defaults = {name: field.default for name, field in RuntimeSettings.model_fields.items()}
+    for service in SERVICES:
+        one = container(charts[values], service)
+        ports = {port["name"]: port["containerPort"] for port in one["ports"]}
+        assert ports.pop("http") == defaults["http_port"]
+        assert ports.pop("grpc", defaults["grpc_port"]) == defaults["grpc_port"]
+        assert not ports
+        assert environment(one)["CURBSIDE_RUNTIME__HTTP_PORT"] == str(defaults["http_port"])
+        assert environment(one)["CURBSIDE_RUNTIME__GRPC_PORT"] == str(defaults["grpc_port"])
+
+
+def test_the_embedded_engine_listens_where_its_service_points(charts: Charts) -> None:
+    from curbside_inference.engine.settings import EngineSettings
+
+    port = EngineSettings.model_fields["port"].default
+    engine = container(charts["skaffold"], "engine")
+    assert [one["containerPort"] for one in engine["ports"]] == [port]
+    assert environment(engine)["CURBSIDE_ENGINE__PORT"] == str(port)
+    url = environment(container(charts["skaffold"], "inference"))["CURBSIDE_INFERENCE__ENGINE_URL"]
+    assert url == f"http://curbside-engine:{port}"
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_grpc_is_offered_by_the_services_that_speak_it(charts: Charts, values: str) -> None:
+    offered = {
+        service
+        for service in SERVICES
+        if "grpc" in {port["name"] for port in container(charts[values], service)["ports"]}
+    }
+    speaks = {
+        path.parent.name.removeprefix("curbside_") for path in (ROOT / "services").glob("curbside_*/grpc.py")
+    }
+    assert offered == speaks
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_a_services_port_reaches_a_port_of_its_pod(charts: Charts, values: str) -> None:
+    for document in charts[values]:
+        if document["kind"] == "Service":
+            pod = named(charts[values], "Deployment", document["metadata"]["name"])["spec"]
+            assert document["spec"]["selector"] == pod["selector"]["matchLabels"]
+            labels = pod["template"]["metadata"]["labels"]
+            assert document["spec"]["selector"].items() <= labels.items()
+            (one,) = pod["template"]["spec"]["containers"]
+            assert {port["targetPort"] for port in document["spec"]["ports"]} == {
+                port["name"] for port in one["ports"]
+            }
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_probes_ask_paths_that_the_code_answers(charts: Charts, values: str) -> None:
+    for service in SERVICES:
+        one = container(charts[values], service)
+        assert one["livenessProbe"]["httpGet"] == {"path": LIVE_PATH, "port": "http"}
+        assert one["startupProbe"]["httpGet"] == {"path": LIVE_PATH, "port": "http"}
+        assert one["readinessProbe"]["httpGet"] == {"path": READY_PATH, "port": "http"}
+
+
+def test_monitors_scrape_the_path_that_the_code_answers(charts: Charts) -> None:
+    monitors = [d for d in charts["closed"] if d["kind"] == "ServiceMonitor"]
+    assert {d["metadata"]["name"] for d in monitors} == {f"curbside-{s}" for s in (*SERVICES, "tgi")}
+    for monitor in monitors:
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert (endpoint["path"], endpoint["port"]) == (METRICS_PATH, "http")
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_commands_are_ones_that_curbside_serve_accepts(charts: Charts, values: str) -> None:
+    for name, spec in pod_specs(charts[values]):
+        service = name.removeprefix("curbside-")
+        for one in spec["containers"]:
+            assert "command" not in one
+            if service in (*SERVICES, *CHILDREN):
+                assert one["args"] == ["serve", service]
+
+
+def test_images_are_built_for_every_service_and_start_it() -> None:
+    recipe = (ROOT / "deploy/docker/Dockerfile").read_text()
+    stages = re.findall(
+        r'^FROM runtime AS (\w+)$(?:(?!^FROM).)*?^CMD \["serve", "(\w+)"\]', recipe, re.M | re.S
+    )
+    assert [stage for stage, _ in stages] == [service for _, service in stages] == [*SERVICES, "engine"]
+    artifacts = yaml.safe_load((ROOT / "skaffold.yaml").read_text())["build"]["artifacts"]
+    assert {one["image"]: one["docker"]["buildArgs"]["SERVICE"] for one in artifacts} == {
+        f"curbside-{service}": service for service, _ in stages
+    }
+
+
+def test_health_checks_in_the_recipe_ask_paths_that_the_code_answers() -> None:
+    from curbside_inference.engine.settings import EngineSettings
+
+    asked = re.findall(
+        r"urlopen\('http://127\.0\.0\.1:(\d+)(/\w+)'", (ROOT / "deploy/docker/Dockerfile").read_text()
+    )
+    http, engine = (
+        settings.model_fields[field].default
+        for settings, field in ((RuntimeSettings, "http_port"), (EngineSettings, "port"))
+    )
+    assert asked == [(str(http), LIVE_PATH), (str(engine), "/health")]
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_addresses_in_settings_are_services_of_the_chart(charts: Charts, values: str) -> None:
+    """host:port of every address that a pod is given, but Ray's head, whose Service KubeRay makes."""
+    services = {
+        f"{d['metadata']['name']}:{port['port']}"
+        for d in charts[values]
+        if d["kind"] == "Service"
+        for port in d["spec"]["ports"]
+    }
+    for service in SERVICES:
+        for name, value in environment(container(charts[values], service)).items():
+            if name.endswith(("_URL", "_TARGET")):
+                assert value.removeprefix("http://") in services, name
+
+
+def test_a_pod_stops_later_than_its_service_does(charts: Charts) -> None:
+    grace = RuntimeSettings.model_fields["shutdown_grace"].default.total_seconds()
+    for service in SERVICES:
+        pod = named(charts["hub"], "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+        assert pod["terminationGracePeriodSeconds"] > grace
+
+
+def test_a_service_mounts_the_keys_of_the_zones_that_it_may_open_and_no_others(charts: Charts) -> None:
+    for service in SERVICES:
+        pod = named(charts["hub"], "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+        (keys,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "keys"]
+        mounted = {item["path"].removesuffix(".key") for item in keys["items"]}
+        assert mounted == {
+            *("audit", "token", "tenant-default"),
+            *(f"{kind}-{zone}" for zone in GRANTS[service] for kind in ("kek", "hash")),
+        }
+
+
+def test_the_notes_name_every_key() -> None:
+    notes = (CHART / "templates" / "NOTES.txt").read_text()
+    listed = set(re.findall(r"for name in (.*); do", notes)[0].split(" "))
+    assert {f"{kind}-{zone}" for zone in Zone for kind in ("kek", "hash")} | {"audit", "token"} <= listed
+
+
+def test_the_notes_carry_the_notice() -> None:
+    assert "does not replace it" in (CHART / "templates" / "NOTES.txt").read_text()
+
+
+def test_ray_in_the_chart_is_the_ray_that_the_image_holds() -> None:
+    pinned = re.search(r"^ray==(\S+)", (ROOT / "constraints.txt").read_text(), re.M)
+    assert pinned
+    assert yaml.safe_load((CHART / "values.yaml").read_text())["ray"]["version"] == pinned[1]
+
+
+def test_metrics_in_alerts_and_dashboard_are_ones_that_the_code_has() -> None:
+    from prometheus_client import REGISTRY
+
+    importlib.import_module("curbside.telemetry.metrics")
+    known = {name for family in REGISTRY.collect() for name in _series(family.name, family.type)}
+    for path in ("prometheus/rules.yaml", "grafana/curbside.json"):
+        text = (ROOT / "deploy" / path).read_text()
+        used = set(re.findall(r"\bcurbside_\w+", text)) - {"curbside_engine"}
+        assert used
+        assert used - known == set()
+
+
+def _series(name: str, kind: str) -> tuple[str, ...]:
+    return {
+        "counter": (f"{name}_total",),
+        "histogram": (f"{name}_bucket", f"{name}_count", f"{name}_sum"),
+    }.get(kind, (name,))
+
+
+def test_the_image_context_holds_what_the_recipe_copies() -> None:
+    recipe = (ROOT / "deploy/docker/Dockerfile").read_text()
+    allowed = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.M)
+    copied = [
+        source for line in re.findall(r"^COPY (?!--from)(.*)$", recipe, re.M) for source in line.split()[:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists(), source
+        assert any(Path(source).is_relative_to(entry) for entry in allowed), source
