@@ -1,0 +1,68 @@
+# Curbside. `make help` prints what stands behind each `##`. ARGS= passes options on.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+ARGS ?=
+PYTHON := .venv/bin/python
+UV := $(shell command -v uv || echo .make/uv/bin/uv)
+CURBSIDE := .venv/bin/curbside
+
+.PHONY: help setup check test demo up up-full bench audit chart chaos soak gpu-test
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Install everything into .venv, the exact versions of constraints.txt
+
+# uv itself, where the machine has none: from the package index, by the system's Python.
+.make/uv/bin/uv:
+	@for python in python3.11 python3; do \
+	  command -v $$python >/dev/null && $$python -m venv .make/uv && break; \
+	done || { echo "curbside: Python 3 with its venv module is needed (on Debian: sudo apt-get install python3-venv)."; exit 2; }
+	@.make/uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/.ready: constraints.txt pyproject.toml | $(filter .make/%,$(UV))
+	@deploy/system-packages
+	@test -x $(PYTHON) || $(UV) venv --quiet --python 3.11 .venv
+	@echo "installing the pinned packages (about 6 GB on disk: torch brings its CUDA libraries)"
+	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r constraints.txt
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup ## Format, lint, types, generated code, lock files: under a minute
+	@.venv/bin/ruff format --check --quiet libs services tests benchmarks proto deploy
+	@.venv/bin/ruff check --quiet libs services tests benchmarks proto deploy
+	@$(PYTHON) proto/generate.py --check
+	@.venv/bin/mypy
+	@$(PYTHON) -m pytest tests/architecture $(ARGS)
+
+test: setup ## The whole suite
+	@$(PYTHON) -m pytest tests --ignore=tests/chaos $(ARGS)
+
+demo: setup ## The main job: reports in, an opinion out (ARGS=--exit stops the services at the end)
+	@$(CURBSIDE) demo $(ARGS)
+
+up: setup ## Every service on this machine, until Ctrl-C
+	@$(CURBSIDE) up $(ARGS)
+
+up-full: setup ## As up: the outside halves (Kafka, PostgreSQL, S3) are not built yet
+	@echo "curbside: only the embedded halves exist so far; this starts the same as 'make up'."
+	@$(CURBSIDE) up $(ARGS)
+
+bench: setup ## Benchmarks; each prints a ratio against a named peer or limit (ARGS=--quick)
+	@for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark $(ARGS); done
+
+audit: setup ## Known vulnerabilities of the pinned packages, and secrets in the tree
+	@$(PYTHON) deploy/audit.py $(ARGS)
+
+chart: setup ## Lint, render and strictly validate the Helm chart, the Dockerfile and skaffold.yaml
+	@$(PYTHON) deploy/chart/validate.py $(ARGS)
+
+chaos: setup ## Kill every process at random moments during ingestion; the ledger must stay whole
+	@$(PYTHON) -m pytest tests/chaos $(ARGS)
+
+soak: setup ## Keep posting reports for an hour (ARGS=--minutes=N), and watch memory and the ledger
+	@$(PYTHON) tests/chaos/soak.py $(ARGS)
+
+gpu-test: setup ## The fine-tuning tests on a GPU, where there is one
+	@$(PYTHON) -m pytest tests/unit/test_finetune.py --gpu $(ARGS)

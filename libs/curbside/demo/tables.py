@@ -1,0 +1,66 @@
+"""One table per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from curbside.demo.ledger import Ledger
+from curbside.demo.reports import Posted
+from curbside.runtime.reading import console
+
+
+def show_posts(posted: Posted) -> None:
+    table = Table("posted", "reports", title="Intake")
+    table.add_row("acknowledged (202)", str(posted.accepted))
+    table.add_row("already there (409)", str(posted.already_there))
+    for code, count in sorted((posted.refused or {}).items()):
+        table.add_row(f"refused: {code}", str(count))
+    table.add_row("[bold]all[/]", f"[bold]{posted.total}[/]")
+    console.print(table)
+
+
+def show_ledger(ledger: Ledger) -> None:
+    table = Table("ledger", "reports", title="Where every acknowledged report is")
+    for state, count in ledger.states.items():
+        table.add_row(state, str(count))
+    table.add_row("[bold]received[/]", f"[bold]{ledger.received}[/] = {sum(ledger.states.values())}")
+    table.add_section()
+    table.add_row("with examples", str(ledger.with_examples))
+    for reason, count in sorted(ledger.without_examples.items()):
+        table.add_row(f"without: {reason}", str(count))
+    table.add_row("[bold]seen by datasets[/]", f"[bold]{ledger.mined}[/]")
+    console.print(table)
+
+
+def show_splits(manifest: Mapping[str, Any]) -> None:
+    table = Table("split", "patients", "reports", "examples", title=f"Dataset {manifest['version']}")
+    for split, part in manifest["splits"].items():
+        table.add_row(split, str(part["subjects"]), str(part["reports"]), str(part["examples"]))
+    console.print(table)
+    for check, outcome in manifest["checks"].items():
+        console.print(f"  {check.replace('_', ' ')}: {outcome}")
+
+
+def show_evaluation(evaluation: Mapping[str, Any]) -> None:
+    """Base and tuned side by side, each figure with its 95 % interval; held-out phrasings apart."""
+    for group, title in (
+        ("held_out", "Held-out patients"),
+        ("test", "… of seen phrasings"),
+        ("holdout", "… of held-out phrasings"),
+    ):
+        figures = evaluation["groups"].get(group)
+        if not figures:
+            continue
+        table = Table("figure", "base", "tuned", title=f"{title} ({figures['questions']} questions)")
+        for name in ("rouge_l", "diagnosis_accuracy", "comparison_accuracy", "perplexity"):
+            table.add_row(name, _figure(figures["base"].get(name)), _figure(figures["tuned"].get(name)))
+        console.print(table)
+
+
+def _figure(figure: Mapping[str, Any] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "no question"
+    return f"{figure['value']:.3f}  [{figure['low']:.3f} … {figure['high']:.3f}]"

@@ -1,0 +1,92 @@
+"""Every route and every gRPC method declares its rights, or is on a short public list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from curbside.contracts.v1 import deidentification_pb2, inference_pb2, training_pb2
+from curbside.identity.http import Requires
+from curbside.identity.principal import ROLES, Role, Scope
+from curbside.runtime.services import SERVICES, Service
+from curbside.settings import RuntimeSettings
+from curbside.testing.platform import open_test_platform
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+PUBLIC = {
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/oauth2-redirect",
+}
+
+
+def scopes(dependant: Dependant) -> Iterator[Scope]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Requires):
+            yield dependency.call.scope
+        yield from scopes(dependency)
+
+
+async def wired(name: str, directory: Path) -> tuple[Service, Any]:
+    async with open_test_platform(name, directory, settings=RuntimeSettings(data_dir=directory)) as opened:
+        return opened.service, opened.app
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "workbench"])
+async def test_every_route_declares_a_scope_or_is_public(name: str, tmp_path: Path) -> None:
+    service, app = await wired(name, tmp_path)
+    assert service.router is not None
+    undeclared = []
+    for route in walk(app.routes):
+        if isinstance(route, APIRoute):
+            if not list(scopes(route.dependant)) and route.path not in PUBLIC:
+                undeclared.append(route.path)
+        elif route.path not in PUBLIC:
+            undeclared.append(route.path)
+    assert not undeclared
+    assert any(
+        isinstance(route, APIRoute) and route.path.startswith(f"/{name}/") for route in walk(app.routes)
+    )
+
+
+def walk(routes: Any) -> Iterator[Any]:
+    for route in routes:
+        nested = getattr(route, "routes", None)
+        if nested:
+            yield from walk(nested)
+        else:
+            yield route
+
+
+@pytest.mark.parametrize(
+    ("name", "messages"),
+    [("deidentification", deidentification_pb2), ("inference", inference_pb2), ("training", training_pb2)],
+)
+async def test_every_grpc_method_maps_to_a_scope(name: str, messages: Any, tmp_path: Path) -> None:
+    service, _ = await wired(name, tmp_path)
+    declared = {method: scope for binding in service.grpc for method, scope in binding.scopes.items()}
+    expected = {
+        f"/{rpc.full_name}/{method.name}"
+        for rpc in messages.DESCRIPTOR.services_by_name.values()
+        for method in rpc.methods
+    }
+    assert set(declared) == expected
+
+
+def test_no_role_but_the_administrator_holds_every_scope() -> None:
+    assert [role for role in Role if ROLES[role] == frozenset(Scope)] == [Role.ADMINISTRATOR]
+
+
+def test_whoever_trains_cannot_approve() -> None:
+    assert Scope.MODELS_PROMOTE not in ROLES[Role.TRAINER]
+    assert Scope.RUNS_WRITE not in ROLES[Role.APPROVER]
+
+
+def test_an_operator_sees_no_report() -> None:
+    assert not ROLES[Role.OPERATOR] & {Scope.REPORTS_READ, Scope.QUARANTINE_REVIEW, Scope.DATASETS_READ}
