@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "chart"))
 
 import programs
+from manifests import Charts, Render
 from rendering import CHART, ValueSet, render, value_sets
-
-Document = dict[str, Any]
-Render = Callable[..., list[Document]]
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +20,7 @@ def helm() -> Path:
 
 
 @pytest.fixture(scope="session")
-def charts(helm: Path) -> dict[str, list[Document]]:
+def charts(helm: Path) -> Charts:
     """The documents of each set of values that `make chart` renders, by its name."""
     return {values.name: render(helm, values.arguments) for values in value_sets()}
 

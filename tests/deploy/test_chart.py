@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,38 +13,9 @@ from curbside.runtime.health import LIVE_PATH, METRICS_PATH, READY_PATH
 from curbside.runtime.services import CHILDREN, SERVICES
 from curbside.settings import RuntimeSettings
 from curbside.storage.zones import GRANTS, Zone
+from manifests import SETS, Charts, container, environment, named, pod_specs
 from pydantic_settings import BaseSettings
 from rendering import CHART, ROOT
-
-Document = dict[str, Any]
-Charts = dict[str, list[Document]]
-SETS = ("closed", "hub", "skaffold")
-
-
-def named(documents: list[Document], kind: str, name: str) -> Document:
-    (document,) = [d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name]
-    return document
-
-
-def pod_specs(documents: list[Document]) -> Iterator[tuple[str, Document]]:
-    """Every pod's spec with a name: of Deployments, and of the RayCluster's groups."""
-    for document in documents:
-        if document["kind"] == "Deployment":
-            yield document["metadata"]["name"], document["spec"]["template"]["spec"]
-        if document["kind"] == "RayCluster":
-            yield "head", document["spec"]["headGroupSpec"]["template"]["spec"]
-            for group in document["spec"]["workerGroupSpecs"]:
-                yield group["groupName"], group["template"]["spec"]
-
-
-def container(documents: list[Document], service: str) -> Document:
-    spec = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
-    (only,) = spec["containers"]
-    return dict(only)
-
-
-def environment(of: Document) -> dict[str, str]:
-    return {entry["name"]: entry.get("value", "") for entry in of["env"]}
 
 
 def all_settings() -> dict[str, type[BaseSettings]]:

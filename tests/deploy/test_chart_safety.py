@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Render
 from curbside.runtime.services import SERVICES
+from manifests import SETS, Charts, Document, Render, container, environment, named, pod_specs
 from refusals import REFUSALS
 from rendering import CHART, RenderingRefused, render
 from strictness import faults, schema_faults
-from test_chart import SETS, Charts, Document, container, environment, named, pod_specs
 
 
 @pytest.mark.parametrize("values", SETS)

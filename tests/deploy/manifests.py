@@ -1,0 +1,37 @@
+"""Finding one's way in rendered documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Document = dict[str, Any]
+Charts = dict[str, list[Document]]
+Render = Callable[..., list[Document]]
+SETS = ("closed", "hub", "skaffold")
+
+
+def named(documents: list[Document], kind: str, name: str) -> Document:
+    (document,) = [d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name]
+    return document
+
+
+def pod_specs(documents: list[Document]) -> Iterator[tuple[str, Document]]:
+    """Every pod's spec with a name: of Deployments, and of the RayCluster's groups."""
+    for document in documents:
+        if document["kind"] == "Deployment":
+            yield document["metadata"]["name"], document["spec"]["template"]["spec"]
+        if document["kind"] == "RayCluster":
+            yield "head", document["spec"]["headGroupSpec"]["template"]["spec"]
+            for group in document["spec"]["workerGroupSpecs"]:
+                yield group["groupName"], group["template"]["spec"]
+
+
+def container(documents: list[Document], service: str) -> Document:
+    spec = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+    (only,) = spec["containers"]
+    return dict(only)
+
+
+def environment(of: Document) -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "") for entry in of["env"]}
