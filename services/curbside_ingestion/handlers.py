@@ -190,7 +190,7 @@ async def _accept(
 ) -> Accepted:
     """Record, audit and announce one report; raises DuplicateReport or ChangedReport having done nothing."""
     submission, tenant, now = draft.submission, principal.tenant, datetime.now(UTC)
-    earlier = await store.revisions(transaction.session, tenant, draft.identity)
+    earlier = await store.revisions(transaction.session, tenant, draft.identity, lock=True)
     admission = admit(earlier, submission.status, draft.fingerprint)
     await store.add_report(
         transaction.session,

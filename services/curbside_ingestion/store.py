@@ -127,9 +127,11 @@ class Moment:
     reason: str
 
 
-async def revisions(session: AsyncSession, tenant: str, identity: str) -> list[Revision]:
-    """The revisions of one identity, oldest first."""
-    rows = await session.execute(
+async def revisions(
+    session: AsyncSession, tenant: str, identity: str, *, lock: bool = False
+) -> list[Revision]:
+    """The revisions of one identity, oldest first; with `lock`, unchanged until the transaction ends."""
+    query = (
         select(
             REPORTS.c.report_id,
             REPORTS.c.revision,
@@ -140,6 +142,7 @@ async def revisions(session: AsyncSession, tenant: str, identity: str) -> list[R
         .where(REPORTS.c.tenant == tenant, REPORTS.c.identity == identity)
         .order_by(REPORTS.c.revision)
     )
+    rows = await session.execute(query.with_for_update() if lock else query)
     return [
         Revision(
             row.report_id, row.revision, ReportStatus(row.status), row.fingerprint, ReportState(row.state)

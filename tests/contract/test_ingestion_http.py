@@ -18,16 +18,19 @@ from curbside.contracts.codec import from_bytes
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.topics import REPORTS_RECEIVED
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import NotFound
-from curbside.identity.principal import Role
+from curbside.errors import NotFound, StorageFull
+from curbside.identity.principal import Principal, Role
 from curbside.settings import RuntimeSettings
-from curbside.storage.blobs import BlobRef
+from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.migrate import sync_url
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_ingestion import store
+from curbside_ingestion.domain.report import read_submission
 from curbside_ingestion.domain.revisions import ReportStatus
+from curbside_ingestion.domain.rows import Format, GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.files import Row, read_rows
+from curbside_ingestion.handlers import Accepted, Refused, receive_reports
 from curbside_ingestion.store import METADATA
 from sqlalchemy import create_engine, delete, select
 
@@ -395,6 +398,37 @@ async def test_a_full_disk_is_said_before_anything_is_acknowledged(tmp_path: Pat
             "whole": True,
         }
         await client.http.aclose()
+
+
+class FillingStore(BlobStore):
+    """A store whose disk is full from the second chunk on."""
+
+    def __init__(self, store: BlobStore) -> None:
+        vars(self).update(vars(store))
+        self.checks = 0
+
+    async def check_space(self) -> None:
+        self.checks += 1
+        if self.checks > 1:
+            raise StorageFull("only 0 MB are free", mend="Free space.")
+
+
+async def test_a_disk_that_fills_midway_refuses_only_the_rows_that_are_not_durable(
+    client: Client,
+) -> None:
+    platform = client.opened.platform
+    rows = [GoodRow(n, read_submission({"text": f"report {n}"}), b"") for n in range(1, 61)]
+    outcomes = await receive_reports(
+        rows,
+        Format.JSON,
+        Principal("t", "default", frozenset()),
+        database=platform.database,
+        blobs=FillingStore(platform.blobs),
+        ring=platform.ring,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Accepted] * 50 + [Refused] * 10
+    assert (await client.get("ledger"))["received"] == 50
+    assert len(await client.received()) == 50
 
 
 async def test_rights_are_asked_for_and_tenants_do_not_see_each_other(

@@ -33,6 +33,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "e.ndjson.gz").write_bytes(gzip.compress(b'{"text": "fifth"}\nnonsense\n'))
     (root / "f.jsonl.xz").write_bytes(lzma.compress(b'{"text": "sixth"}\n'))
     (root / "g.pdf").write_bytes(b"%PDF-1.7")
+    (root / "g.jsonl").write_text("\n \n")
     (root / "h.txt").write_bytes(b"\x89PNG\r\n\x1a\n")
     return root
 
@@ -47,6 +48,7 @@ def test_a_folder_gives_every_row_in_order_and_lists_what_it_cannot_read(folder:
         ("e.ndjson.gz row 1", "fifth"),
         ("e.ndjson.gz row 2", "report.shape"),
         ("f.jsonl.xz row 1", "sixth"),
+        ("g.jsonl", "report.empty"),
         ("g.pdf", "report.unsupported-type"),
         ("h.txt", "report.binary"),
     ]

@@ -66,8 +66,6 @@ def read_rows(
     """
     if format is Format.NDJSON and _is_utf8(data, charset):
         # Line by line, so that a line with a broken byte does not spoil the others.
-        if not data.strip():
-            raise EmptyReport("body is empty", field="body", mend="Send at least one report.")
         refuse_other_formats(data[:256], "body")
         yield from read_lines(data.split(b"\n"), read)
         return
@@ -84,17 +82,24 @@ def read_rows(
 
 
 def read_lines(lines: Iterable[bytes], read: Reader) -> Rows:
-    """The rows of NDJSON, where `row` is the number of the line; blank lines are skipped."""
+    """The rows of NDJSON, where `row` is the number of the line; blank lines are skipped.
+
+    Raises EmptyReport where all are blank.
+    """
+    blank = True
     for number, line in enumerate(lines, 1):
         line = line.rstrip(b"\r\n")
         if not line.strip():
             continue
+        blank = False
         try:
             value = _parse_json(decode(line, field="line"), "line")
         except BadInput as problem:
             yield BadRow(number, problem)
             continue
         yield _object_row(number, value, line, read)
+    if blank:
+        raise EmptyReport("body is empty", field="body", mend="Send at least one report.")
 
 
 def read_object(data: bytes, read: Reader, *, charset: str | None = None) -> Submission:
