@@ -14,7 +14,7 @@ from curbside.runtime.services import SERVICES, Service
 from curbside.settings import RuntimeSettings
 from curbside.testing.platform import open_test_platform
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 PUBLIC = {
     "/livez",
@@ -42,26 +42,14 @@ async def wired(name: str, directory: Path) -> tuple[Service, Any]:
 async def test_every_route_declares_a_scope_or_is_public(name: str, tmp_path: Path) -> None:
     service, app = await wired(name, tmp_path)
     assert service.router is not None
-    undeclared = []
-    for route in walk(app.routes):
-        if isinstance(route, APIRoute):
-            if not list(scopes(route.dependant)) and route.path not in PUBLIC:
-                undeclared.append(route.path)
-        elif route.path not in PUBLIC:
-            undeclared.append(route.path)
+    found = {context.path: context for context in iter_route_contexts(app.routes)}
+    undeclared = [
+        path
+        for path, context in found.items()
+        if path not in PUBLIC and not (isinstance(context.route, APIRoute) and list(scopes(context.dependant)))
+    ]
     assert not undeclared
-    assert any(
-        isinstance(route, APIRoute) and route.path.startswith(f"/{name}/") for route in walk(app.routes)
-    )
-
-
-def walk(routes: Any) -> Iterator[Any]:
-    for route in routes:
-        nested = getattr(route, "routes", None)
-        if nested:
-            yield from walk(nested)
-        else:
-            yield route
+    assert any(path.startswith(f"/{name}/") for path in found)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,9 @@ class Host:
 def listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening socket, bound before anything slow starts; raises PortTaken naming `setting`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol must be named: asyncio turns Nagle's algorithm off only where it is TCP by name, and
+    # with it on every answer waits 40 ms for the peer's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

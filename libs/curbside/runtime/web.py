@@ -19,7 +19,7 @@ from curbside.contracts.tasks import NOTICE
 from curbside.errors import BadInput, CurbsideError, TooLarge
 from curbside.identity.tokens import Tokens
 from curbside.runtime import health
-from curbside.runtime.services import Check, Service
+from curbside.runtime.services import SERVICES, Check, Service
 from curbside.settings import RuntimeSettings
 from curbside.telemetry.metrics import REQUEST_SECONDS
 from curbside.telemetry.tracing import request_span
@@ -108,10 +108,17 @@ async def _http_problem(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, int(status), headers=dict(error.headers or {}), media_type=PROBLEM)
 
 
+def _service(scope: Scope) -> str:
+    first = scope["path"].split("/")[1]
+    return first if first in SERVICES else "platform"
+
+
 def _route(scope: Scope) -> str:
     """The route's template: a path may hold an id, which makes no good label."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "unmatched"))
+    path = str(getattr(scope.get("route"), "path", "unmatched"))
+    # FastAPI gives the path within the included router, without the service's prefix.
+    prefix = f"/{_service(scope)}"
+    return path if path.startswith(prefix) or prefix == "/platform" else prefix + path
 
 
 class Observed:
@@ -144,7 +151,7 @@ class Observed:
                 await problem(scope, receive, observed_send)
             finally:
                 REQUEST_SECONDS.labels(
-                    service=_route(scope).strip("/").split("/")[0] or "workbench",
+                    service=_service(scope),
                     method=scope["method"],
                     route=_route(scope),
                     status=str(status),
