@@ -1,0 +1,69 @@
+"""What the statistical model says is a person or a place, held against the vocabulary.
+
+A general NER model takes drugs, headings and findings for names (on MTSamples most of its PERSON spans are
+none). A candidate is kept from its first to its last token that no vocabulary knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from curbside.phi import Category
+
+from curbside_deidentification.domain.lexicon import WORD, Lexicon
+from curbside_deidentification.domain.names import trim_to_name
+from curbside_deidentification.domain.spans import Span
+
+# A dose, a code or a list marker in the candidate: no person is called "Remeron 15 mg".
+_DIGIT: Final = re.compile(r"\d")
+
+# What an eponym stands before.
+_EPONYMOUS: Final = re.compile(
+    r"['’]s?\s+(?:sign|test|disease|syndrome)|[ -](?:sign|test|disease|syndrome|catheter|"
+    r"stain|tube|drain|retractor|clamp|forceps|suture|needle|procedure|maneuver|position|"
+    r"incision|classification|score|scale|criteria|fracture|reflex|tumor|tumour|ligament|"
+    r"tendon|lymphoma|cell|cells|repair|graft|valve|line|pump|stent|screw|plate|nail|"
+    r"blade|bandage|dressing|gauze|hernia|cyst|node|pouch|loop|ring|triangle|canal|duct|"
+    r"bodies|space|approach|technique|operation|method|formula|agar|virus|fever|"
+    r"contracture|ulcer|esophagus|thyroiditis|palsy|phenomenon|anomaly|malformation|"
+    r"deformity|nodule|metastasis)\b",
+    re.IGNORECASE,
+)
+
+
+def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
+    """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
+    lower = {word for word in WORD.findall(text) if len(word) > 3 and word.islower()}
+    return lexicon.with_words(lower - lexicon.words)
+
+
+def gate(candidates: Iterable[Span], text: str, lexicon: Lexicon) -> Iterator[Span]:
+    """The candidates that may be names or places, trimmed; a line break ends a candidate."""
+    for candidate in candidates:
+        for line in re.finditer(r"[^\r\n]+", text[candidate.start : candidate.end]):
+            start, end = candidate.start + line.start(), candidate.start + line.end()
+            trimmed = trim_to_name(text, start, end, lexicon)
+            if trimmed is None:
+                continue
+            kept = text[slice(*trimmed)]
+            if _DIGIT.search(kept) or not _name_like(kept, text, trimmed[0], candidate.category, lexicon):
+                continue
+            yield replace(candidate, start=trimmed[0], end=trimmed[1])
+
+
+def _name_like(kept: str, text: str, start: int, category: Category, lexicon: Lexicon) -> bool:
+    words = [word for word in WORD.findall(kept) if len(word) > 1]
+    if not words or not words[0][0].isupper():
+        return False
+    if any(lexicon.is_given(word) for word in words):
+        return True
+    if all(word.isupper() for word in words):
+        # Capitals without a given name are abbreviations and headings: EOMI, PERRLA, S1.
+        return category is not Category.NAME and len(words) > 1
+    if _EPONYMOUS.match(text, start + len(kept)):
+        return False  # an eponym: "Babinski sign", "Penrose drain"
+    # A single token is the model's weakest evidence: it must look like a name in letters, too.
+    return len(words) > 1 or (len(words[0]) >= 3 and words[0][1:].islower())

@@ -1,0 +1,67 @@
+"""The PHI policy, read from YAML and named by its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import yaml
+from curbside.phi import Category
+
+from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon
+
+POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`label` is what results and events carry: the policy's name and the hash of its file and word lists."""
+
+    label: str
+    placeholders: Mapping[Category, str]
+    longest_text: int
+    risk_threshold: float
+    residual_weights: Mapping[str, float]
+    least_words: int
+    least_known: float
+    stop_words: Mapping[str, frozenset[str]]
+    lexicon: Lexicon
+
+
+@cache
+def load_policy(path: Path = POLICY_FILE) -> Policy:
+    """The policy in `path`. Every category has an action; one that is missing is an error, not a default."""
+    text = path.read_bytes()
+    data = yaml.safe_load(text)
+    unlisted = set(Category) - set(data["categories"])
+    if unlisted:
+        raise ValueError(f"policy.yaml says nothing of {sorted(unlisted)}: every category needs an action")
+    unknown = {entry["action"] for entry in data["categories"].values()} - {"replace"}
+    if unknown:
+        raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
+    lexicon = load_lexicon()
+    digest = hashlib.sha256(text)
+    for words in (lexicon.words, lexicon.given):
+        digest.update("\n".join(sorted(words)).encode())
+    endings = data["allow"].pop("endings").split()
+    allowed = " ".join(data["allow"].values()).split()
+    return Policy(
+        label=f"{data['name']}:{digest.hexdigest()[:12]}",
+        placeholders=MappingProxyType(
+            {Category(name): str(entry["placeholder"]) for name, entry in data["categories"].items()}
+        ),
+        longest_text=int(data["quarantine"]["longest_text"]),
+        risk_threshold=float(data["quarantine"]["risk_threshold"]),
+        residual_weights=MappingProxyType(dict(data["residual_weights"])),
+        least_words=int(data["language"]["least_words"]),
+        least_known=float(data["language"]["least_known"]),
+        stop_words=MappingProxyType(
+            {language: frozenset(words) for language, words in data["language"]["stop_words"].items()}
+        ),
+        lexicon=replace(lexicon.with_words(allowed), endings=tuple(endings)),
+    )

@@ -1,0 +1,256 @@
+"""What deidentification does: de-identify a report, show a quarantined one, release or reject it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from curbside.contracts import codec
+from curbside.contracts.codec import PhiDocument
+from curbside.contracts.events import Event, new_event
+from curbside.contracts.v1 import deidentification_pb2 as pb
+from curbside.contracts.v1 import events_pb2
+from curbside.errors import Conflict, NotFound
+from curbside.identity.principal import Principal
+from curbside.phi import PhiText, SafeText
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.storage.database import Database, Transaction
+from curbside.storage.keys import KeyRing
+from curbside.storage.zones import Zone
+
+from curbside_deidentification import store
+from curbside_deidentification.domain.shift import offset_of, shifted
+from curbside_deidentification.domain.spans import Span, count_by_category
+from curbside_deidentification.pipeline import Reason, Result
+from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
+from curbside_deidentification.store import State
+from curbside_deidentification.wire import from_response, to_response
+
+_ACTOR = "service:deidentification"
+_GROUP = "deidentification"
+
+
+class Deidentify(Protocol):
+    """What `WorkerPool.deidentify` is to the handlers."""
+
+    async def __call__(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result: ...
+
+
+class UnknownReport(NotFound):
+    code = "deid.unknown-report"
+
+
+class NotQuarantined(Conflict):
+    code = "deid.not-quarantined"
+    title = "The report is not in quarantine"
+
+
+class NotReleasable(Conflict):
+    code = "deid.not-releasable"
+    title = "The report was never de-identified, so it cannot be released"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A quarantined report as a reviewer sees it: its text, and the spans in that text's offsets."""
+
+    row: Any
+    text: PhiText
+    replaced: PhiText
+    spans: Sequence[Span]
+
+
+async def deidentify_report(
+    event: Event, *, database: Database, blobs: BlobStore, ring: KeyRing, deidentify: Deidentify, policy: str
+) -> None:
+    """De-identify the report of a ReportReceived event, once, and publish what became of it.
+
+    A worker that fails or times out on it quarantines it; Unavailable passes through, and the bus waits.
+    """
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportReceived)
+    async with database.read() as session:
+        if await store.find(session, payload.report_id) is not None:
+            return  # a repetition: do not spend a worker on it
+    original = BlobRef.from_message(payload.text)
+    document = codec.from_bytes(await blobs.get(original))
+    try:
+        result = await deidentify(document, tenant=event.tenant, subject=event.subject)
+    except (WorkerFailed, WorkerTimedOut) as error:
+        reason = Reason.TIMED_OUT if isinstance(error, WorkerTimedOut) else Reason.RECOGNISER_FAILED
+        result = Result(PhiText(""), (), 1.0, reason, policy)
+    safe = await _store_safe(blobs, result, event.tenant, event.subject) if not result.quarantined else None
+    kept = await _store_result(blobs, result, event.tenant, event.subject) if result.quarantined else None
+    offset = offset_of(ring.subject(event.tenant, f"date-offset:{event.subject}".encode()))
+    values = {
+        "report_id": payload.report_id,
+        "report_type": payload.report_type,
+        "source": payload.source,
+        "status": payload.status,
+        "authored_at": shifted(payload.authored_at, offset),
+        "spans_by_category": count_by_category(result.spans),
+        "risk": result.risk,
+        "policy": result.policy,
+    }
+    async with database.begin() as transaction:
+        repeated = (
+            not await transaction.first_time(event, _GROUP)
+            or await store.find(transaction.session, payload.report_id) is not None
+        )
+        if not repeated:
+            await store.add(
+                transaction.session,
+                **values,
+                tenant=event.tenant,
+                subject=event.subject,
+                state=State.QUARANTINED if result.quarantined else State.DEIDENTIFIED,
+                reason=result.reason,
+                releasable=result.reason is Reason.RISK,
+                original=original.to_json(),
+                result=kept.to_json() if kept else None,
+                safe=safe.to_json() if safe else None,
+                handled_at=datetime.now(UTC),
+            )
+            await _publish_outcome(transaction, event, values, result, safe)
+    if repeated:
+        for ref in (safe, kept):
+            if ref is not None:
+                await blobs.delete(ref)
+
+
+async def list_quarantined(
+    principal: Principal, after: str, limit: int, *, database: Database
+) -> Sequence[Any]:
+    async with database.read() as session:
+        return await store.quarantined(session, principal.tenant, after=after, limit=limit)
+
+
+async def show_quarantined(
+    principal: Principal, report_id: str, *, database: Database, blobs: BlobStore
+) -> Quarantined:
+    """The text of a quarantined report with what was found in it. Each look is audited before it is given."""
+    row = await _quarantined(principal, report_id, database)
+    text = codec.from_bytes(await blobs.get(BlobRef.from_json(row.original))).text
+    result = await _read_result(blobs, row)
+    async with database.begin() as transaction:
+        await transaction.record(
+            actor=principal.id, tenant=principal.tenant, action="quarantine.shown", target=report_id
+        )
+    return Quarantined(row, text, result.replaced, result.spans)
+
+
+async def release(principal: Principal, report_id: str, *, database: Database, blobs: BlobStore) -> None:
+    """Pass a quarantined report's replaced text on. Raises NotReleasable where nothing was replaced."""
+    row = await _quarantined(principal, report_id, database)
+    if not row.releasable:
+        raise NotReleasable(
+            f"the report {report_id!r} was not de-identified ({row.reason})",
+            mend="Reject it, or send it again in a form that can be de-identified.",
+        )
+    result = await _read_result(blobs, row)
+    safe = await _store_safe(blobs, result, row.tenant, row.subject)
+    try:
+        async with database.begin() as transaction:
+            await _decide(
+                transaction, principal, row, State.RELEASED, "quarantine.released", safe=safe.to_json()
+            )
+            await transaction.publish(
+                new_event(
+                    _deidentified(dict(row._mapping), safe, released=True),
+                    tenant=row.tenant,
+                    subject=row.subject,
+                )
+            )
+    except NotQuarantined:
+        await blobs.delete(safe)
+        raise
+
+
+async def reject(principal: Principal, report_id: str, reason: str, *, database: Database) -> None:
+    """Take a quarantined report out for good. `reason` is a code, since it travels in an event."""
+    row = await _quarantined(principal, report_id, database)
+    async with database.begin() as transaction:
+        await _decide(transaction, principal, row, State.REJECTED, "quarantine.rejected", reason=reason)
+        await transaction.publish(
+            new_event(
+                events_pb2.ReportRejected(report_id=report_id, reason=reason),
+                tenant=row.tenant,
+                subject=row.subject,
+            )
+        )
+
+
+async def _quarantined(principal: Principal, report_id: str, database: Database) -> Any:
+    async with database.read() as session:
+        row = await store.find(session, report_id, principal.tenant)
+    if row is None:
+        raise UnknownReport(f"deidentification has no report {report_id!r}", field="report_id")
+    if row.state != State.QUARANTINED:
+        raise NotQuarantined(f"the report {report_id!r} is {row.state}", field="report_id", state=row.state)
+    return row
+
+
+async def _decide(
+    transaction: Transaction, principal: Principal, row: Any, state: State, action: str, **values: Any
+) -> None:
+    now = datetime.now(UTC)
+    if not await store.decide(transaction.session, row.report_id, state, by=principal.id, at=now, **values):
+        raise NotQuarantined(f"another reviewer decided on {row.report_id!r} first", field="report_id")
+    await transaction.record(
+        actor=principal.id,
+        tenant=row.tenant,
+        action=action,
+        target=row.report_id,
+        details={"risk": row.risk, "reason": values.get("reason", row.reason)},
+    )
+
+
+async def _publish_outcome(
+    transaction: Transaction, event: Event, values: dict[str, Any], result: Result, safe: BlobRef | None
+) -> None:
+    happened: events_pb2.ReportDeidentified | events_pb2.ReportQuarantined
+    if safe is not None:
+        happened = _deidentified(values, safe, released=False)
+    else:
+        happened = events_pb2.ReportQuarantined(
+            report_id=values["report_id"], reason=result.reason or "", risk=result.risk, policy=result.policy
+        )
+    await transaction.publish(new_event(happened, tenant=event.tenant, subject=event.subject))
+    await transaction.record(
+        actor=_ACTOR,
+        tenant=event.tenant,
+        action="report.quarantined" if result.quarantined else "report.deidentified",
+        target=values["report_id"],
+        details={"policy": result.policy, "risk": result.risk, "reason": result.reason},
+    )
+
+
+def _deidentified(values: dict[str, Any], safe: BlobRef, *, released: bool) -> events_pb2.ReportDeidentified:
+    return events_pb2.ReportDeidentified(
+        report_id=values["report_id"],
+        text=safe.to_message(),
+        report_type=values["report_type"],
+        source=values["source"],
+        status=values["status"],
+        authored_at=values["authored_at"],
+        spans_by_category=values["spans_by_category"],
+        risk=values["risk"],
+        policy=values["policy"],
+        released=released,
+    )
+
+
+async def _store_safe(blobs: BlobStore, result: Result, tenant: str, subject: str) -> BlobRef:
+    text = SafeText(result.replaced.reveal(), rules=(result.policy,))
+    return await blobs.put(Zone.SAFE, text.text.encode(), tenant=tenant, subject=subject)
+
+
+async def _store_result(blobs: BlobStore, result: Result, tenant: str, subject: str) -> BlobRef:
+    """Replaced text and spans of a quarantined report: still PHI, for a reviewer's eyes."""
+    return await blobs.put(Zone.PHI, to_response(result).SerializeToString(), tenant=tenant, subject=subject)
+
+
+async def _read_result(blobs: BlobStore, row: Any) -> Result:
+    return from_response(pb.DeidentifyResponse.FromString(await blobs.get(BlobRef.from_json(row.result))))

@@ -1,0 +1,122 @@
+"""From a document to its result: find, resolve, replace, weigh what is left. Pure but for the detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from curbside.contracts.codec import KnownIdentifiers, PhiDocument
+from curbside.phi import Category, PhiText
+
+from curbside_deidentification.detector import STATISTICAL
+from curbside_deidentification.domain.dates import DATES
+from curbside_deidentification.domain.gate import document_lexicon, gate
+from curbside_deidentification.domain.identifiers import IDENTIFIERS
+from curbside_deidentification.domain.known import Known, find_known
+from curbside_deidentification.domain.language import is_english
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.names import find_names, repetitions
+from curbside_deidentification.domain.places import find_places
+from curbside_deidentification.domain.policy import Policy
+from curbside_deidentification.domain.risk import residual_risk
+from curbside_deidentification.domain.spans import Span, resolve, substitute
+
+
+class Reason(StrEnum):
+    """Why a report is quarantined: the code in events and answers."""
+
+    RECOGNISER_FAILED = "deid.recogniser-failed"
+    LANGUAGE = "deid.language"
+    TOO_LONG = "deid.too-long"
+    RISK = "deid.risk"
+    TIMED_OUT = "deid.timed-out"
+
+
+class Finder(Protocol):
+    """What `Detector` is to the pipeline."""
+
+    def find(self, text: str) -> list[Span]: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """`replaced` is empty where nothing was de-identified; it is safe only where `reason` is None."""
+
+    replaced: PhiText
+    spans: tuple[Span, ...]
+    risk: float
+    reason: Reason | None
+    policy: str
+
+    @property
+    def quarantined(self) -> bool:
+        return self.reason is not None
+
+
+def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Result:
+    """Never raises for what is in the document: what cannot be de-identified is quarantined."""
+    text = document.text.reveal()
+    if len(text) > policy.longest_text:
+        return _nothing_done(Reason.TOO_LONG, policy)
+    try:
+        if not is_english(
+            text,
+            policy.stop_words,
+            policy.lexicon,
+            least_words=policy.least_words,
+            least_known=policy.least_known,
+        ):
+            return _nothing_done(Reason.LANGUAGE, policy)
+        lexicon = document_lexicon(text, policy.lexicon)
+        spans = resolve(_found(text, _known(document.known), detector, lexicon), text)
+        replaced = substitute(text, spans, policy.placeholders)
+        risk = residual_risk(replaced, lexicon, policy.residual_weights)
+    except Exception:
+        # Whatever a recogniser, ours or another's, raised: its message may quote the text, so it ends here.
+        return _nothing_done(Reason.RECOGNISER_FAILED, policy)
+    reason = Reason.RISK if risk >= policy.risk_threshold else None
+    return Result(PhiText(replaced), tuple(spans), risk, reason, policy.label)
+
+
+def _nothing_done(reason: Reason, policy: Policy) -> Result:
+    return Result(PhiText(""), (), 1.0, reason, policy.label)
+
+
+def _found(text: str, known: Known, detector: Finder, lexicon: Lexicon) -> Iterator[Span]:
+    yield from find_known(text, known, lexicon)
+    for recogniser in (*IDENTIFIERS, *DATES):
+        yield from recogniser.find(text)
+    yield from find_places(text, lexicon)
+    names = list(find_names(text, lexicon))
+    candidates = detector.find(text)
+    yield from (span for span in candidates if span.recogniser != STATISTICAL)
+    statistical = list(gate((span for span in candidates if span.recogniser == STATISTICAL), text, lexicon))
+    yield from names
+    yield from statistical
+    # One token of the model alone is too weak to repeat: it is a drug or a stitch as often as a person.
+    people = [
+        *names,
+        *(
+            span
+            for span in statistical
+            if span.category is Category.NAME and " " in text[span.start : span.end].strip()
+        ),
+    ]
+    yield from repetitions(text, people, lexicon)
+
+
+def _known(known: KnownIdentifiers) -> Known:
+    def revealed(*groups: Iterable[PhiText]) -> tuple[str, ...]:
+        return tuple(value.reveal() for group in groups for value in group)
+
+    return Known(
+        names=revealed(known.names, known.nicknames, known.relatives, known.staff),
+        numbers=revealed(known.numbers),
+        mrns=revealed(known.mrns),
+        dates=revealed(known.dates_of_birth),
+        addresses=revealed(known.addresses),
+        phones=revealed(known.phones),
+        emails=revealed(known.emails),
+    )

@@ -1,0 +1,51 @@
+"""Wiring of deidentification: routes, the gRPC shield, the consumer, in one table."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from curbside.runtime.platform import state_directory
+from curbside.runtime.services import Platform, Service
+from curbside.settings import load
+
+from curbside_deidentification import consumer, grpc, handlers, http
+from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.pool import WorkerPool
+from curbside_deidentification.settings import DeidentificationSettings
+from curbside_deidentification.store import METADATA
+
+__all__ = ["METADATA", "build"]
+
+
+def build(platform: Platform) -> Service:
+    settings = load(DeidentificationSettings)
+    run = state_directory(platform.settings)
+    pool = WorkerPool(
+        [run / f"worker-{number}.sock" for number in range(settings.workers)], deadline=settings.call_timeout
+    )
+    database, blobs = platform.database, platform.blobs
+    return Service(
+        name="deidentification",
+        router=http.routes(
+            listing=partial(handlers.list_quarantined, database=database),
+            show=partial(handlers.show_quarantined, database=database, blobs=blobs),
+            release=partial(handlers.release, database=database, blobs=blobs),
+            reject=partial(handlers.reject, database=database),
+        ),
+        grpc=[grpc.binding(pool.deidentify)],
+        subscriptions=[
+            consumer.subscription(
+                partial(
+                    handlers.deidentify_report,
+                    database=database,
+                    blobs=blobs,
+                    ring=platform.ring,
+                    deidentify=pool.deidentify,
+                    policy=load_policy().label,
+                ),
+                concurrency=settings.workers,
+            )
+        ],
+        checks={"workers": pool.check},
+        stop=[pool.close],
+    )

@@ -1,0 +1,78 @@
+"""Tables and queries: what became of each report, and where its texts lie. No patient text stands here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from curbside.storage.tables import UtcDateTime, service_metadata
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, Row, String, Table, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class State(StrEnum):
+    DEIDENTIFIED = "deidentified"
+    QUARANTINED = "quarantined"
+    RELEASED = "released"
+    REJECTED = "rejected"
+
+
+METADATA: Final = service_metadata()
+REPORTS: Final = Table(
+    "reports",
+    METADATA,
+    Column("report_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", String(64), nullable=True),  # code, of the quarantine
+    Column("report_type", String(64), nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("status", Integer, nullable=False),  # contracts.v1.ReportStatus
+    Column("authored_at", String(40), nullable=False),  # moved by the subject's offset
+    Column("spans_by_category", JSON, nullable=False),
+    Column("risk", Float, nullable=False),
+    Column("policy", String(128), nullable=False),
+    Column("releasable", Boolean, nullable=False),  # whether there is a replaced text to release
+    Column("original", JSON, nullable=False),  # BlobRef in phi/: the document as it came
+    Column("result", JSON, nullable=True),  # BlobRef in phi/: replaced text and spans, for the reviewer
+    Column("safe", JSON, nullable=True),  # BlobRef in safe/
+    Column("handled_at", UtcDateTime(), nullable=False),
+    Column("decided_at", UtcDateTime(), nullable=True),
+    Column("decided_by", String(128), nullable=True),
+)
+
+
+async def find(session: AsyncSession, report_id: str, tenant: str | None = None) -> Row[Any] | None:
+    query = select(REPORTS).where(REPORTS.c.report_id == report_id)
+    if tenant is not None:
+        query = query.where(REPORTS.c.tenant == tenant)
+    return (await session.execute(query)).first()
+
+
+async def add(session: AsyncSession, **values: Any) -> None:
+    await session.execute(insert(REPORTS).values(**values))
+
+
+async def decide(
+    session: AsyncSession, report_id: str, state: State, *, by: str, at: datetime, **values: Any
+) -> bool:
+    """Move a quarantined report to `state`; False where it is no longer quarantined."""
+    done = await session.execute(
+        update(REPORTS)
+        .where(REPORTS.c.report_id == report_id, REPORTS.c.state == State.QUARANTINED)
+        .values(state=state, decided_by=by, decided_at=at, **values)
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def quarantined(session: AsyncSession, tenant: str, *, after: str, limit: int) -> list[Row[Any]]:
+    """The quarantined reports of `tenant` by id, from the one behind `after`."""
+    query = (
+        select(REPORTS)
+        .where(REPORTS.c.tenant == tenant, REPORTS.c.state == State.QUARANTINED, REPORTS.c.report_id > after)
+        .order_by(REPORTS.c.report_id)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).all())
