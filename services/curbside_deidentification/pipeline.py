@@ -70,7 +70,10 @@ def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Resul
         ):
             return _nothing_done(Reason.LANGUAGE, policy)
         lexicon = document_lexicon(text, policy.lexicon)
-        spans = resolve(_found(text, _known(document.known), detector, lexicon), text)
+        # Known names are held against the general vocabulary: that the document writes one in lower case
+        # does not make it a word.
+        known = find_known(text, _known(document.known), policy.lexicon)
+        spans = resolve((*known, *_found(text, detector, lexicon)), text)
         replaced = substitute(text, spans, policy.placeholders)
         risk = residual_risk(replaced, lexicon, policy.residual_weights)
     except Exception:
@@ -84,8 +87,7 @@ def _nothing_done(reason: Reason, policy: Policy) -> Result:
     return Result(PhiText(""), (), 1.0, reason, policy.label)
 
 
-def _found(text: str, known: Known, detector: Finder, lexicon: Lexicon) -> Iterator[Span]:
-    yield from find_known(text, known, lexicon)
+def _found(text: str, detector: Finder, lexicon: Lexicon) -> Iterator[Span]:
     for recogniser in (*IDENTIFIERS, *DATES):
         yield from recogniser.find(text)
     yield from find_places(text, lexicon)

@@ -1,0 +1,193 @@
+"""Recognisers as tables: what must go, what must stay, and in which category."""
+
+from __future__ import annotations
+
+import pytest
+from curbside.phi import Category
+from curbside_deidentification.domain.dates import DATES
+from curbside_deidentification.domain.gate import document_lexicon, gate
+from curbside_deidentification.domain.identifiers import IDENTIFIERS
+from curbside_deidentification.domain.known import Known, find_known
+from curbside_deidentification.domain.names import find_names, repetitions
+from curbside_deidentification.domain.places import find_places
+from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.domain.spans import Span, resolve
+
+LEXICON = load_policy().lexicon
+
+
+def found(text: str, known: Known | None = None) -> list[tuple[str, str]]:
+    """What every recogniser but the statistical model finds in `text`, resolved."""
+    names = list(find_names(text, LEXICON))
+    spans = [
+        *names,
+        *repetitions(text, names, LEXICON),
+        *find_places(text, LEXICON),
+        *find_known(text, known or Known(), LEXICON),
+        *(span for recogniser in (*IDENTIFIERS, *DATES) for span in recogniser.find(text)),
+    ]
+    return [(span.category.value, text[span.start : span.end]) for span in resolve(spans, text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "phi"),
+    [
+        ("MRN: 00123456.", "MRN", "00123456"),
+        ("Medical Record Number: A-12-3456", "MRN", "A-12-3456"),
+        ("(MRN: ST-998877)", "MRN", "ST-998877"),
+        ("Pt's MRN is #JH456789", "MRN", "#JH456789"),
+        ("EMR: 456123789.", "MRN", "456123789"),
+        ("SSN 123-45-6789", "SSN", "123-45-6789"),
+        ("SSN ending in 4321", "SSN", "4321"),
+        ("Acct# 9876543210", "ACCOUNT", "9876543210"),
+        ("insurance ID: HMO-67890", "HEALTH_PLAN", "HMO-67890"),
+        ("Medicare 1EG4-TE5-MK73", "HEALTH_PLAN", "1EG4-TE5-MK73"),
+        ("NPI 1234567893", "LICENSE", "1234567893"),
+        ("License No: CLN-112233", "LICENSE", "CLN-112233"),
+        ("drove a car, VIN 1M8GDM9AXKP042788", "VEHICLE", "1M8GDM9AXKP042788"),
+        ("license plate: ABC 1234", "VEHICLE", "ABC 1234"),
+        ("pacemaker, serial number PJN123456", "DEVICE", "PJN123456"),
+        ("(01)00643169007222(17)200815(21)X123", "DEVICE", "(01)00643169007222(17)200815(21)X123"),
+        ("Accession: S23-10456", "OTHER_ID", "S23-10456"),
+        ("reviewed with case #JH-998877", "OTHER_ID", "#JH-998877"),
+        ("call (555) 123-4567 ext. 12", "PHONE", "(555) 123-4567 ext. 12"),
+        ("phone 555.987.6543", "PHONE", "555.987.6543"),
+        ("reach her on +44 20 7946 0958", "PHONE", "+44 20 7946 0958"),
+        ("pager 40112", "PHONE", "40112"),
+        ("Fax: 650-123-4567", "FAX", "650-123-4567"),
+        ("write to jane.o'neil+x@mail.example.org", "EMAIL", "jane.o'neil+x@mail.example.org"),
+        ("see https://portal.example.com/p?id=3", "URL", "https://portal.example.com/p?id=3"),
+        ("logged in from 10.24.1.17", "IP", "10.24.1.17"),
+        ("host 2001:db8:0:0:8:800:200c:417a", "IP", "2001:db8:0:0:8:800:200c:417a"),
+        ("wound photo IMG_2041.jpg", "PHOTO", "IMG_2041.jpg"),
+        ("Fingerprint ID: FP-55512", "BIOMETRIC", "FP-55512"),
+        ("seen 04/12/2023", "DATE", "04/12/2023"),
+        ("seen 4-1-23", "DATE", "4-1-23"),
+        ("on 2023-04-12T09:30:00Z", "DATE", "2023-04-12T09:30:00Z"),
+        ("on 20230412", "DATE", "20230412"),
+        ("on 12.04.2023", "DATE", "12.04.2023"),
+        ("on 12-Apr-2023", "DATE", "12-Apr-2023"),
+        ("on Apr 12th, '23", "DATE", "Apr 12th, '23"),
+        ("on Monday, April 3, 2023", "DATE", "Monday, April 3, 2023"),
+        ("on the 3rd of March 2021", "DATE", "3rd of March 2021"),
+        ("on March fifteenth", "DATE", "March fifteenth"),
+        ("since April 2019", "DATE", "April 2019"),
+        ("due in May", "DATE", "May"),
+        ("scanned on 6/8", "DATE", "6/8"),
+        ("A 92-year-old man", "AGE", "92"),
+        ("age 101", "AGE", "101"),
+        ("a ninety-four year old woman", "AGE", "ninety-four"),
+        ("lives at 1204 N. Maple Street, Apt 3, Springfield, IL 62704", "LOCATION",
+         "1204 N. Maple Street, Apt 3, Springfield, IL 62704"),
+        ("P.O. Box 771", "LOCATION", "P.O. Box 771"),
+        ("from Shelbyville, TN 37160", "LOCATION", "Shelbyville, TN 37160"),
+        ("zip code 90210", "LOCATION", "90210"),
+        ("moved from Chicago last year", "LOCATION", "Chicago"),
+        ("treated at St. Luke's Hospital today", "FACILITY", "St. Luke's Hospital"),
+        ("seen at Green Valley Clinic", "FACILITY", "Green Valley Clinic"),
+        ("transferred from Brightwater Regional Medical Center", "FACILITY",
+         "Brightwater Regional Medical Center"),
+        ("Dr. Osgood agrees", "NAME", "Osgood"),
+        ("seen by Dr. Mary-Ann O'Hara-Lopez", "NAME", "Mary-Ann O'Hara-Lopez"),
+        ("Electronically signed by: HOLLOWAY, PETER J", "NAME", "HOLLOWAY, PETER J"),
+        ("Patient: Feldmann, Robert", "NAME", "Feldmann, Robert"),
+        ("R. Vanterpool, MD", "NAME", "R. Vanterpool"),
+        ("her husband, Aurelio, agrees", "NAME", "Aurelio"),
+        ("in a man, Richard B., with gout", "NAME", "Richard B."),
+        ("met Susan Whitcombe in clinic", "NAME", "Susan Whitcombe"),
+        ("Mr. White was well", "NAME", "White"),
+    ],
+)  # fmt: skip
+def test_what_names_a_person_goes_whole(text: str, category: str, phi: str) -> None:
+    assert (category, phi) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BP 120/80, pulse 72, SpO2 98% on 2 L, temperature 98.6.",
+        "Strength is 5/5 throughout; pain 4/10, down from 7/10.",
+        "Platelets 150,000; WBC 7.4; glucose 110 mg/dL; TSH 2.31.",
+        "A 4.5 x 3.2 x 1.1 cm mass in segment VIII, previously 3.9 cm.",
+        "A 54-year-old man and an 89-year-old woman; infarct in 2019.",
+        "L4-L5 disc bulge, T12 wedge fracture, C5-6 stenosis, grade 2/6 murmur.",
+        "Parkinson disease with a positive Babinski sign; Foley catheter in place.",
+        "IMPRESSION: Acute Appendicitis. FINDINGS: Normal Chest.",
+        "Started Lisinopril 10 mg and Metformin 1000 mg twice daily.",
+        "ICD-10 C18.7, CPT 99213, NCT01234567.",
+        "The patient may return; they march on. In general, the right lung is clear.",
+        "General Hospital course: transferred to the Emergency Department, then discharged.",
+        "Gleason 3+4=7 in 5 of 12 cores, Crohn's disease, Hashimoto's thyroiditis.",
+        "HEART: regular rhythm. LUNGS: clear. ABDOMEN: soft.",
+        "Vitamin D deficiency, hepatitis C, type A, factor V.",
+        "The patient improved since Monday; ratio 1.2.1 of the protocol.",
+        "She was seen in the Pain Clinic and followed at the Wound Care Center.",
+    ],
+)
+def test_clinical_text_stays(text: str) -> None:
+    assert found(text) == []
+
+
+def test_known_identifiers_are_found_in_any_case_order_and_spacing() -> None:
+    known = Known(
+        names=("Ariadne May Quillon",),
+        mrns=("MX-44 1202",),
+        phones=("555 010 9988",),
+        addresses=("7 Underhill Row, Bywater",),
+        emails=("aq@example.org",),
+        dates=("1961-02-03",),
+    )
+    text = (
+        "QUILLON, ARIADNE MAY came. quillon has mx441202; call 555-010-9988 or AQ@example.org. "
+        "Lives at 7 UNDERHILL ROW. Born 1961-02-03. She may leave in the morning."
+    )
+    phi = [value for _, value in found(text, known)]
+    assert phi == [
+        "QUILLON, ARIADNE MAY", "quillon", "mx441202", "555-010-9988", "AQ@example.org",
+        "7 UNDERHILL ROW", "1961-02-03",
+    ]  # fmt: skip
+
+
+def test_a_surname_introduced_once_is_found_again() -> None:
+    assert [value for _, value in found("Dr. Feldmann came. Later feldspar; Feldmann left.")] == [
+        "Feldmann",
+        "Feldmann",
+    ]
+
+
+def candidate(text: str, phi: str, category: Category = Category.NAME) -> Span:
+    start = text.index(phi)
+    return Span(start, start + len(phi), category, 0.6, "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "kept"),
+    [
+        ("Discussed with Thandiwe Mokoena today", "Thandiwe Mokoena", "Thandiwe Mokoena"),
+        ("FINDINGS Thandiwe today", "FINDINGS Thandiwe", "Thandiwe"),
+        ("Remeron 15 mg p.o.", "Remeron 15 mg", None),
+        ("Babinski is down-going", "Babinski", None),
+        ("A Trömner sign was absent", "Trömner", None),
+        ("EOMI, PERRLA", "EOMI", None),
+        ("Wobblitis improved; no wobblitis now", "Wobblitis", None),
+        ("Choledochoscopy was done", "Choledochoscopy", None),
+    ],
+)
+def test_the_models_candidates_are_held_against_the_vocabulary(
+    text: str, taken: str, kept: str | None
+) -> None:
+    spans = list(gate([candidate(text, taken)], text, document_lexicon(text, LEXICON)))
+    assert [text[span.start : span.end] for span in spans] == ([kept] if kept else [])
+
+
+def test_a_line_break_ends_a_candidate() -> None:
+    text = "Thandiwe Mokoena\nZubeneschamali Ngata"
+    spans = gate([candidate(text, text)], text, LEXICON)
+    assert [text[span.start : span.end] for span in spans] == ["Thandiwe Mokoena", "Zubeneschamali Ngata"]
+
+
+@pytest.mark.parametrize("filler", ["-", ":", " ", "A ", "1-", "1.", "St. ", "Smith ", "A. ", "(", "\n"])
+def test_no_pattern_takes_long_on_a_long_row_of_anything(filler: str) -> None:
+    """Catastrophic backtracking would hang this test; 20,000 characters take milliseconds."""
+    text = "MRN " + filler * (20_000 // len(filler))
+    found(text)

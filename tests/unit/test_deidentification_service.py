@@ -1,0 +1,320 @@
+"""The service on a real platform: events in, one outcome out, and a reviewer's decisions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from curbside.contracts import codec
+from curbside.contracts.codec import PhiDocument
+from curbside.contracts.events import Event, new_event
+from curbside.contracts.topics import REPORTS_DEIDENTIFIED, REPORTS_QUARANTINED, TOPIC_OF_EVENT
+from curbside.contracts.v1 import events_pb2
+from curbside.errors import Unavailable
+from curbside.identity.principal import Role
+from curbside.phi import PhiText
+from curbside.storage.blobs import BlobRef
+from curbside.storage.migrate import alembic_config, sync_url
+from curbside.storage.zones import Zone
+from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_deidentification import handlers, store
+from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.pipeline import Result, deidentify
+from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
+
+SUBJECT = "ab" * 32
+CLEAN = "Patient: Zephyrine Quatremer, MRN: 4456781. Seen 04/12/2023: 4 mm nodule."
+RISKY = "Dates 13/45/2020 and 77/88/1999 and 45/45/2001, says Dr. Quatremer."
+FOREIGN = "El paciente acude a la consulta por dolor en el pecho desde hace dos días, sin fiebre ni tos. " * 2
+
+
+class Nothing:
+    def find(self, text: str) -> list[Span]:
+        return []
+
+
+class Pool:
+    """Workers in this process: the real pipeline without the model, or one failure after another."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+        self.calls = 0
+
+    async def deidentify(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return deidentify(document, Nothing(), load_policy())
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[TestPlatform]:
+    async with open_test_platform("deidentification", tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(opened: TestPlatform) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=opened.app)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://test", headers=await opened.headers(Role.REVIEWER)
+    ) as client:
+        yield client
+
+
+async def received(opened: TestPlatform, text: str, report_id: str = "r1", authored: str = "") -> Event:
+    document = codec.to_bytes(PhiDocument(PhiText(text)))
+    ref = await opened.platform.blobs.put(Zone.PHI, document, tenant="default", subject=SUBJECT)
+    payload = events_pb2.ReportReceived(
+        report_id=report_id,
+        original=ref.to_message(),
+        text=ref.to_message(),
+        report_type="radiology",
+        source="test",
+        status=events_pb2.REPORT_STATUS_FINAL,
+        authored_at=authored,
+    )
+    return new_event(payload, tenant="default", subject=SUBJECT)
+
+
+async def handle(opened: TestPlatform, event: Event, pool: Pool | None = None) -> None:
+    platform = opened.platform
+    await handlers.deidentify_report(
+        event,
+        database=platform.database,
+        blobs=platform.blobs,
+        ring=platform.ring,
+        deidentify=(pool or Pool()).deidentify,
+        policy=load_policy().label,
+    )
+
+
+async def outcomes(opened: TestPlatform) -> list[Any]:
+    events = await opened.published(REPORTS_DEIDENTIFIED) + await opened.published(REPORTS_QUARANTINED)
+    return [event.payload for event in events]
+
+
+async def row_of(opened: TestPlatform, report_id: str = "r1") -> Any:
+    async with opened.platform.database.read() as session:
+        return await store.find(session, report_id)
+
+
+async def blobs_in(opened: TestPlatform, zone: Zone) -> int:
+    root = opened.platform.settings.data / "blobs" / zone
+    return sum(1 for path in root.rglob("*") if path.is_file())
+
+
+async def test_a_received_report_becomes_a_safe_text_and_one_event(opened: TestPlatform) -> None:
+    await handle(opened, await received(opened, CLEAN, authored="2023-04-12T10:00:00-05:00"))
+    [happened] = await outcomes(opened)
+    assert isinstance(happened, events_pb2.ReportDeidentified)
+    text = await opened.platform.blobs.get(BlobRef.from_message(happened.text))
+    assert text == b"Patient: [NAME], MRN: [MRN]. Seen [DATE]: 4 mm nodule."
+    assert dict(happened.spans_by_category) == {"NAME": 1, "MRN": 1, "DATE": 1}
+    assert (happened.report_id, happened.report_type, happened.source) == ("r1", "radiology", "test")
+    assert (happened.policy, happened.released, happened.status) == (
+        load_policy().label,
+        False,
+        events_pb2.REPORT_STATUS_FINAL,
+    )
+    moved = datetime.fromisoformat(happened.authored_at)
+    assert moved.utcoffset() == datetime.fromisoformat("2023-04-12T10:00:00-05:00").utcoffset()
+    assert 1 <= (datetime.fromisoformat("2023-04-12T10:00:00-05:00") - moved).days <= 365
+    assert await opened.platform.database.verify_audit() == (1, None)
+
+
+async def test_two_reports_of_a_subject_keep_the_days_between_them(opened: TestPlatform) -> None:
+    await handle(opened, await received(opened, CLEAN, "r1", "2023-04-12"))
+    await handle(opened, await received(opened, CLEAN, "r2", "2023-05-02"))
+    first, second = [datetime.fromisoformat(happened.authored_at) for happened in await outcomes(opened)]
+    assert (second - first).days == 20
+
+
+async def test_a_report_told_twice_is_handled_once(opened: TestPlatform) -> None:
+    event = await received(opened, CLEAN)
+    pool = Pool()
+    for _ in range(3):
+        await handle(opened, event, pool)
+    assert len(await outcomes(opened)) == 1
+    assert pool.calls == 1
+
+
+async def test_two_handlers_that_race_leave_one_outcome_and_no_orphan(opened: TestPlatform) -> None:
+    event = await received(opened, CLEAN)
+
+    class Racing(Pool):
+        async def deidentify(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result:
+            if not self.calls:
+                self.calls = 1
+                await handle(opened, event)  # another one is done before us
+            return await super().deidentify(document, tenant=tenant, subject=subject)
+
+    await handle(opened, event, Racing())
+    assert len(await outcomes(opened)) == 1
+    assert await blobs_in(opened, Zone.SAFE) == 1
+
+
+async def test_no_worker_leaves_the_report_to_the_bus(opened: TestPlatform) -> None:
+    event, pool = await received(opened, CLEAN), Pool()
+    pool.failures = [Unavailable("no worker")]
+    with pytest.raises(Unavailable):
+        await handle(opened, event, pool)
+    assert await outcomes(opened) == []
+    await handle(opened, event, pool)
+    assert len(await outcomes(opened)) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(WorkerFailed("x"), "deid.recogniser-failed"), (WorkerTimedOut("x"), "deid.timed-out")],
+)
+async def test_a_report_that_a_worker_fails_on_is_quarantined(
+    opened: TestPlatform, failure: Exception, reason: str
+) -> None:
+    pool = Pool()
+    pool.failures = [failure]
+    await handle(opened, await received(opened, CLEAN), pool)
+    [happened] = await outcomes(opened)
+    assert isinstance(happened, events_pb2.ReportQuarantined)
+    assert (happened.reason, happened.risk) == (reason, 1.0)
+    assert await blobs_in(opened, Zone.SAFE) == 0
+
+
+async def test_a_reviewer_sees_a_quarantined_report_and_each_look_is_audited(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await handle(opened, await received(opened, RISKY))
+    listed = (await client.get("/deidentification/v1/quarantine")).json()
+    assert [report["report_id"] for report in listed["reports"]] == ["r1"]
+    assert "Quatremer" not in str(listed)
+    shown = (await client.get("/deidentification/v1/quarantine/r1")).json()
+    assert shown["text"] == RISKY
+    [span] = shown["spans"]
+    assert RISKY[span["start"] : span["end"]] == "Quatremer"
+    assert "[NAME]" in shown["replaced"]
+    assert await opened.platform.database.verify_audit() == (2, None)
+
+
+async def test_a_release_passes_the_replaced_text_on_once(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await handle(opened, await received(opened, RISKY, authored="2023-04-12"))
+    answer = await client.post("/deidentification/v1/quarantine/r1/release")
+    assert answer.json() == {"report_id": "r1", "state": "released"}
+    released, quarantined = await outcomes(opened)
+    assert isinstance(quarantined, events_pb2.ReportQuarantined)
+    assert released.released
+    assert released.authored_at < "2023-04-12"
+    safe = await opened.platform.blobs.get(BlobRef.from_message(released.text))
+    assert b"Quatremer" not in safe
+    assert b"[NAME]" in safe
+    for act in ("release", "reject"):
+        again = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json={"reason": "x"})
+        assert (again.status_code, again.json()["code"]) == (409, "deid.not-quarantined")
+    assert (await client.get("/deidentification/v1/quarantine/r1")).status_code == 409
+    assert (await client.get("/deidentification/v1/quarantine")).json()["reports"] == []
+
+
+async def test_a_rejection_is_published_under_the_quarantines_key(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await handle(opened, await received(opened, RISKY))
+    await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "reviewer.not-a-report"})
+    quarantined, rejected = await opened.published(REPORTS_QUARANTINED)
+    assert rejected.payload == events_pb2.ReportRejected(report_id="r1", reason="reviewer.not-a-report")
+    assert rejected.key == quarantined.key
+    row = await row_of(opened)
+    assert (row.state, row.decided_by) == ("rejected", "token:test")
+
+
+async def test_what_was_never_deidentified_cannot_be_released(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await handle(opened, await received(opened, FOREIGN))
+    [happened] = await outcomes(opened)
+    assert happened.reason == "deid.language"
+    answer = await client.post("/deidentification/v1/quarantine/r1/release")
+    assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
+    assert await blobs_in(opened, Zone.SAFE) == 0
+    assert (await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "r"})).is_success
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nobody", 404), ("/nobody/release", 404), ("/a%20b", 422)],
+)
+async def test_an_unknown_report_is_a_problem_of_the_caller(
+    client: httpx2.AsyncClient, path: str, status: int
+) -> None:
+    call = client.post if path.endswith("release") else client.get
+    answer = await call(f"/deidentification/v1/quarantine{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_a_rejections_reason_is_a_code_and_not_prose(client: httpx2.AsyncClient) -> None:
+    body = {"reason": "It still says Zephyrine Quatremer"}
+    answer = await client.post("/deidentification/v1/quarantine/r1/reject", json=body)
+    assert answer.status_code == 422
+    assert "Zephyrine" not in answer.text
+
+
+async def test_another_tenants_reviewer_sees_nothing(opened: TestPlatform) -> None:
+    await handle(opened, await received(opened, RISKY))
+    token = await opened.token(Role.REVIEWER, tenant="elsewhere")
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=opened.app),
+        base_url="http://test",
+        headers={"authorization": f"Bearer {token}"},
+    ) as stranger:
+        assert (await stranger.get("/deidentification/v1/quarantine")).json()["reports"] == []
+        assert (await stranger.get("/deidentification/v1/quarantine/r1")).status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.STEWARD, Role.OPERATOR, Role.SERVICE])
+async def test_only_a_reviewer_reviews(opened: TestPlatform, role: Role) -> None:
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=opened.app),
+        base_url="http://test",
+        headers=await opened.headers(role),
+    ) as client:
+        assert (await client.get("/deidentification/v1/quarantine")).status_code == 403
+
+
+async def test_no_patient_text_stands_in_the_database(opened: TestPlatform) -> None:
+    await handle(opened, await received(opened, CLEAN, "r1"))
+    await handle(opened, await received(opened, RISKY, "r2"))
+    data = opened.platform.settings.data
+    stored = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    for phi in (b"Zephyrine", b"Quatremer", b"4456781", b"04/12/2023"):
+        assert phi not in stored
+
+
+async def test_the_migrated_schema_is_the_one_in_the_code(opened: TestPlatform) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
+
+    url = opened.platform.database.url
+    assert alembic_config("curbside_deidentification", url).get_main_option("script_location")
+    engine = create_engine(sync_url(url))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), store.METADATA) == []
+    engine.dispose()
+
+
+async def test_the_service_subscribes_to_what_ingestion_publishes(opened: TestPlatform) -> None:
+    [subscription] = opened.service.subscriptions
+    assert subscription.topic is TOPIC_OF_EVENT["ReportReceived"]
+    assert (subscription.group, subscription.concurrency) == ("deidentification", 2)
+    assert isinstance(subscription.handle, partial)
+
+
+async def test_it_is_not_ready_without_a_worker(opened: TestPlatform) -> None:
+    with pytest.raises(Unavailable, match="none of 2"):
+        await opened.service.checks["workers"]()
