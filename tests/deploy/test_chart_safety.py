@@ -113,6 +113,15 @@ def test_ray_trains_on_gpus_of_its_own_pool_within_bounds(charts: Charts) -> Non
     )
 
 
+def test_training_presents_the_token_that_rays_head_demands(charts: Charts) -> None:
+    cluster = named(charts["closed"], "RayCluster", "curbside-ray")
+    assert cluster["spec"]["authOptions"] == {"mode": "token"}
+    env = {entry["name"]: entry for entry in container(charts["closed"], "training")["env"]}
+    assert env["RAY_AUTH_MODE"]["value"] == "token"
+    secret = {"name": cluster["metadata"]["name"], "key": "auth_token"}  # KubeRay makes it
+    assert env["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"] == secret
+
+
 def test_without_ray_training_is_told_no_address(charts: Charts) -> None:
     assert "CURBSIDE_TRAINING__RAY_ADDRESS" not in environment(container(charts["skaffold"], "training"))
     assert not [d for d in charts["skaffold"] if d["kind"] == "RayCluster"]

@@ -150,7 +150,8 @@ spec:
 
 {{/*
 The Deployment of one of the six services. Optional: `grpc` (it speaks gRPC), `models` (it mounts the models
-volume), `token` (it calls other services), `shm` (the size of /dev/shm), `env` (a list of its own variables).
+volume), `token` (it calls other services), `shm` (the size of /dev/shm), `hub` (it loads models by id),
+`rayTokenSecret` (the Secret with Ray's token), `env` (a list of its own variables).
 */}}
 {{- define "curbside.deployment" -}}
 {{- $root := .root -}}
@@ -218,6 +219,12 @@ spec:
             {{- end }}
             {{- range .env }}
             - {name: {{ .name }}, value: {{ .value | quote }}}
+            {{- end }}
+            {{- with .rayTokenSecret }}
+            - {name: RAY_AUTH_MODE, value: token}
+            - name: RAY_AUTH_TOKEN
+              valueFrom:
+                secretKeyRef: {name: {{ . }}, key: auth_token}
             {{- end }}
             {{- if .hub }}
             {{- include "curbside.modelHubEnv" $root | nindent 12 }}
