@@ -12,12 +12,13 @@ from pathlib import Path
 import jsonschema
 import programs
 import yaml
-from curbside.errors import CurbsideError
 from refusals import REFUSALS
 from rendering import CHART, ROOT, RenderingRefused, ValueSet, lint, render, value_sets
 from rich.console import Console
 from rich.table import Table
 from strictness import faults, repeated, schema_faults
+
+from curbside.errors import CurbsideError
 
 Check = Callable[[], Iterator[str]]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from manifests import SETS, Charts, container, environment, named, pod_specs
+from pydantic_settings import BaseSettings
+from rendering import CHART, ROOT
+
 from curbside.runtime.health import LIVE_PATH, METRICS_PATH, READY_PATH
 from curbside.runtime.services import CHILDREN, SERVICES
 from curbside.settings import RuntimeSettings
 from curbside.storage.zones import GRANTS, Zone
-from manifests import SETS, Charts, container, environment, named, pod_specs
-from pydantic_settings import BaseSettings
-from rendering import CHART, ROOT
 
 
 def all_settings() -> dict[str, type[BaseSettings]]:

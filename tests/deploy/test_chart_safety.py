@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from curbside.runtime.services import SERVICES
 from manifests import SETS, Charts, Document, Render, container, environment, named, pod_specs
 from refusals import REFUSALS
 from rendering import CHART, RenderingRefused, render
 from strictness import faults, schema_faults
+
+from curbside.runtime.services import SERVICES
 
 
 @pytest.mark.parametrize("values", SETS)
