@@ -1,0 +1,1 @@
+"""Datasets: from de-identified text to versions of instruction examples with lineage."""

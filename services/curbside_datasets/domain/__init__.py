@@ -1,0 +1,1 @@
+"""The rules of datasets: cleaning, segmenting, mining, splitting. No transport, no database."""

@@ -1,0 +1,25 @@
+"""Policies are commented YAML beside this file; their hashes go into every manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_DIRECTORY = Path(__file__).parent
+NAMES = ("headings", "cues", "recipe")
+
+
+@cache
+def policy(name: str) -> dict[str, Any]:
+    """The policy `<name>.yaml`."""
+    loaded: dict[str, Any] = yaml.safe_load((_DIRECTORY / f"{name}.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def policy_hash(name: str) -> str:
+    """SHA-256 of the policy's bytes, in hex."""
+    return hashlib.sha256((_DIRECTORY / f"{name}.yaml").read_bytes()).hexdigest()
