@@ -61,7 +61,9 @@ def create_app(
 
 
 def problem_response(error: CurbsideError, instance: str | None = None) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
+    headers = {"www-authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if "retry_after" in error.extensions:  # seconds, RFC 9110, 10.2.3
+        headers["retry-after"] = str(error.extensions["retry_after"])
     return JSONResponse(error.problem(instance), int(error.status), headers=headers, media_type=PROBLEM)
 
 
