@@ -60,7 +60,7 @@ def _timeline(report: MinedReport) -> tuple[str, str, str, str]:
 def _examples(report: MinedReport, prior: MinedReport | None, recipe: Recipe) -> Iterator[Example]:
     for task in recipe.tasks:
         answer = report.mined.answers.get(task)
-        if answer is None:
+        if answer is None or not _fits(report.mined.body, answer.text, recipe):
             continue
         compared = task is Task.COMPARE
         if compared and (prior is None or not report.authored_at or stands_in(answer.text, prior.mined.body)):
@@ -81,10 +81,25 @@ def _examples(report: MinedReport, prior: MinedReport | None, recipe: Recipe) ->
         )
 
 
+def _fits(body: str, answer: str, recipe: Recipe) -> bool:
+    """Mining went by the default recipe; a build's own may be stricter."""
+    return (
+        recipe.min_input_words <= len(body.split()) <= recipe.max_input_words
+        and len(answer.split()) <= recipe.max_output_words
+    )
+
+
 def content_hash(examples: Sequence[Example]) -> str:
     """SHA-256 over the examples in the order of their ids, in hex."""
     digest = hashlib.sha256()
     for example in sorted(examples, key=lambda one: one.example_id):
-        fields = (example.example_id, example.task, example.input, example.prior or "", example.output, example.subject)
+        fields = (
+            example.example_id,
+            example.task,
+            example.input,
+            example.prior or "",
+            example.output,
+            example.subject,
+        )
         digest.update("\x1f".join(fields).encode() + b"\x1e")
     return digest.hexdigest()

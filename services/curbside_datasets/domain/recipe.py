@@ -48,4 +48,6 @@ def recipe_from(overrides: dict[str, Any]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(("recipe", *(str(part) for part in first["loc"])))
-        raise BadRecipe(f"{field}: {first['msg']}", field=field, mend="Correct the field, or leave it out.") from None
+        raise BadRecipe(
+            f"{field}: {first['msg']}", field=field, mend="Correct the field, or leave it out."
+        ) from None

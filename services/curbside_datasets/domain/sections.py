@@ -13,7 +13,8 @@ from curbside_datasets.domain.policies import policy
 OTHER: Final = "other"
 # A heading at a line's start with its colon; or a line of capitals alone.
 _AT_LINE: Final = re.compile(
-    r"^[ \t]*(?P<heading>[A-Z][A-Za-z0-9 /&,()'\-]{0,58}?[A-Za-z)])[ \t]*:|^[ \t]*(?P<alone>[A-Z][A-Z0-9 /&\-]{2,58}[A-Z])[ \t]*$",
+    r"^[ \t]*(?P<heading>[A-Z][A-Za-z0-9 /&,()'\-]{0,58}?[A-Za-z)])[ \t]*:"
+    r"|^[ \t]*(?P<alone>[A-Z][A-Z0-9 /&\-]{2,58}[A-Z])[ \t]*$",
     re.MULTILINE,
 )
 # The newline-free form of the well-known CSV of transcriptions: its line breaks became commas.
@@ -84,7 +85,9 @@ def _normal(heading: str) -> str:
 @cache
 def _lexicon() -> dict[str, str]:
     return {
-        heading: name for name, section in policy("headings")["sections"].items() for heading in section["headings"]
+        heading: name
+        for name, section in policy("headings")["sections"].items()
+        for heading in section["headings"]
     }
 
 

@@ -81,16 +81,18 @@ def near_duplicates(reports: Sequence[MinedReport], threshold: float) -> list[tu
         sketch = MinHash(num_perm=_PERMUTATIONS)
         sketch.update_batch([shingle.encode() for shingle in some])
         for other in index.query(sketch):
-            if reports[other].subject != reports[number].subject:
-                if similarity(some, shingled[other]) >= threshold:
-                    pairs.append((other, number))
+            foreign = reports[other].subject != reports[number].subject
+            if foreign and similarity(some, shingled[other]) >= threshold:
+                pairs.append((other, number))
         index.insert(number, sketch)
     return pairs
 
 
 def shingles(text: str) -> frozenset[str]:
     words = text.casefold().split()
-    return frozenset(" ".join(words[at : at + _SHINGLE_WORDS]) for at in range(max(1, len(words) - _SHINGLE_WORDS + 1)))
+    return frozenset(
+        " ".join(words[at : at + _SHINGLE_WORDS]) for at in range(max(1, len(words) - _SHINGLE_WORDS + 1))
+    )
 
 
 def similarity(left: frozenset[str], right: frozenset[str]) -> float:
@@ -111,7 +113,9 @@ def check_splits(
         if splits[reports[left].subject] is not splits[reports[right].subject]
     ]
     if shared or leaks:
-        raise GateFailed(f"{len(shared)} pairs of splits share patients, {len(leaks)} reports near-duplicates")
+        raise GateFailed(
+            f"{len(shared)} pairs of splits share patients, {len(leaks)} reports near-duplicates"
+        )
     return {
         "patients_shared_between_splits": "none",
         "near_duplicates_between_splits": f"none at {threshold:g}",

@@ -1,0 +1,200 @@
+"""The builder: queued builds become published versions, one at a time, resumed after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from curbside.contracts.events import new_event
+from curbside.contracts.v1 import events_pb2
+from curbside.errors import CurbsideError, Unavailable
+from curbside.storage.blobs import BlobStore
+from curbside.storage.database import Database
+from curbside.storage.zones import Zone
+from curbside_datasets import store
+from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
+from curbside_datasets.domain.mining import Mined
+from curbside_datasets.domain.policies import NAMES, policy_hash
+from curbside_datasets.domain.recipe import Recipe
+from curbside_datasets.domain.splitting import Split, check_splits, split_subjects
+from curbside_datasets.parquet import to_parquet
+
+log = logging.getLogger(__name__)
+_PROGRESS_EVERY = 25
+
+
+class BuildFailed(CurbsideError):
+    code = "dataset.build-failed"
+
+
+async def build_forever(
+    *, database: Database, blobs: BlobStore, queued: asyncio.Event, poll: timedelta
+) -> None:
+    while True:
+        queued.clear()
+        async with database.read() as session:
+            build = await store.next_build(session)
+        if build is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(queued.wait(), poll.total_seconds())
+            continue
+        try:
+            await run_build(build, database=database, blobs=blobs)
+        except Unavailable as error:
+            # The build stays unfinished, and is begun again when what is down is back.
+            log.warning("build waits", extra={"build": build.build_id, "error": error.code})
+            await asyncio.sleep(poll.total_seconds())
+        except Exception as error:
+            log.exception("build failed", extra={"build": build.build_id})
+            failure = (
+                error
+                if isinstance(error, CurbsideError)
+                else BuildFailed("the build failed; it is in our log")
+            )
+            async with database.begin() as transaction:
+                await store.set_build(
+                    transaction.session,
+                    build.build_id,
+                    state=store.BuildState.FAILED,
+                    problem=failure.problem(),
+                )
+
+
+async def run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str:
+    """Publish the version of `build` and return its name; the same content and recipe give the same one."""
+    recipe = Recipe.model_validate(build.recipe)
+    reports, stored = await _gather(build, database=database, blobs=blobs)
+    made = await asyncio.to_thread(assemble, reports, recipe)
+    version = f"ds-{hashlib.sha256(f'{made.content}:{recipe.fingerprint()}'.encode()).hexdigest()[:16]}"
+    parts: dict[str, Any] = {}
+    for split, examples in made.splits.items():
+        data = await asyncio.to_thread(to_parquet, examples, split)
+        blob = await blobs.put(Zone.SAFE, data, tenant=build.tenant)
+        parts[split.value] = {
+            "examples": len(examples),
+            "reports": len({example.report_id for example in examples}),
+            "subjects": len({example.subject for example in examples}),
+            "by_task": dict(Counter(example.task.value for example in examples)),
+            "blob": blob.to_json(),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+    manifest = {
+        "version": version,
+        "name": build.name,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": recipe.model_dump(mode="json"),
+        "recipe_hash": recipe.fingerprint(),
+        "content_hash": made.content,
+        "splits": parts,
+        "reports": dict(made.reports),
+        "deidentification_policies": sorted({report.policy for report in stored}),
+        "policies": {name: policy_hash(name) for name in NAMES},
+        "checks": dict(made.checks),
+    }
+    await _publish(build, manifest, database=database, blobs=blobs)
+    return version
+
+
+async def _publish(
+    build: store.Build, manifest: dict[str, Any], *, database: Database, blobs: BlobStore
+) -> None:
+    blob = await blobs.put(Zone.SAFE, json.dumps(manifest).encode(), tenant=build.tenant)
+    version = manifest["version"]
+    sizes = {split: part["examples"] for split, part in manifest["splits"].items()}
+    async with database.begin() as transaction:
+        if await store.add_version(
+            transaction.session, tenant=build.tenant, name=build.name, manifest=manifest, blob=blob
+        ):
+            payload = events_pb2.DatasetPublished(
+                version=version, name=build.name, manifest=blob.to_message(), examples_by_split=sizes
+            )
+            await transaction.publish(new_event(payload, tenant=build.tenant))
+            await transaction.record(
+                actor=build.actor,
+                tenant=build.tenant,
+                action="dataset.published",
+                target=version,
+                details={"build": build.build_id, "examples": sizes},
+            )
+        await store.set_build(
+            transaction.session, build.build_id, state=store.BuildState.PUBLISHED, version=version
+        )
+
+
+async def _gather(
+    build: store.Build, *, database: Database, blobs: BlobStore
+) -> tuple[list[MinedReport], list[store.StoredReport]]:
+    """Every report that offers something, with subject codes in place of subjects."""
+    async with database.begin() as transaction:
+        stored = await store.usable_reports(transaction.session, build.tenant)
+        codes = await store.subject_codes(
+            transaction.session, build.tenant, [report.subject for report in stored]
+        )
+        await store.set_build(
+            transaction.session, build.build_id, state=store.BuildState.BUILDING, done=0, total=len(stored)
+        )
+    reports = []
+    for number, report in enumerate(stored, start=1):
+        assert report.mined is not None
+        mined = Mined.from_json(json.loads(await blobs.get(report.mined)))
+        reports.append(
+            MinedReport(
+                report_id=report.report_id,
+                subject=codes[report.subject],
+                type=report.type,
+                source=report.source,
+                authored_at=report.authored_at,
+                mined=mined,
+            )
+        )
+        if number % _PROGRESS_EVERY == 0 or number == len(stored):
+            async with database.begin() as transaction:
+                await store.set_build(transaction.session, build.build_id, done=number)
+    return reports, stored
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Examples by split, with what the manifest says of them."""
+
+    splits: Mapping[Split, Sequence[Example]]
+    checks: Mapping[str, str]
+    content: str
+    reports: Mapping[str, Any]
+
+
+def assemble(reports: Sequence[MinedReport], recipe: Recipe) -> Assembled:
+    """Examples of `reports`, split and checked. Raises GateFailed where a split is empty or leaks."""
+    examples = list(examples_of(reports, recipe))
+    teaching = {example.report_id for example in examples}
+    # Only patients with examples are split: the others would make a split look larger than it is.
+    involved = {example.subject for example in examples}
+    candidates = [report for report in reports if report.subject in involved]
+    chosen = split_subjects(candidates, recipe)
+    checks = check_splits(candidates, chosen, recipe.near_duplicate)
+    known = {report.report_id for report in reports}
+    untraced = [
+        example.example_id
+        for example in examples
+        if not {example.report_id, example.prior_report_id or example.report_id} <= known
+    ]
+    if untraced:
+        raise BuildFailed(f"{len(untraced)} examples trace to no report")
+    by_split: dict[Split, list[Example]] = {split: [] for split in Split}
+    for example in examples:
+        by_split[chosen[example.subject]].append(example)
+    idle = Counter(str(report.mined.reason) for report in reports if report.report_id not in teaching)
+    return Assembled(
+        splits={split: some for split, some in by_split.items() if some},
+        checks={**checks, "examples_trace_to_reports": f"all {len(examples)}"},
+        content=content_hash(examples),
+        reports={"with_examples": len(teaching), "without_examples": dict(idle)},
+    )

@@ -1,0 +1,171 @@
+"""What datasets does with an event and with each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from curbside.contracts.events import Event
+from curbside.contracts.v1 import events_pb2
+from curbside.errors import NotFound
+from curbside.identity import Principal
+from curbside.phi import SafeText
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.storage.database import Database
+from curbside.storage.zones import Zone
+from curbside_datasets import store
+from curbside_datasets.domain.cleaning import clean
+from curbside_datasets.domain.mining import Mined, Reason, mine
+from curbside_datasets.domain.recipe import recipe_from
+from curbside_datasets.domain.splitting import Split
+from curbside_datasets.parquet import from_parquet
+
+_NEVER_TRAIN = {
+    events_pb2.REPORT_STATUS_PRELIMINARY,
+    events_pb2.REPORT_STATUS_ENTERED_IN_ERROR,
+}
+
+
+class UnknownBuild(NotFound):
+    code = "dataset.unknown-build"
+
+
+class UnknownDataset(NotFound):
+    code = "dataset.unknown"
+
+
+class UnknownSplit(NotFound):
+    code = "dataset.unknown-split"
+
+
+async def learn_report(event: Event, *, database: Database, blobs: BlobStore, group: str) -> None:
+    """Clean, segment and mine a de-identified report; keep what it offers, or why it offers nothing."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportDeidentified)
+    text = (await blobs.get(BlobRef.from_message(payload.text))).decode("utf-8")
+    mined = await asyncio.to_thread(_mine, SafeText(text, rules=(payload.policy,)))
+    if payload.status in _NEVER_TRAIN:
+        mined = Mined("", {}, Reason.NOT_FINAL)
+    ref = None
+    if mined.body:
+        ref = await blobs.put(
+            Zone.SAFE,
+            json.dumps(mined.to_json(), ensure_ascii=False).encode(),
+            tenant=event.tenant,
+            subject=event.subject,
+        )
+    async with database.begin() as transaction:
+        if not await transaction.first_time(event, group):
+            return
+        await store.put_report(
+            transaction.session,
+            store.StoredReport(
+                report_id=payload.report_id,
+                tenant=event.tenant,
+                subject=event.subject,
+                type=payload.report_type,
+                source=payload.source,
+                status=payload.status,
+                authored_at=payload.authored_at,
+                policy=payload.policy,
+                mined=ref,
+                tasks=tuple(task.value for task in mined.answers) if mined.reason is None else (),
+                reason=mined.reason or "",
+            ),
+        )
+
+
+def _mine(text: SafeText) -> Mined:
+    return mine(clean(text).text, recipe_from({}))
+
+
+async def request_build(
+    principal: Principal,
+    name: str,
+    overrides: Mapping[str, Any],
+    *,
+    database: Database,
+    queued: asyncio.Event,
+) -> store.Build:
+    """Queue a build. Raises BadRecipe before anything is queued."""
+    recipe = recipe_from(dict(overrides))
+    build = store.Build(
+        build_id=f"b-{secrets.token_hex(8)}",
+        tenant=principal.tenant,
+        name=name,
+        recipe=recipe.model_dump(mode="json"),
+        actor=principal.id,
+        state=store.BuildState.QUEUED,
+        done=0,
+        total=0,
+        version=None,
+        problem=None,
+    )
+    async with database.begin() as transaction:
+        await store.add_build(transaction.session, build)
+        await transaction.record(
+            actor=principal.id,
+            tenant=principal.tenant,
+            action="dataset.build-requested",
+            target=build.build_id,
+            details={"name": name, "recipe": recipe.fingerprint()},
+        )
+    queued.set()
+    return build
+
+
+async def show_build(principal: Principal, build_id: str, *, database: Database) -> store.Build:
+    async with database.read() as session:
+        build = await store.find_build(session, principal.tenant, build_id)
+    if build is None:
+        raise UnknownBuild(f"there is no build {build_id!r}", field="build_id")
+    return build
+
+
+async def list_versions(principal: Principal, *, database: Database) -> list[dict[str, Any]]:
+    async with database.read() as session:
+        return await store.list_manifests(session, principal.tenant)
+
+
+async def show_version(principal: Principal, version: str, *, database: Database) -> dict[str, Any]:
+    async with database.read() as session:
+        manifest = await store.find_manifest(session, principal.tenant, version)
+    if manifest is None:
+        raise UnknownDataset(
+            f"there is no dataset version {version!r}",
+            field="version",
+            mend="List them: curbside datasets list.",
+        )
+    return manifest
+
+
+async def show_examples(
+    principal: Principal,
+    version: str,
+    split: str,
+    task: str | None,
+    limit: int,
+    *,
+    database: Database,
+    blobs: BlobStore,
+) -> list[dict[str, Any]]:
+    """Rows of a split's Parquet file, of one task where `task` is given; at most `limit`."""
+    manifest = await show_version(principal, version, database=database)
+    part = manifest["splits"].get(split)
+    if part is None:
+        raise UnknownSplit(
+            f"the version {version!r} has no split {split!r}",
+            field="split",
+            mend=f"Use one of {', '.join(manifest['splits'])}, of {', '.join(Split)}.",
+        )
+    data = await blobs.get(BlobRef.from_json(part["blob"]))
+    rows = await asyncio.to_thread(from_parquet, data)
+    return [row for row in rows if task is None or row["task"] == task][:limit]
+
+
+async def read_ledger(principal: Principal, *, database: Database) -> store.Yields:
+    async with database.read() as session:
+        return await store.count_yields(session, principal.tenant)

@@ -1,0 +1,49 @@
+"""Parquet files of examples: deterministic bytes, zstd, one schema."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, Final
+
+from curbside_datasets.domain.examples import Example
+from curbside_datasets.domain.splitting import Split
+
+COLUMNS: Final = (
+    "example_id",
+    "task",
+    "instruction",
+    "input",
+    "prior",
+    "output",
+    "report_id",
+    "prior_report_id",
+    "subject",
+    "report_type",
+    "source",
+    "labelled_by",
+    "split",
+)
+
+
+def to_parquet(examples: Sequence[Example], split: Split) -> bytes:
+    """All columns are strings; `prior` and `prior_report_id` may be null. Rows are in the order of ids."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {**{name: getattr(example, name) for name in COLUMNS if name != "split"}, "split": split.value}
+        for example in sorted(examples, key=lambda one: one.example_id)
+    ]
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    table = pa.Table.from_pylist([{**row, "task": str(row["task"])} for row in rows], schema=schema)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_parquet(data: bytes) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
+    return rows

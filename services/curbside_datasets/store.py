@@ -1,0 +1,295 @@
+"""Datasets' tables and queries. Text lies in blobs; the tables hold references, states and counts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside.contracts.tasks import Task
+from curbside.storage.blobs import BlobRef
+from curbside.storage.tables import UtcDateTime, service_metadata
+
+METADATA = service_metadata()
+REPORTS = Table(
+    "reports",
+    METADATA,
+    Column("report_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("status", Integer, nullable=False),  # events.ReportStatus
+    Column("authored_at", String(40), nullable=False),
+    Column("policy", String(128), nullable=False),  # of de-identification
+    Column("mined", JSON, nullable=True),  # blob in safe/: the input and the answers
+    Column("tasks", JSON, nullable=False),  # tasks that the report has an answer for
+    Column("reason", String(64), nullable=False),  # why it yields no example; empty where it does
+    Column("mined_at", UtcDateTime(), nullable=False),
+    Index("ix_reports_tenant", "tenant", "reason"),
+)
+SUBJECT_CODES = Table(
+    "subject_codes",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("code", String(32), nullable=False, unique=True),
+)
+BUILDS = Table(
+    "builds",
+    METADATA,
+    Column("build_id", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("recipe", JSON, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("version", String(32), nullable=True),
+    Column("problem", JSON, nullable=True),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Index("ix_builds_state", "state", "created_at"),
+)
+VERSIONS = Table(
+    "versions",
+    METADATA,
+    Column("version", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("manifest_blob", JSON, nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+)
+
+
+class BuildState(StrEnum):
+    QUEUED = "queued"
+    BUILDING = "building"
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    report_id: str
+    tenant: str
+    subject: str
+    type: str
+    source: str
+    status: int
+    authored_at: str
+    policy: str
+    mined: BlobRef | None
+    tasks: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Build:
+    build_id: str
+    tenant: str
+    name: str
+    recipe: Mapping[str, Any]
+    actor: str
+    state: BuildState
+    done: int
+    total: int
+    version: str | None
+    problem: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Yields:
+    """What the reports of a tenant yield, for the ledger."""
+
+    reports: int
+    with_examples: int
+    without_examples: Mapping[str, int]
+    by_task: Mapping[str, int]
+
+
+async def put_report(session: AsyncSession, report: StoredReport) -> None:
+    """Insert, or replace what an earlier event said of the same report."""
+    values = {
+        "tenant": report.tenant,
+        "subject": report.subject,
+        "type": report.type,
+        "source": report.source,
+        "status": report.status,
+        "authored_at": report.authored_at,
+        "policy": report.policy,
+        "mined": report.mined.to_json() if report.mined else None,
+        "tasks": list(report.tasks),
+        "reason": report.reason,
+        "mined_at": datetime.now(UTC),
+    }
+    changed = await session.execute(
+        update(REPORTS).where(REPORTS.c.report_id == report.report_id).values(**values)
+    )
+    if not changed.rowcount:  # type: ignore[attr-defined]  # a CursorResult, which the stub calls Result
+        await session.execute(insert(REPORTS).values(report_id=report.report_id, **values))
+
+
+async def usable_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
+    """Reports that offer something to a build: those with a reason may still be a comparison's prior."""
+    rows = await session.execute(
+        select(REPORTS)
+        .where(REPORTS.c.tenant == tenant, REPORTS.c.mined.is_not(None))
+        .order_by(REPORTS.c.report_id)
+    )
+    return [
+        StoredReport(
+            report_id=row.report_id,
+            tenant=row.tenant,
+            subject=row.subject,
+            type=row.type,
+            source=row.source,
+            status=row.status,
+            authored_at=row.authored_at,
+            policy=row.policy,
+            mined=BlobRef.from_json(row.mined) if row.mined else None,
+            tasks=tuple(row.tasks),
+            reason=row.reason,
+        )
+        for row in rows
+    ]
+
+
+async def count_yields(session: AsyncSession, tenant: str) -> Yields:
+    rows = (
+        await session.execute(
+            select(REPORTS.c.reason, func.count())
+            .where(REPORTS.c.tenant == tenant)
+            .group_by(REPORTS.c.reason)
+        )
+    ).all()
+    by_reason: dict[str, int] = {row[0]: row[1] for row in rows}
+    tasks = await session.execute(
+        select(REPORTS.c.tasks).where(REPORTS.c.tenant == tenant, REPORTS.c.reason == "")
+    )
+    by_task = dict.fromkeys((task.value for task in Task), 0)
+    for (names,) in tasks:
+        for name in names:
+            by_task[name] += 1
+    return Yields(
+        reports=sum(by_reason.values()),
+        with_examples=by_reason.pop("", 0),
+        without_examples=by_reason,
+        by_task=by_task,
+    )
+
+
+async def subject_codes(session: AsyncSession, tenant: str, subjects: Sequence[str]) -> dict[str, str]:
+    """The random code of each subject, made where there is none: a dataset never carries the subject."""
+    rows = await session.execute(
+        select(SUBJECT_CODES.c.subject, SUBJECT_CODES.c.code).where(SUBJECT_CODES.c.tenant == tenant)
+    )
+    codes: dict[str, str] = {row.subject: row.code for row in rows}
+    fresh = [
+        {"tenant": tenant, "subject": subject, "code": f"s-{secrets.token_hex(6)}"}
+        for subject in sorted(set(subjects) - codes.keys())
+    ]
+    if fresh:
+        await session.execute(insert(SUBJECT_CODES), fresh)
+        codes |= {row["subject"]: row["code"] for row in fresh}
+    return codes
+
+
+async def add_build(session: AsyncSession, build: Build) -> None:
+    await session.execute(
+        insert(BUILDS).values(
+            build_id=build.build_id,
+            tenant=build.tenant,
+            name=build.name,
+            recipe=dict(build.recipe),
+            actor=build.actor,
+            state=build.state,
+            done=build.done,
+            total=build.total,
+            version=build.version,
+            problem=build.problem,
+            created_at=datetime.now(UTC),
+        )
+    )
+
+
+async def find_build(session: AsyncSession, tenant: str, build_id: str) -> Build | None:
+    row = (
+        await session.execute(select(BUILDS).where(BUILDS.c.build_id == build_id, BUILDS.c.tenant == tenant))
+    ).first()
+    return _build(row) if row else None
+
+
+async def next_build(session: AsyncSession) -> Build | None:
+    """The oldest unfinished build: one left at `building` by a killed process is begun again."""
+    row = (
+        await session.execute(
+            select(BUILDS)
+            .where(BUILDS.c.state.in_((BuildState.QUEUED, BuildState.BUILDING)))
+            .order_by(BUILDS.c.created_at)
+            .limit(1)
+        )
+    ).first()
+    return _build(row) if row else None
+
+
+async def set_build(session: AsyncSession, build_id: str, **values: Any) -> None:
+    await session.execute(update(BUILDS).where(BUILDS.c.build_id == build_id).values(**values))
+
+
+async def add_version(
+    session: AsyncSession, *, tenant: str, name: str, manifest: Mapping[str, Any], blob: BlobRef
+) -> bool:
+    """Insert; False where the same version is there already."""
+    found = await session.execute(select(VERSIONS.c.version).where(VERSIONS.c.version == manifest["version"]))
+    if found.first() is not None:
+        return False
+    await session.execute(
+        insert(VERSIONS).values(
+            version=manifest["version"],
+            tenant=tenant,
+            name=name,
+            manifest=dict(manifest),
+            manifest_blob=blob.to_json(),
+            created_at=datetime.now(UTC),
+        )
+    )
+    return True
+
+
+async def list_manifests(session: AsyncSession, tenant: str) -> list[dict[str, Any]]:
+    rows = await session.execute(
+        select(VERSIONS.c.manifest).where(VERSIONS.c.tenant == tenant).order_by(VERSIONS.c.created_at)
+    )
+    return [dict(manifest) for (manifest,) in rows]
+
+
+async def find_manifest(session: AsyncSession, tenant: str, version: str) -> dict[str, Any] | None:
+    row = (
+        await session.execute(
+            select(VERSIONS.c.manifest).where(VERSIONS.c.version == version, VERSIONS.c.tenant == tenant)
+        )
+    ).first()
+    return dict(row.manifest) if row else None
+
+
+def _build(row: Any) -> Build:
+    return Build(
+        build_id=row.build_id,
+        tenant=row.tenant,
+        name=row.name,
+        recipe=row.recipe,
+        actor=row.actor,
+        state=BuildState(row.state),
+        done=row.done,
+        total=row.total,
+        version=row.version,
+        problem=row.problem,
+    )

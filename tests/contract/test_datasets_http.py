@@ -1,0 +1,199 @@
+"""Datasets over a real platform: events in, versions out, rights on every route."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from curbside.contracts.events import Event, new_event
+from curbside.contracts.topics import DATASETS_PUBLISHED
+from curbside.contracts.v1 import events_pb2
+from curbside.identity import Role
+from curbside.storage.migrate import sync_url
+from curbside.storage.zones import Zone
+from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside.testing.reports import GeneratedReport, generate_patients
+from curbside_datasets import builder, store
+
+REPORTS = list(generate_patients(seed=5, patients=12, reports_per_patient=2))
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[TestPlatform]:
+    async with open_test_platform("datasets", tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(opened: TestPlatform) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=opened.app)
+    headers = await opened.headers(Role.STEWARD)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+
+
+async def deidentified(opened: TestPlatform, report: GeneratedReport, **changes: object) -> Event:
+    """The event that deidentification would publish, its safe text in the zone."""
+    text = report.text
+    for span in reversed(report.spans):
+        text = f"{text[: span.start]}[{span.category}]{text[span.end :]}"
+    blob = await opened.platform.blobs.put(
+        Zone.SAFE, text.encode(), tenant="default", subject=report.patient_id
+    )
+    fields = {
+        "report_id": report.external_id,
+        "text": blob.to_message(),
+        "report_type": report.type.value,
+        "source": report.source,
+        "status": events_pb2.REPORT_STATUS_FINAL,
+        "authored_at": report.authored_at.isoformat(),
+        "policy": "safe-harbor:abc",
+    }
+    payload = events_pb2.ReportDeidentified(**{**fields, **changes})
+    return new_event(payload, tenant="default", subject=report.patient_id)
+
+
+async def learn(opened: TestPlatform, reports: list[GeneratedReport]) -> None:
+    for report in reports:
+        await opened.deliver(await deidentified(opened, report))
+
+
+async def built(
+    opened: TestPlatform, client: httpx2.AsyncClient, recipe: dict[str, object]
+) -> dict[str, object]:
+    answer = await client.post("/datasets/v1/builds", json={"name": "test", "recipe": recipe})
+    assert answer.status_code == 202
+    build_id = answer.json()["build_id"]
+    building = asyncio.create_task(opened.service.tasks[0]())
+    while (build := (await client.get(f"/datasets/v1/builds/{build_id}")).json())["state"] in (
+        "queued",
+        "building",
+    ):
+        await asyncio.sleep(0.01)
+    building.cancel()
+    await asyncio.gather(building, return_exceptions=True)
+    return dict(build)
+
+
+async def test_a_build_publishes_a_version_whose_examples_trace_to_reports(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    build = await built(opened, client, {})
+    assert build["state"] == "published"
+    version = build["version"]
+    manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
+    assert set(manifest["splits"]) == {"train", "validation", "test"}
+    assert manifest["checks"]["patients_shared_between_splits"] == "none"
+    ids = {report.external_id for report in REPORTS}
+    subjects: dict[str, set[str]] = {}
+    for split in manifest["splits"]:
+        rows = (await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")).json()
+        assert len(rows["examples"]) == manifest["splits"][split]["examples"]
+        for row in rows["examples"]:
+            assert row["report_id"] in ids
+            subjects.setdefault(split, set()).add(row["subject"])
+    assert not subjects["train"] & subjects["test"]
+    assert not {report.patient_id for report in REPORTS} & set().union(*subjects.values()), (
+        "codes, not subjects"
+    )
+    (event,) = await opened.published(DATASETS_PUBLISHED)
+    assert isinstance(event.payload, events_pb2.DatasetPublished)
+    assert event.payload.version == version
+
+
+async def test_the_same_reports_and_recipe_give_the_same_version_and_one_event(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    versions = {(await built(opened, client, {}))["version"] for _ in range(2)}
+    other = (await built(opened, client, {"split_seed": 7}))["version"]
+    assert len(versions) == 1
+    assert other not in versions
+    assert len(await opened.published(DATASETS_PUBLISHED)) == 2
+
+
+async def test_an_event_delivered_twice_is_learned_once_and_a_newer_one_replaces(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    event = await deidentified(opened, REPORTS[0])
+    await opened.deliver(event)
+    await opened.deliver(event)
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["with_examples"]) == (1, 1)
+    changed = await deidentified(opened, REPORTS[0], status=events_pb2.REPORT_STATUS_ENTERED_IN_ERROR)
+    await opened.deliver(changed)
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["without_examples"]) == (1, {"not-final": 1})
+
+
+async def test_a_build_of_too_few_patients_fails_with_what_to_do(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS[:2])
+    build = await built(opened, client, {})
+    assert build["state"] == "failed"
+    problem = build["problem"]
+    assert isinstance(problem, dict)
+    assert problem["code"] == "dataset.too-few-patients"
+    assert "more patients" in problem["mend"]
+
+
+async def test_a_build_left_by_a_killed_process_is_begun_again(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    answer = (await client.post("/datasets/v1/builds", json={"name": "test"})).json()
+    async with opened.platform.database.begin() as transaction:
+        await store.set_build(transaction.session, answer["build_id"], state=store.BuildState.BUILDING)
+    async with opened.platform.database.read() as session:
+        build = await store.next_build(session)
+    assert build is not None
+    version = await builder.run_build(build, database=opened.platform.database, blobs=opened.platform.blobs)
+    assert (await client.get("/datasets/v1/versions")).json()["versions"][0]["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("POST", "/datasets/v1/builds", {"name": ""}, 422, "name"),
+        ("POST", "/datasets/v1/builds", {"name": "x", "recipe": {"train": 2}}, 422, "recipe.train"),
+        ("POST", "/datasets/v1/builds", {"name": "x", "recipe": {"nonsense": 2}}, 422, "recipe.nonsense"),
+        ("GET", "/datasets/v1/builds/nope", None, 404, "build_id"),
+        ("GET", "/datasets/v1/versions/ds-nope", None, 404, "version"),
+    ],
+)
+async def test_a_wrong_request_is_a_problem_that_names_its_field(
+    client: httpx2.AsyncClient, method: str, path: str, body: object, status: int, field: str
+) -> None:
+    answer = await client.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["field"]) == (status, field)
+
+
+async def test_an_unknown_split_names_those_there_are(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    version = (await built(opened, client, {}))["version"]
+    answer = await client.get(f"/datasets/v1/versions/{version}/examples?split=holdout")
+    assert answer.status_code == 404
+    assert "train" in json.dumps(answer.json())
+
+
+async def test_a_clinician_sees_no_dataset(opened: TestPlatform, client: httpx2.AsyncClient) -> None:
+    headers = await opened.headers(Role.CLINICIAN)
+    assert (await client.get("/datasets/v1/versions", headers=headers)).status_code == 403
+
+
+def test_the_migrated_schema_is_the_declared_one(opened: TestPlatform) -> None:
+    engine = create_engine(sync_url(opened.platform.database.url))
+    with engine.connect() as connection:
+        assert not compare_metadata(MigrationContext.configure(connection), store.METADATA)
