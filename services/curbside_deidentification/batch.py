@@ -22,7 +22,6 @@ from typing import Any, Final
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.errors import BadInput, CurbsideError, OperatorError
 from curbside.phi import PhiText
-
 from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.pipeline import Result, deidentify

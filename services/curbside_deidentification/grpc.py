@@ -8,7 +8,6 @@ from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
 from curbside.identity.grpc import current_principal
 from curbside.identity.principal import Scope
 from curbside.runtime.services import GrpcBinding
-
 from curbside_deidentification.handlers import Deidentify
 from curbside_deidentification.wire import document_of, to_response
 

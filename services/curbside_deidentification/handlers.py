@@ -19,7 +19,6 @@ from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
 from curbside.storage.keys import KeyRing
 from curbside.storage.zones import Zone
-
 from curbside_deidentification import store
 from curbside_deidentification.domain.shift import offset_of, shifted
 from curbside_deidentification.domain.spans import Span, count_by_category

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-from curbside.identity.http import CanReview
-from curbside.identity.principal import Principal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from curbside.identity.http import CanReview
+from curbside.identity.principal import Principal
 from curbside_deidentification.handlers import Quarantined
 
 ReportId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
-
 from curbside_deidentification.detector import STATISTICAL
 from curbside_deidentification.domain.dates import DATES
 from curbside_deidentification.domain.gate import document_lexicon, gate

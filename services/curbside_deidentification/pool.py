@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from curbside.contracts.codec import PhiDocument
-from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
-from curbside.errors import CurbsideError, Unavailable
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from curbside.contracts.codec import PhiDocument
+from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
+from curbside.errors import CurbsideError, Unavailable
 from curbside_deidentification.pipeline import Result
 from curbside_deidentification.wire import MESSAGE_OPTIONS, from_response, to_request
 

@@ -7,7 +7,6 @@ from functools import partial
 from curbside.runtime.platform import state_directory
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
-
 from curbside_deidentification import consumer, grpc, handlers, http
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.pool import WorkerPool

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from curbside.settings import settings_config
 from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from curbside.settings import settings_config
 
 
 class DeidentificationSettings(BaseSettings):

@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from curbside.storage.tables import UtcDateTime, service_metadata
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Row, String, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside.storage.tables import UtcDateTime, service_metadata
 
 
 class State(StrEnum):

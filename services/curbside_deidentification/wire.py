@@ -7,7 +7,6 @@ from typing import Final
 from curbside.contracts.codec import PhiDocument, from_message, to_message
 from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.phi import Category, PhiText
-
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Reason, Result
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
 from curbside.contracts.codec import PhiDocument
 from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
 from curbside.errors import OperatorError
 from curbside.settings import RuntimeSettings, load
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
 from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import Policy, load_policy
 from curbside_deidentification.pipeline import deidentify

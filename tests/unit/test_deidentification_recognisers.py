@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from curbside.phi import Category
 from curbside_deidentification.domain.dates import DATES
 from curbside_deidentification.domain.gate import document_lexicon, gate

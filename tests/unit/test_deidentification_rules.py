@@ -8,6 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
 from curbside_deidentification.domain.language import is_english
@@ -16,8 +19,6 @@ from curbside_deidentification.domain.risk import residual_risk
 from curbside_deidentification.domain.shift import offset_of, shifted
 from curbside_deidentification.domain.spans import Span, resolve, substitute
 from curbside_deidentification.pipeline import Reason, deidentify
-from hypothesis import given
-from hypothesis import strategies as st
 
 POLICY = load_policy()
 SECRET = "Zephyrine Quatremer"

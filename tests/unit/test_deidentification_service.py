@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from curbside.contracts import codec
 from curbside.contracts.codec import PhiDocument
 from curbside.contracts.events import Event, new_event

@@ -11,7 +11,6 @@ import re
 from typing import Final
 
 from curbside.phi import Category
-
 from curbside_deidentification.domain.patterns import PatternRecogniser
 
 _MONTH: Final = (
@@ -151,9 +150,20 @@ class LabelledHighAge(PatternRecogniser):
     score = 0.92
     pattern = re.compile(
         rf"\b(?:aged?|age of|at age|turned|is now)\s{{0,2}}[:=]?\s{{0,2}}(?P<phi>{_NINETIES}|"
-        rf"{_NINETY_WORDS})\b(?![\d./%]|\s?(?:mg|mm|cm|kg|%|days?|weeks?|months?|minutes?|"
+        rf"{_NINETY_WORDS})\b(?!\d|[./]\d|%|\s?(?:mg|mm|cm|kg|%|days?|weeks?|months?|minutes?|"
         rf"hours?))",
         re.IGNORECASE,
+    )
+
+
+class AgeInApposition(PatternRecogniser):
+    """ "The patient, 94, is …": an age set off by commas behind a person."""
+
+    category = Category.AGE
+    score = 0.85
+    pattern = re.compile(
+        rf"\b(?:patient|pt|man|woman|male|female|gentleman|lady|mother|father|husband|wife|[A-Z][a-z]+),\s"
+        rf"(?:aged\s)?(?P<phi>{_NINETIES}),\s(?=[a-z])"
     )
 
 
@@ -166,4 +176,5 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     MonthAlone(),
     HighAge(),
     LabelledHighAge(),
+    AgeInApposition(),
 )

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Final
 
 from curbside.phi import Category
-
 from curbside_deidentification.domain.lexicon import WORD, Lexicon
 from curbside_deidentification.domain.names import trim_to_name
 from curbside_deidentification.domain.spans import Span
@@ -33,10 +32,13 @@ _EPONYMOUS: Final = re.compile(
     re.IGNORECASE,
 )
 
+# A whole word in lower case; a part of an address ("leopold.bell@…") proves nothing.
+_LOWER: Final = re.compile(r"(?<![\w@./-])[^\W\d_A-Z]+(?![\w@/]|[.-]\w)")
+
 
 def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
     """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
-    lower = {word for word in WORD.findall(text) if len(word) > 3 and word.islower()}
+    lower = {word for word in _LOWER.findall(text) if len(word) > 3}
     return lexicon.with_words(lower - lexicon.words)
 
 

@@ -11,7 +11,6 @@ import re
 from typing import ClassVar, Final
 
 from curbside.phi import Category
-
 from curbside_deidentification.domain.patterns import PatternRecogniser
 
 # Between a label and its value: "MRN: 1", "MRN# 1", "MRN number is 1", "MRN (1)". Bounded, so that a long

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from curbside.phi import Category
-
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
@@ -21,7 +20,12 @@ _NOT_A_NAME: Final = frozenset(
     dr mr mrs ms miss prof md do rn np pa phd jr sr ii iii iv the of and von van de
     """.split()  # noqa: SIM905
 )
-_TOKEN: Final = re.compile(r"[^\W\d_]+")
+_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’](?![sS]\b)[^\W\d_]+)*")
+
+_PERSON_ACTS: Final = re.compile(
+    r"\w+(?:,|['’]s\b|"
+    r"\s(?:is|was|has|had|denies|reports|states|presents|came|says|feels|lives|takes|will|and h))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,13 @@ def _name_parts(text: str, names: Iterable[str], lexicon: Lexicon) -> Iterator[S
 
 
 def _amid_sentence(text: str, start: int) -> bool:
+    """Whether a capital at `start` says something: not at a sentence's start, unless a person acts there."""
     before = text[:start].rstrip(" ")
     if before.endswith(("Dr.", "Mr.", "Mrs.", "Ms.")):
         return True
-    return bool(before) and before[-1] not in ".:;\n!?•*"
+    if before and before[-1] not in ".:;\n!?•*":
+        return True
+    return _PERSON_ACTS.match(text, start) is not None
 
 
 def _separated(values: Iterable[str]) -> Iterator[str]:

@@ -12,6 +12,27 @@ from typing import Final
 _DATA: Final = Path(__file__).with_name("data")
 WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
+# Words of a place of care that say nothing of which one: "General Hospital" is no name.
+GENERIC: Final = frozenset(
+    """
+    the a an our this that local outside another other general regional community county university
+    teaching medical health healthcare care hospital hospitals clinic clinics center centre system
+    emergency urgent primary family outpatient inpatient day surgery surgical cancer heart pain wound
+    nursing home rehab rehabilitation physical therapy imaging radiology pathology laboratory oncology
+    cardiology orthopedic pediatric neurology dermatology urology prenatal antenatal women's children's
+    women children specialty referring mental behavioral dental eye sleep memory coumadin
+    anticoagulation diabetes follow-up discharge admission during at in of and for to from on department
+    service institute associates physicians practice pharmacy public national state private academic
+    tertiary free walk-in management pulmonary medicine treatment residential counseling counselling
+    chiropractic rehab renal dialysis fertility infusion endoscopy allergy asthma gastroenterology
+    endocrinology nephrology rheumatology hematology infectious disease trauma stroke breast vein
+    vascular spine hand foot ankle ambulatory recovery crisis walk resident continuity transplant burn
+    birth birthing newborn neonatal geriatric ostomy lipid hypertension headache seizure epilepsy weight
+    bariatric my his her their another each any some new same local large small first last well good
+    student health allied home mental psychiatric military va acute critical intensive
+    """.split()  # noqa: SIM905
+)
+
 
 def _lines(name: str) -> frozenset[str]:
     return frozenset((_DATA / name).read_text("utf-8").split())
@@ -25,6 +46,7 @@ class Lexicon:
     words: frozenset[str]
     given: frozenset[str]
     endings: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
     def is_word(self, token: str) -> bool:
         """Whether `token`, in any case, or each part of a hyphenated one, is a word of the vocabulary."""
@@ -33,8 +55,19 @@ class Lexicon:
             return False
         if token in self.words or len(token) < 2 or (len(token) > 6 and token.endswith(self.endings)):
             return True
+        if self._derived(token):
+            return True
         parts = token.split("-")
         return len(parts) > 1 and all(len(part) < 2 or self.is_word(part) for part in parts)
+
+    def _derived(self, token: str) -> bool:
+        """A plural of a word, or a word behind one of `prefixes` ("nontender", "transthoracic")."""
+        if len(token) > 4 and token.endswith("s") and token[:-1] in self.words:
+            return True
+        return any(
+            token.startswith(prefix) and len(token) - len(prefix) > 3 and token[len(prefix) :] in self.words
+            for prefix in self.prefixes
+        )
 
     def is_given(self, token: str) -> bool:
         return token.casefold().removesuffix("'s").removesuffix("’s") in self.given

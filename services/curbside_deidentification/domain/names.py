@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from curbside.phi import Category
-
-from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.spans import Span
 
 # One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial.
@@ -72,6 +71,8 @@ class _Rule:
     sure: bool = False
     # Behind a label a name may stand in capitals; elsewhere a lone word in capitals is an abbreviation.
     labelled: bool = False
+    # The pattern says where the name begins and ends: one part that is no word vouches for the others.
+    whole: bool = False
 
 
 _RULES: Final = (
@@ -81,6 +82,7 @@ _RULES: Final = (
         0.95,
         sure=True,
         labelled=True,
+        whole=True,
     ),
     _Rule(
         "CredentialedName",
@@ -89,17 +91,20 @@ _RULES: Final = (
             rf"\s{{1,2}})\(?{_CREDENTIAL}(?![\w]))"
         ),
         0.9,
+        whole=True,
     ),
     _Rule(
         "CredentialedLastFirst",
         re.compile(rf"(?<![\w-])(?P<phi>{_LAST_FIRST})(?=(?:,\s{{0,2}}|\s{{1,2}})\(?{_CREDENTIAL}(?![\w]))"),
         0.9,
+        whole=True,
     ),
     _Rule(
         "LabelledLastFirst",
         re.compile(rf"(?i:\b(?:{_ROLES}))[ \t]{{0,3}}[:=][ \t]{{0,20}}(?P<phi>{_LAST_FIRST}{_SUFFIX})"),
         0.93,
         labelled=True,
+        whole=True,
     ),
     _Rule(
         "LabelledName",
@@ -108,6 +113,7 @@ _RULES: Final = (
         ),
         0.92,
         labelled=True,
+        whole=True,
     ),
     _Rule(
         "SignedName",
@@ -118,11 +124,13 @@ _RULES: Final = (
             rf"with))\s{{1,3}}(?:{_TITLES}\.?\s)?(?P<phi>{_NAME}{_SUFFIX})"
         ),
         0.88,
+        whole=True,
     ),
     _Rule(
         "Salutation",
         re.compile(rf"\b(?:Dear|Sincerely,?|Regards,?|Attn:?)\s{{1,4}}(?:{_TITLES}\.?\s)?(?P<phi>{_NAME})"),
         0.85,
+        whole=True,
     ),
     _Rule(
         "NamedPerson",
@@ -131,6 +139,7 @@ _RULES: Final = (
             rf"on\s+behalf\s+of))\s{{1,2}}[\"“']?(?P<phi>{_NAME})"
         ),
         0.85,
+        whole=True,
     ),
     _Rule(
         "Kin", re.compile(rf"(?i:\b(?:{_KIN}))(?:,|:|\s\(|\s?[-–])?\s{{0,2}}[\"“(]?(?P<phi>{_NAME})"), 0.85
@@ -142,19 +151,25 @@ _RULES: Final = (
             rf"baby|case\s+of))(?:,|:|\s\(|\s?[-–])?\s{{1,2}}[\"“(]?(?P<phi>{_NAME})"
         ),
         0.85,
+        whole=True,
     ),
     _Rule(
         "NameWithInitial",
         re.compile(r"(?<![\w.-])(?P<phi>[A-Z][a-z]{2,14}\s[A-Z]\.?)(?=[\s,;:)?!'’]|$)"),
         0.8,
+        whole=True,
     ),
     _Rule(
         "InitialWithName",
-        re.compile(r"(?<![\w.-])(?P<phi>(?:[A-Z]\.\s?){1,2}[A-Z][a-z]{2,}(?:-[A-Z][a-z]+)?)\b"),
+        re.compile(r"(?<![\w./-])(?P<phi>(?:[A-Z]\.\s?){1,2}[A-Z][a-z]{2,}(?:-[A-Z][a-z]+)?)\b"),
         0.8,
     ),
 )
 _GIVEN_NAME: Final = re.compile(rf"(?<![\w-])(?P<phi>{_FULL}{_SUFFIX})(?![\w-])")
+# "WHITCOMBE, BERTIL A", and not one of a longer list of abbreviations.
+_CAPITALS: Final = re.compile(
+    r"(?<![\w,-])(?<!, )(?P<phi>[A-Z]['’]?[A-Z]{3,}(?:-[A-Z]{2,})?,[ ]?[A-Z]{4,}(?:[ ][A-Z]\b\.?)?)(?![\w,-])"
+)
 _LAST_FIRST_ANYWHERE: Final = re.compile(rf"(?<![\w-])(?P<phi>{_LAST_FIRST})(?![\w-])")
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -165,9 +180,12 @@ def find_names(text: str, lexicon: Lexicon) -> Iterator[Span]:
     for rule in _RULES:
         for match in rule.pattern.finditer(text):
             start, end = match.span("phi")
-            trimmed = (
-                _titled(text, start, end, lexicon) if rule.sure else trim_to_name(text, start, end, lexicon)
-            )
+            if rule.sure:
+                trimmed = _titled(text, start, end, lexicon)
+            else:
+                trimmed = trim_to_name(text, start, end, lexicon)
+                if trimmed is not None and rule.whole and _plausible(match["phi"], lexicon):
+                    trimmed = start, max(trimmed[1], end)
             if trimmed is not None and (rule.labelled or not _abbreviation(text[slice(*trimmed)], lexicon)):
                 yield Span(*trimmed, Category.NAME, rule.score, rule.name)
     yield from _by_given_name(text, lexicon)
@@ -187,6 +205,9 @@ def _by_given_name(text: str, lexicon: Lexicon) -> Iterator[Span]:
                 break
             end = word.end()
         yield Span(words[first].start(), end, Category.NAME, 0.85, "GivenName")
+    for match in _CAPITALS.finditer(text):
+        if not any(lexicon.is_word(part) for part in _TOKEN.findall(match["phi"]) if len(part) > 1):
+            yield Span(*match.span("phi"), Category.NAME, 0.8, "CapitalLastFirst")
     for match in _LAST_FIRST_ANYWHERE.finditer(text):
         last_name = _TOKEN.findall(match["phi"])[0]
         comma = match["phi"].index(",")
@@ -197,13 +218,15 @@ def _by_given_name(text: str, lexicon: Lexicon) -> Iterator[Span]:
 
 def _titled(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:
     """The name behind a title: its first part whatever it is, further parts while they are no plain words
-    or the first was a given name; "Dr. Smith Cardiology" ends at Smith."""
+    or the one before is none; "Dr. Smith Cardiology" ends at Smith."""
     words = list(_TOKEN.finditer(text, start, end))
     if not words or (lexicon.is_word(words[0][0]) and words[0][0].casefold() in _NEVER_AFTER_TITLE):
         return None
     last = words[0]
     for word in words[1:]:
-        if len(word[0]) > 1 and lexicon.is_word(word[0]) and not lexicon.is_given(last[0]):
+        if word[0].casefold() in GENERIC:
+            break
+        if len(word[0]) > 1 and lexicon.is_word(word[0]) and lexicon.is_word(last[0]) and len(last[0]) > 1:
             break
         last = word
     stop = last.end()
@@ -241,6 +264,14 @@ def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int
     if len(words[last][0]) == 1 and stop < len(text) and text[stop] == ".":
         stop += 1
     return words[first].start(), stop
+
+
+def _plausible(candidate: str, lexicon: Lexicon) -> bool:
+    """Whether all of `candidate` may be one name: four parts at most, and no label behind its comma
+    ("Quatremer, MRN")."""
+    behind = _TOKEN.findall(candidate.partition(",")[2])
+    labels = behind and len(behind[0]) > 1 and lexicon.is_word(behind[0])
+    return len(_TOKEN.findall(candidate)) <= 4 and not labels
 
 
 def _abbreviation(candidate: str, lexicon: Lexicon) -> bool:

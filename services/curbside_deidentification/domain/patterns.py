@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from curbside.phi import Category
-
 from curbside_deidentification.domain.spans import Span
 
 

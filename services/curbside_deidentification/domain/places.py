@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from curbside.phi import Category
-
-from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.domain.spans import Span
 
@@ -39,8 +38,8 @@ class StreetAddress(PatternRecogniser):
     category = Category.LOCATION
     score = 0.95
     pattern = re.compile(
-        rf"(?<![\w./-])(?P<phi>\d{{1,6}}[A-Z]?\s+(?:[NSEW]{{1,2}}\.?\s+)?(?:(?:{_CAP}|"
-        rf"\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b\.?)?"
+        rf"(?<![\w./-])(?P<phi>\d{{1,6}}[A-Z]?[ ](?![AP]M\b)(?:[NSEW]{{1,2}}\.?[ ])?(?:(?:{_CAP}|"
+        rf"\d{{1,3}}(?:st|nd|rd|th))[ ]+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b\.?)?"
         rf"(?:,?\s+(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Bldg|Rm|\#)\.?\s*\#?[\w-]{{1,6}})?"
         rf"(?:,?\s+{_CAP}(?:\s{_CAP}){{0,2}},?\s+{_STATE}\b\.?(?:\s+\d{{5}}(?:-\d{{4}})?)?)?)"
     )
@@ -130,6 +129,14 @@ _TO: Final = re.compile(
 PLACES: Final[tuple[PatternRecogniser, ...]] = (StreetAddress(), PostBox(), TownAndState(), Zip())
 
 
+# A town by what people do in it, whatever its name means: "comes from Concord".
+_LIVES: Final = re.compile(
+    r"\b(?i:comes\s+from|came\s+from|lives\s+in|living\s+in|lived\s+in|resides\s+in|residing\s+in|born\s+in|native\s+of|"
+    rf"resident\s+of|moved\s+(?:from|to)|grew\s+up\s+in|originally\s+from|hails\s+from|hometown\s+(?:of|is))\s+"
+    rf"(?P<phi>{_CAP}(?:[ ]{_CAP}){{0,2}})"
+)
+
+
 def find_places(text: str, lexicon: Lexicon) -> Iterator[Span]:
     """Addresses, facilities by their kind, and capitalised places behind "at", "from" and the like."""
     for recogniser in PLACES:
@@ -156,6 +163,9 @@ def find_places(text: str, lexicon: Lexicon) -> Iterator[Span]:
             phrase = match["phi"]
             if _names_a_place(phrase, lexicon, abbreviations=pattern is _AT):
                 yield Span(*match.span("phi"), Category.FACILITY, 0.7, "PlaceOfCare")
+    for match in _LIVES.finditer(text):
+        if not all(word.casefold() in GENERIC for word in match["phi"].split()):
+            yield Span(*match.span("phi"), Category.LOCATION, 0.8, "Hometown")
     for match in _town_pattern().finditer(text):
         yield Span(match.start(), match.end(), Category.LOCATION, 0.75, "Town")
 
@@ -169,7 +179,7 @@ def _town_pattern() -> re.Pattern[str]:
 def _names_a_place(phrase: str, lexicon: Lexicon, *, abbreviations: bool) -> bool:
     """Whether a word of `phrase` is in no vocabulary; an abbreviation ("UCSF") says so only behind "at"."""
     words = [word for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", phrase) if len(word) > 1]
-    unknown = [word for word in words if not lexicon.is_word(word) and word.casefold() not in _GENERIC]
+    unknown = [word for word in words if not lexicon.is_word(word) and word.casefold() not in GENERIC]
     if not abbreviations or (len(words) == 1 and len(words[0]) < 3):
         unknown = [word for word in unknown if not word.isupper()]
     return bool(unknown)
@@ -179,43 +189,29 @@ def _all_words(phrase: str, lexicon: Lexicon) -> bool:
     return all(lexicon.is_word(word.strip(".,")) for word in phrase.split())
 
 
-# Kinds that say nothing of which one: "General Hospital" is no name, "Lakeside Hospital" is.
-_GENERIC: Final = frozenset(
-    """
-    the a an our this that local outside another other general regional community county university
-    teaching medical health healthcare care hospital hospitals clinic clinics center centre system
-    emergency urgent primary family outpatient inpatient day surgery surgical cancer heart pain wound
-    nursing home rehab rehabilitation physical therapy imaging radiology pathology laboratory oncology
-    cardiology orthopedic pediatric neurology dermatology urology prenatal antenatal women's children's
-    women children specialty referring mental behavioral dental eye sleep memory coumadin
-    anticoagulation diabetes follow-up discharge admission during at in of and for to from on department
-    service institute associates physicians practice pharmacy public national state private academic
-    tertiary free walk-in management pulmonary medicine treatment residential counseling counselling
-    chiropractic rehab renal dialysis fertility infusion endoscopy allergy asthma gastroenterology
-    endocrinology nephrology rheumatology hematology infectious disease trauma stroke breast vein
-    vascular spine hand foot ankle ambulatory recovery crisis walk resident continuity transplant burn
-    birth birthing newborn neonatal geriatric ostomy lipid hypertension headache seizure epilepsy weight
-    bariatric my his her their another each any some new same local large small first last well good
-    student health allied home mental psychiatric military va acute critical intensive
-    """.split()  # noqa: SIM905
-)
-
-
 def _facility(text: str, start: int, end: int, lexicon: Lexicon) -> int | None:
     """Where the facility's own name starts, or None where nothing before its kind is a name."""
-    words = [(match.start(), match[0]) for match in re.finditer(r"\S+", text[start:end])]
+    words = [(match.start(), match[0].strip(".,")) for match in re.finditer(r"\S+", text[start:end])]
+    opening = None
     for offset, word in words:
-        bare = word.strip(".,").casefold()
-        if bare in _GENERIC and len(words) > 1:
-            # A generic word opens a name when a proper one follows: skip it and look on.
+        bare = word.casefold()
+        if bare in GENERIC or not word[:1].isupper():
             continue
+        if opening is None and _letterhead(text, start):
+            opening = start + offset
         if (
             bare in ("saint", "st", "mt", "mount")
-            or not lexicon.is_word(word.strip(".,"))
-            or (word[:1].isupper() and bare not in _GENERIC and not _heading(text, start + offset))
+            or not lexicon.is_word(word)
+            or not _heading(text, start + offset)
         ):
-            return start + offset
-    return None
+            return start + offset if opening is None else opening
+    whole_line = _letterhead(text, start) and text[end : end + 1] in ("", "\n", "\r")
+    return opening if whole_line else None
+
+
+def _letterhead(text: str, at: int) -> bool:
+    """Whether a line begins at `at`: a facility's name may stand there whatever its words."""
+    return text[:at].rstrip(" \t").endswith("\n") or not text[:at].strip()
 
 
 def _heading(text: str, at: int) -> bool:

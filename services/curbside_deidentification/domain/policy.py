@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 import yaml
-from curbside.phi import Category
 
+from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
@@ -49,6 +49,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     for words in (lexicon.words, lexicon.given):
         digest.update("\n".join(sorted(words)).encode())
     endings = data["allow"].pop("endings").split()
+    prefixes = data["allow"].pop("prefixes").split()
     allowed = " ".join(data["allow"].values()).split()
     return Policy(
         label=f"{data['name']}:{digest.hexdigest()[:12]}",
@@ -63,5 +64,5 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         stop_words=MappingProxyType(
             {language: frozenset(words) for language, words in data["language"]["stop_words"].items()}
         ),
-        lexicon=replace(lexicon.with_words(allowed), endings=tuple(endings)),
+        lexicon=replace(lexicon.with_words(allowed), endings=tuple(endings), prefixes=tuple(prefixes)),
     )
