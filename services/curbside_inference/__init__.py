@@ -1,0 +1,1 @@
+"""Inference: answers the four tasks through an engine, and holds the embedded one."""

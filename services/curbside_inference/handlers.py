@@ -1,0 +1,226 @@
+"""What the gateway does: give an opinion, stream one, learn of reports and of promoted models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from curbside.contracts.events import Event, new_event
+from curbside.contracts.tasks import MAX_ANSWER_TOKENS, Message
+from curbside.contracts.v1 import events_pb2
+from curbside.identity.principal import Principal
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.storage.database import Database
+from curbside.storage.zones import Zone
+from curbside_inference import store
+from curbside_inference.adapters import place_adapter
+from curbside_inference.domain.evidence import evidence_for
+from curbside_inference.domain.opinion import Answer, Opinion
+from curbside_inference.domain.problems import TooManyQuestions
+from curbside_inference.domain.question import Question
+from curbside_inference.metrics import measured
+from curbside_inference.preparation import PRODUCTION, Prepared
+
+GROUP: Final = "inference"
+_ACTOR: Final = "service:inference"
+
+Prepare = Callable[[Question, Principal], Awaitable[Prepared]]
+Conclude = Callable[[Prepared, Answer], Awaitable[Opinion]]
+
+
+class Complete(Protocol):
+    """What `EngineClient.complete` is to the handlers."""
+
+    async def __call__(self, model: str, messages: Sequence[Message], *, max_tokens: int) -> Answer: ...
+
+
+class Stream(Protocol):
+    """What `EngineClient.stream` is to the handlers."""
+
+    def __call__(
+        self, model: str, messages: Sequence[Message], *, max_tokens: int
+    ) -> AsyncIterator[str | Answer]: ...
+
+
+class Seats:
+    """As many questions at once as the gateway takes; one more is refused rather than kept waiting."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        if self._taken >= self._most:
+            raise TooManyQuestions(
+                f"{self._most} questions are being answered already", mend="Ask again shortly.", retry_after=2
+            )
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
+async def give_opinion(
+    question: Question,
+    principal: Principal,
+    *,
+    seats: Seats,
+    prepare: Prepare,
+    complete: Complete,
+    conclude: Conclude,
+) -> Opinion:
+    """The whole opinion; it is recorded before it is given."""
+    with measured(question.task), seats.seat():
+        prepared = await prepare(question, principal)
+        answer = await complete(
+            prepared.model.engine_name, prepared.messages, max_tokens=MAX_ANSWER_TOKENS[prepared.task]
+        )
+        return await conclude(prepared, answer)
+
+
+async def stream_opinion(
+    question: Question,
+    principal: Principal,
+    *,
+    seats: Seats,
+    prepare: Prepare,
+    stream: Stream,
+    conclude: Conclude,
+) -> AsyncIterator[str | Opinion]:
+    """The answer's pieces as they come, then the whole opinion. Closing the iterator closes the engine's."""
+    with measured(question.task), seats.seat():
+        prepared = await prepare(question, principal)
+        pieces = stream(
+            prepared.model.engine_name, prepared.messages, max_tokens=MAX_ANSWER_TOKENS[prepared.task]
+        )
+        async with aclosing(pieces):  # type: ignore[type-var]
+            async for piece in pieces:
+                yield piece if isinstance(piece, str) else await conclude(prepared, piece)
+
+
+async def conclude_opinion(
+    prepared: Prepared, answer: Answer, *, database: Database, blobs: BlobStore
+) -> Opinion:
+    """Record the opinion with its event and audit in one transaction, and return it."""
+    tenant, subject = prepared.principal.tenant, prepared.subject
+    opinion = Opinion(
+        opinion_id=prepared.opinion_id,
+        task=prepared.task,
+        answer=answer,
+        evidence=tuple(await asyncio.to_thread(evidence_for, answer.text, prepared.input.text)),
+        model=prepared.model,
+        input=prepared.input,
+        shielded_spans=prepared.spans,
+    )
+    output = {
+        "answer": answer.text,
+        "whole": answer.whole,
+        "evidence": [[piece.start, piece.end] for piece in opinion.evidence],
+        "model_version": opinion.model.version,
+        "notice": opinion.notice,
+    }
+    shown = {"task": prepared.task, "input": prepared.input.text, "messages": prepared.messages}
+    latency_ms = round((time.perf_counter() - prepared.started) * 1000)
+    refs: list[BlobRef] = []
+    try:
+        for content in (shown, output):
+            data = json.dumps(content, ensure_ascii=False).encode()
+            refs.append(await blobs.put(Zone.SAFE, data, tenant=tenant, subject=subject))
+        asked, given = refs
+        happened = events_pb2.OpinionGiven(
+            opinion_id=opinion.opinion_id,
+            task=opinion.task.value,
+            model_version=opinion.model.version,
+            report_id=prepared.report_id,
+            input=asked.to_message(),
+            output=given.to_message(),
+            latency_ms=latency_ms,
+        )
+        async with database.begin() as transaction:
+            await store.add_opinion(
+                transaction.session,
+                opinion_id=opinion.opinion_id,
+                tenant=tenant,
+                subject=subject,
+                task=opinion.task.value,
+                model_version=opinion.model.version,
+                report_id=prepared.report_id,
+                input=asked.to_json(),
+                output=given.to_json(),
+                latency_ms=latency_ms,
+                asked_by=prepared.principal.id,
+            )
+            await transaction.publish(new_event(happened, tenant=tenant, subject=subject))
+            await transaction.record(
+                actor=prepared.principal.id,
+                tenant=tenant,
+                action="opinion.given",
+                target=opinion.opinion_id,
+                details={
+                    "task": opinion.task.value,
+                    "model_version": opinion.model.version,
+                    "report_id": prepared.report_id,
+                    "shielded_spans": prepared.spans,
+                },
+            )
+    except BaseException:
+        for ref in refs:
+            await blobs.delete(ref)
+        raise
+    return opinion
+
+
+async def learn_report(event: Event, *, database: Database) -> None:
+    """Keep where a de-identified report lies; one that was entered in error cannot be asked about."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportDeidentified)
+    async with database.begin() as transaction:
+        if not await transaction.first_time(event, GROUP):
+            return
+        if payload.status == events_pb2.REPORT_STATUS_ENTERED_IN_ERROR:
+            await store.forget_report(transaction.session, event.tenant, payload.report_id)
+            return
+        await store.keep_report(
+            transaction.session,
+            payload.report_id,
+            tenant=event.tenant,
+            subject=event.subject,
+            text=BlobRef.from_message(payload.text).to_json(),
+            spans=sum(payload.spans_by_category.values()),
+            policy=payload.policy or "unnamed",
+        )
+
+
+async def place_model(event: Event, *, database: Database, blobs: BlobStore, adapters_dir: Path) -> None:
+    """Unpack a promoted adapter where the engine finds it, and only then let it answer."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ModelPromoted)
+    archive = await blobs.get(BlobRef.from_message(payload.adapter))
+    await asyncio.to_thread(place_adapter, archive, adapters_dir, payload.model_version)
+    async with database.begin() as transaction:
+        if not await transaction.first_time(event, GROUP):
+            return
+        await store.point_alias(
+            transaction.session,
+            event.tenant,
+            payload.alias or PRODUCTION,
+            model_version=payload.model_version,
+            base_model=payload.base_model,
+            dataset_version=payload.dataset_version,
+            promoted_at=datetime.now(UTC),
+        )
+        await transaction.record(
+            actor=_ACTOR,
+            tenant=event.tenant,
+            action="model.placed",
+            target=payload.model_version,
+            details={"alias": payload.alias, "base_model": payload.base_model},
+        )

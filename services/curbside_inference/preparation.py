@@ -1,0 +1,132 @@
+"""Making a question ready to be asked: its texts read or shielded, and the model that answers found."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from curbside.contracts.tasks import Message, Task, prompt
+from curbside.identity.principal import Principal
+from curbside.phi import PhiText, SafeText
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.storage.database import Database
+from curbside.storage.keys import KeyRing
+from curbside_inference import store
+from curbside_inference.domain.opinion import ModelInUse, joined_input, model_in_use
+from curbside_inference.domain.problems import UnknownReport
+from curbside_inference.domain.question import Question, Stored
+from curbside_inference.metrics import SHIELDED_SPANS
+from curbside_inference.settings import InferenceSettings
+from curbside_inference.shield import Shielded
+
+PRODUCTION: Final = "production"
+
+
+class Deidentify(Protocol):
+    """What `Shield.deidentify` is to the handlers."""
+
+    async def __call__(self, text: PhiText, *, field: str, tenant: str, subject: str) -> Shielded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question that a model may see. `report_id` is empty where the text was pasted."""
+
+    opinion_id: str
+    task: Task
+    principal: Principal
+    subject: str
+    report_id: str
+    input: SafeText
+    messages: list[Message]
+    model: ModelInUse
+    spans: int
+    started: float  # time.perf_counter()
+
+
+async def prepare(
+    question: Question,
+    principal: Principal,
+    *,
+    database: Database,
+    blobs: BlobStore,
+    ring: KeyRing,
+    deidentify: Deidentify,
+    settings: InferenceSettings,
+) -> Prepared:
+    """Raises UnknownReport, Withheld or ShieldUnavailable; no text gets through unshielded."""
+    started = time.perf_counter()
+    opinion_id, tenant = uuid.uuid4().hex, principal.tenant
+    known = await _stored_rows(question, tenant, database)
+    # A pasted text has no patient that we know: its opinion is a subject of its own. Both texts share one, so
+    # that a person in both has the same surrogate in both.
+    pasted_subject = ring.subject(tenant, f"opinion:{opinion_id}".encode())
+    subject = next((str(row.subject) for row in known.values()), pasted_subject)
+
+    async def safe(part: PhiText | Stored, field: str) -> Shielded:
+        if isinstance(part, Stored):
+            row = known[part.report_id]
+            text = (await blobs.get(BlobRef.from_json(row.text))).decode()
+            return Shielded(SafeText(text, rules=(f"deid:{row.policy}",)), row.spans)
+        shielded = await deidentify(part, field=field, tenant=tenant, subject=subject)
+        SHIELDED_SPANS.inc(shielded.spans)
+        return shielded
+
+    pending = [safe(question.report, "report")]
+    if question.prior is not None:
+        pending.append(safe(question.prior, "prior"))
+    report, *priors = await asyncio.gather(*pending)
+    prior = priors[0].text if priors else None
+    return Prepared(
+        opinion_id=opinion_id,
+        task=question.task,
+        principal=principal,
+        subject=subject,
+        report_id=question.report.report_id if isinstance(question.report, Stored) else "",
+        input=joined_input(report.text, prior),
+        messages=prompt(question.task, report.text.text, prior.text if prior is not None else None),
+        model=await find_model(principal, asked=question.model, database=database, settings=settings),
+        spans=report.spans + sum(part.spans for part in priors),
+        started=started,
+    )
+
+
+async def find_model(
+    principal: Principal, *, asked: str | None = None, database: Database, settings: InferenceSettings
+) -> ModelInUse:
+    """The model that answers a question of `principal`'s tenant."""
+    async with database.read() as session:
+        row = await store.model_of(session, principal.tenant, PRODUCTION)
+    return model_in_use(
+        asked=asked,
+        promoted=row.model_version if row is not None else None,
+        promoted_base=row.base_model if row is not None else None,
+        base_model=settings.base_model,
+        engine_base=settings.engine_base_name,
+    )
+
+
+async def _stored_rows(question: Question, tenant: str, database: Database) -> dict[str, Any]:
+    """The stored reports that the question names, by id. Raises UnknownReport naming the field."""
+    named = {
+        field: part.report_id
+        for field, part in (("report_id", question.report), ("prior_report_id", question.prior))
+        if isinstance(part, Stored)
+    }
+    rows: dict[str, Any] = {}
+    if not named:
+        return rows
+    async with database.read() as session:
+        for field, report_id in named.items():
+            row = await store.find_report(session, tenant, report_id)
+            if row is None:
+                raise UnknownReport(
+                    f"no de-identified report is known as {report_id!r}",
+                    field=field,
+                    mend="Wait until ingestion shows it as deidentified or released, or send its text.",
+                )
+            rows[report_id] = row
+    return rows

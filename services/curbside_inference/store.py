@@ -1,0 +1,80 @@
+"""Tables and queries: stored reports that may be asked about, the model in use, the opinions given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import JSON, Column, Integer, Row, String, Table, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside.storage.tables import UtcDateTime, service_metadata
+
+METADATA: Final = service_metadata()
+REPORTS: Final = Table(
+    "reports",
+    METADATA,
+    Column("report_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("text", JSON, nullable=False),  # BlobRef in safe/
+    Column("spans", Integer, nullable=False),
+    Column("policy", String(128), nullable=False),
+    Column("learned_at", UtcDateTime(), nullable=False),
+)
+# Which version answers, by tenant and alias.
+ALIASES: Final = Table(
+    "aliases",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("alias", String(64), primary_key=True),
+    Column("model_version", String(128), nullable=False),
+    Column("base_model", String(256), nullable=False),
+    Column("dataset_version", String(128), nullable=False),
+    Column("promoted_at", UtcDateTime(), nullable=False),
+)
+OPINIONS: Final = Table(
+    "opinions",
+    METADATA,
+    Column("opinion_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("task", String(16), nullable=False),
+    Column("model_version", String(128), nullable=False),
+    Column("report_id", String(64), nullable=False),  # empty where the text was pasted
+    Column("input", JSON, nullable=False),  # BlobRefs in safe/
+    Column("output", JSON, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("asked_by", String(128), nullable=False),
+    Column("given_at", UtcDateTime(), nullable=False),
+)
+
+
+async def find_report(session: AsyncSession, tenant: str, report_id: str) -> Row[Any] | None:
+    query = select(REPORTS).where(REPORTS.c.report_id == report_id, REPORTS.c.tenant == tenant)
+    return (await session.execute(query)).first()
+
+
+async def keep_report(session: AsyncSession, report_id: str, **values: Any) -> None:
+    """Keep the report, in place of what was known of it."""
+    await session.execute(delete(REPORTS).where(REPORTS.c.report_id == report_id))
+    await session.execute(insert(REPORTS).values(report_id=report_id, learned_at=datetime.now(UTC), **values))
+
+
+async def forget_report(session: AsyncSession, tenant: str, report_id: str) -> None:
+    await session.execute(delete(REPORTS).where(REPORTS.c.report_id == report_id, REPORTS.c.tenant == tenant))
+
+
+async def model_of(session: AsyncSession, tenant: str, alias: str) -> Row[Any] | None:
+    query = select(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias == alias)
+    return (await session.execute(query)).first()
+
+
+async def point_alias(session: AsyncSession, tenant: str, alias: str, **values: Any) -> None:
+    """Let `alias` mean another version from now on."""
+    await session.execute(delete(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias == alias))
+    await session.execute(insert(ALIASES).values(tenant=tenant, alias=alias, **values))
+
+
+async def add_opinion(session: AsyncSession, **values: Any) -> None:
+    await session.execute(insert(OPINIONS).values(given_at=datetime.now(UTC), **values))
