@@ -33,11 +33,17 @@ def children_of(services: tuple[str, ...], settings: RuntimeSettings) -> list[Ch
     if "inference" in services and len(services) > 1:
         # One machine has the embedded engine; in a cluster the chart names TGI's address.
         from curbside_inference.engine.settings import EngineSettings
+        from curbside_inference.settings import InferenceSettings
 
-        engine = load(EngineSettings)
-        children.append(
-            Child("engine", ("serve", "engine"), environment | {"CURBSIDE_ENGINE__PORT": str(engine.port)})
-        )
+        engine, gateway = load(EngineSettings), load(InferenceSettings)
+        # The engine finds promoted adapters where the gateway unpacks them, and the gateway the engine.
+        own = {
+            "CURBSIDE_ENGINE__PORT": str(engine.port),
+            "CURBSIDE_ENGINE__ADAPTERS_DIR": str(gateway.adapters_dir or settings.data / "adapters"),
+        }
+        children.append(Child("engine", ("serve", "engine"), environment | own))
+        if "engine_url" not in gateway.model_fields_set:
+            environment |= {"CURBSIDE_INFERENCE__ENGINE_URL": f"http://127.0.0.1:{engine.port}"}
     if "training" in services:
         children.append(Child("driver", ("serve", "driver"), environment))
     children.append(Child("web", ("serve", "--here", *services), environment))
