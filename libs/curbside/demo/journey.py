@@ -24,7 +24,7 @@ from curbside.settings import RuntimeSettings, load
 
 HOLDOUT_SOURCE: Final = "curbside-demo-holdout"
 # Real reports are longer: fewer steps fit into the same minutes.
-_REAL_RECIPE: Final[dict[str, Any]] = {"time_limit_seconds": 360}
+_REAL_RECIPE: Final[dict[str, Any]] = {"time_limit": 360, "epochs": 3}
 
 
 class NoReports(BadInput):

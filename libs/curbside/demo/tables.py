@@ -54,9 +54,10 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
         figures = evaluation["groups"].get(group)
         if not figures:
             continue
-        table = Table("figure", "base", "tuned", title=f"{title} ({figures['questions']} questions)")
+        variants = [name for name in ("base", "constant", "tuned") if name in figures]
+        table = Table("figure", *variants, title=f"{title} ({figures['base']['questions']} questions)")
         for name in ("rouge_l", "diagnosis_accuracy", "comparison_accuracy", "perplexity"):
-            table.add_row(name, _figure(figures["base"].get(name)), _figure(figures["tuned"].get(name)))
+            table.add_row(name, *(_figure(figures[variant].get(name)) for variant in variants))
         console.print(table)
 
 
