@@ -10,7 +10,7 @@ import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -97,7 +97,7 @@ class BusSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def load(settings: type[SettingsT], **overrides: object) -> SettingsT:
+def load(settings: type[SettingsT], **overrides: Any) -> SettingsT:
     """Read `settings` from the environment, `overrides` on top (a None overrides nothing).
 
     Raises BadSetting naming the variable and what it must be.

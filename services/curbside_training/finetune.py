@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from curbside.errors import BadInput, CurbsideError, MissingExtra
+from curbside.settings import set_process_environment
 from curbside_training.domain.examples import Example
 from curbside_training.domain.packing import Pack, Packed, collate, pack
 from curbside_training.domain.recipe import Recipe
@@ -136,7 +137,7 @@ def _run_ray(
     ray_address: str | None,
 ) -> tuple[Any, dict[str, float]]:
     """Fit under Ray; the last checkpoint and its metrics."""
-    os.environ.update(RAY_ENVIRONMENT)
+    set_process_environment(**RAY_ENVIRONMENT)
     try:
         import ray
         from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig

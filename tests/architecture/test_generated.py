@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from curbside.contracts.events import UnreadableEvent, decode, encode, new_event
 from curbside.contracts.topics import TOPIC_OF_EVENT, TOPICS, key_of
 from curbside.contracts.v1 import events_pb2

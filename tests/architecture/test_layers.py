@@ -35,8 +35,6 @@ SAYS_NOTHING = {
     "misc",
     "manager",
     "processor",
-    "base",
-    "core",
 }
 
 

@@ -9,6 +9,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+
 from curbside.phi import PhiText, SafeText
 from curbside.telemetry.logs import JsonFormatter
 

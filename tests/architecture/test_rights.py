@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
 from curbside.contracts.v1 import deidentification_pb2, inference_pb2, training_pb2
 from curbside.identity.http import Requires
 from curbside.identity.principal import ROLES, Role, Scope
 from curbside.runtime.services import SERVICES, Service
 from curbside.settings import RuntimeSettings
 from curbside.testing.platform import open_test_platform
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
 
 PUBLIC = {
     "/livez",

@@ -66,10 +66,9 @@ def run_child(name: str, settings: RuntimeSettings, socket: Path | None) -> None
 
     configure_logging(name, settings.log_level)
     if name == "engine":
-        from curbside_inference.engine import run_engine
-        from curbside_inference.engine.settings import EngineSettings
-
         from curbside.settings import load
+        from curbside_inference.engine.app import run_engine
+        from curbside_inference.engine.settings import EngineSettings
 
         run_engine(load(EngineSettings))
     elif name == "driver":
@@ -77,10 +76,9 @@ def run_child(name: str, settings: RuntimeSettings, socket: Path | None) -> None
 
         run_driver(settings)
     else:
+        from curbside.settings import load
         from curbside_deidentification.settings import DeidentificationSettings
         from curbside_deidentification.worker import run_worker
-
-        from curbside.settings import load
 
         if socket is None:
             raise UnknownService("a worker needs a socket: curbside serve worker --socket PATH.")
@@ -96,10 +94,9 @@ def supervise(supervisor: Supervisor, started: object = None) -> None:
 
 def check_ports(settings: RuntimeSettings) -> None:
     """Raise PortTaken before any process starts, rather than from a child's log."""
-    from curbside_inference.engine.settings import EngineSettings
-
     from curbside.runtime.host import listen
     from curbside.settings import load
+    from curbside_inference.engine.settings import EngineSettings
 
     engine = load(EngineSettings)
     for host, port, setting in (
