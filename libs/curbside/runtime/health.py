@@ -21,9 +21,10 @@ _CHECK_SECONDS: Final = 3.0
 
 
 async def readiness(services: Sequence[Service], shared: Mapping[str, Check]) -> dict[str, dict[str, str]]:
-    """For every service, each check's result: "ok", or the sentence of the error it raised."""
-    shared_results = await _results(shared)
-    return {service.name: shared_results | await _results(service.checks) for service in services}
+    """Each check's result by service, with what all share under "platform": "ok", or the sentence of the
+    error it raised."""
+    checked = {"platform": shared, **{service.name: service.checks for service in services}}
+    return {name: await _results(checks) for name, checks in checked.items() if checks}
 
 
 async def _results(checks: Mapping[str, Check]) -> dict[str, str]:

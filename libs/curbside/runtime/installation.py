@@ -30,20 +30,23 @@ def children_of(services: tuple[str, ...], settings: RuntimeSettings) -> list[Ch
         children += [
             Child(path.stem, ("serve", "worker", "--socket", str(path)), environment) for path in sockets
         ]
-    if "inference" in services and len(services) > 1:
-        # One machine has the embedded engine; in a cluster the chart names TGI's address.
-        from curbside_inference.engine.settings import EngineSettings
+    if "inference" in services:
         from curbside_inference.settings import InferenceSettings
 
-        engine, gateway = load(EngineSettings), load(InferenceSettings)
-        # The engine finds promoted adapters where the gateway unpacks them, and the gateway the engine.
-        own = {
-            "CURBSIDE_ENGINE__PORT": str(engine.port),
-            "CURBSIDE_ENGINE__ADAPTERS_DIR": str(gateway.adapters_dir or settings.data / "adapters"),
-        }
-        children.append(Child("engine", ("serve", "engine"), environment | own))
-        if "engine_url" not in gateway.model_fields_set:
-            environment |= {"CURBSIDE_INFERENCE__ENGINE_URL": f"http://127.0.0.1:{engine.port}"}
+        inference = load(InferenceSettings)
+        # Whoever names an engine's address (the chart names TGI's) runs it; otherwise we run the embedded one.
+        if "engine_url" not in inference.model_fields_set:
+            from curbside_inference.engine.settings import EngineSettings
+
+            port = load(EngineSettings).port
+            environment["CURBSIDE_INFERENCE__ENGINE_URL"] = f"http://127.0.0.1:{port}"
+            places = {
+                "CURBSIDE_ENGINE__PORT": str(port),
+                "CURBSIDE_ENGINE__CACHE_DIR": str(settings.cache),
+                # Where the gateway unpacks what was promoted.
+                "CURBSIDE_ENGINE__ADAPTERS_DIR": str(inference.adapters_dir or settings.data / "adapters"),
+            }
+            children.append(Child("engine", ("serve", "engine"), environment | places))
     if "training" in services:
         children.append(Child("driver", ("serve", "driver"), environment))
     children.append(Child("web", ("serve", "--here", *services), environment))
