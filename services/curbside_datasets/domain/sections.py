@@ -18,8 +18,12 @@ _AT_LINE: Final = re.compile(
     re.MULTILINE,
 )
 # The newline-free form of the well-known CSV of transcriptions: its line breaks became commas.
-_AFTER_COMMA: Final = re.compile(r"(?:(?<=,)|^)[ ]*(?P<heading>[A-Z][A-Z0-9 /&()'\-]{1,58}[A-Z)])[ ]*:")
-_FLAT_FROM: Final = 1500  # characters without a line break: no report is written as one line of that length
+_AFTER_COMMA: Final = re.compile(
+    r"(?:(?<=,)|^)[ ]*"
+    r"(?:(?P<heading>[A-Z][A-Z0-9 /&()'\-]{1,58}[A-Z)])[ ]*:|(?P<alone>[A-Z][A-Z0-9 /&\-]{2,58}[A-Z])(?=,))"
+)
+_FLAT_HEADINGS: Final = 2  # from which one line counts as that form: prose has no ",HEADING:" twice
+_PLURAL: Final = re.compile(r"\s*\((?:e?s)\)$")  # "diagnosis (es)", "finding(s)"
 
 
 class Kind(StrEnum):
@@ -56,20 +60,27 @@ def segment(text: str) -> list[Section]:
 
 
 def canonical(heading: str) -> str:
-    """The canonical name of a heading, or "other" where the lexicon does not hold it."""
-    return _lexicon().get(_normal(heading), OTHER)
+    """The canonical name of a heading, or "other" where the lexicon holds neither it nor a word of it."""
+    normal = _normal(heading)
+    if normal in _lexicon():
+        return _lexicon()[normal]
+    return next((name for name, words in _words() if words.search(normal)), OTHER)
 
 
 def _headings(text: str) -> list[tuple[int, int, str]]:
-    flat = "\n" not in text and len(text) >= _FLAT_FROM
-    found = []
+    flat = "\n" not in text and sum(1 for _ in _AFTER_COMMA.finditer(text)) >= _FLAT_HEADINGS
+    found: list[tuple[int, int, str]] = []
+    within = OTHER
     for match in (_AFTER_COMMA if flat else _AT_LINE).finditer(text):
         group = "heading" if match["heading"] else "alone"
         heading = match[group]
-        known = canonical(heading) != OTHER
+        if _normal(heading) in _parts().get(within, ()):
+            continue
         # A capitalised phrase with a colon may be prose ("Of note:"); capitals, or the lexicon, decide.
-        if known or (group == "heading" and _is_capitals(heading)):
+        name = canonical(heading)
+        if name != OTHER or (group == "heading" and _is_capitals(heading)):
             found.append((match.start(group), match.end(), heading))
+            within = name
     return found
 
 
@@ -79,7 +90,7 @@ def _is_capitals(heading: str) -> bool:
 
 
 def _normal(heading: str) -> str:
-    return re.sub(r"\s+", " ", heading).strip(" :").casefold()
+    return _PLURAL.sub("", re.sub(r"\s+", " ", heading).strip(" :").casefold())
 
 
 @cache
@@ -88,6 +99,22 @@ def _lexicon() -> dict[str, str]:
         heading: name
         for name, section in policy("headings")["sections"].items()
         for heading in section["headings"]
+    }
+
+
+@cache
+def _words() -> list[tuple[str, re.Pattern[str]]]:
+    return [
+        (name, re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, section['words']))})(?![a-z])"))
+        for name, section in policy("headings")["sections"].items()
+        if "words" in section
+    ]
+
+
+@cache
+def _parts() -> dict[str, frozenset[str]]:
+    return {
+        name: frozenset(part["headings"]) for part in policy("headings")["parts"] for name in part["within"]
     }
 
 
