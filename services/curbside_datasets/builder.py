@@ -71,9 +71,17 @@ async def build_forever(
 async def run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str:
     """Publish the version of `build` and return its name; the same content and recipe give the same one."""
     recipe = Recipe.model_validate(build.recipe)
-    reports, stored = await _gather(build, database=database, blobs=blobs)
-    made = await asyncio.to_thread(assemble, reports, recipe)
+    reports, stored, idle = await _gather(build, database=database, blobs=blobs)
+    made = await asyncio.to_thread(assemble, reports, recipe, idle)
     version = f"ds-{hashlib.sha256(f'{made.content}:{recipe.fingerprint()}'.encode()).hexdigest()[:16]}"
+    async with database.read() as session:
+        published = await store.find_manifest(session, build.tenant, version)
+    if published is not None:
+        async with database.begin() as transaction:
+            await store.set_build(
+                transaction.session, build.build_id, state=store.BuildState.PUBLISHED, version=version
+            )
+        return version
     parts: dict[str, Any] = {}
     for split, examples in made.splits.items():
         data = await asyncio.to_thread(to_parquet, examples, split)
@@ -131,34 +139,37 @@ async def _publish(
 
 async def _gather(
     build: store.Build, *, database: Database, blobs: BlobStore
-) -> tuple[list[MinedReport], list[store.StoredReport]]:
-    """Every report that offers something, with subject codes in place of subjects."""
+) -> tuple[list[MinedReport], list[store.StoredReport], Mapping[str, int]]:
+    """Every report with an input, subject codes in place of subjects; and the others counted by reason."""
     async with database.begin() as transaction:
-        stored = await store.usable_reports(transaction.session, build.tenant)
+        stored = await store.all_reports(transaction.session, build.tenant)
         codes = await store.subject_codes(
             transaction.session, build.tenant, [report.subject for report in stored]
         )
         await store.set_build(
             transaction.session, build.build_id, state=store.BuildState.BUILDING, done=0, total=len(stored)
         )
-    reports = []
+    reports: list[MinedReport] = []
+    idle: Counter[str] = Counter()
     for number, report in enumerate(stored, start=1):
-        assert report.mined is not None
-        mined = Mined.from_json(json.loads(await blobs.get(report.mined)))
-        reports.append(
-            MinedReport(
-                report_id=report.report_id,
-                subject=codes[report.subject],
-                type=report.type,
-                source=report.source,
-                authored_at=report.authored_at,
-                mined=mined,
+        if report.mined is None:
+            idle[report.reason] += 1
+        else:
+            mined = Mined.from_json(json.loads(await blobs.get(report.mined)))
+            reports.append(
+                MinedReport(
+                    report_id=report.report_id,
+                    subject=codes[report.subject],
+                    type=report.type,
+                    source=report.source,
+                    authored_at=report.authored_at,
+                    mined=mined,
+                )
             )
-        )
         if number % _PROGRESS_EVERY == 0 or number == len(stored):
             async with database.begin() as transaction:
                 await store.set_build(transaction.session, build.build_id, done=number)
-    return reports, stored
+    return reports, stored, idle
 
 
 @dataclass(frozen=True)
@@ -171,30 +182,37 @@ class Assembled:
     reports: Mapping[str, Any]
 
 
-def assemble(reports: Sequence[MinedReport], recipe: Recipe) -> Assembled:
-    """Examples of `reports`, split and checked. Raises GateFailed where a split is empty or leaks."""
-    examples = list(examples_of(reports, recipe))
-    teaching = {example.report_id for example in examples}
-    # Only patients with examples are split: the others would make a split look larger than it is.
-    involved = {example.subject for example in examples}
-    candidates = [report for report in reports if report.subject in involved]
-    chosen = split_subjects(candidates, recipe)
-    checks = check_splits(candidates, chosen, recipe.near_duplicate)
-    known = {report.report_id for report in reports}
+def assemble(reports: Sequence[MinedReport], recipe: Recipe, idle: Mapping[str, int]) -> Assembled:
+    """Examples of `reports`, split and checked; `idle` counts the reports that have no input, by reason.
+
+    Raises GateFailed where a split is empty or leaks.
+    """
+    made = examples_of(reports, recipe)
+    by_id = {report.report_id: report for report in reports}
     untraced = [
         example.example_id
-        for example in examples
-        if not {example.report_id, example.prior_report_id or example.report_id} <= known
+        for example in made.examples
+        if not {example.report_id, example.prior_report_id or example.report_id} <= by_id.keys()
     ]
     if untraced:
         raise BuildFailed(f"{len(untraced)} examples trace to no report")
+    # Only patients with examples are split: the others would make a split look larger than it is.
+    involved = {example.subject for example in made.examples}
+    chosen = split_subjects([report for report in reports if report.subject in involved], recipe)
     by_split: dict[Split, list[Example]] = {split: [] for split in Split}
-    for example in examples:
+    for example in made.examples:
         by_split[chosen[example.subject]].append(example)
-    idle = Counter(str(report.mined.reason) for report in reports if report.report_id not in teaching)
+    checks = check_splits(by_split, recipe.near_duplicate)
+    without = Counter(idle) + Counter(reason.value for reason in made.without.values())
+    teaching = len({example.report_id for example in made.examples})
     return Assembled(
         splits={split: some for split, some in by_split.items() if some},
-        checks={**checks, "examples_trace_to_reports": f"all {len(examples)}"},
-        content=content_hash(examples),
-        reports={"with_examples": len(teaching), "without_examples": dict(idle)},
+        checks={**checks, "examples_trace_to_reports": f"all {len(made.examples)}"},
+        content=content_hash(made.examples),
+        reports={
+            "total": len(reports) + sum(idle.values()),
+            "with_examples": teaching,
+            "without_examples": dict(without),
+            "answers_dropped": dict(made.dropped),
+        },
     )

@@ -18,7 +18,7 @@ from curbside.storage.database import Database
 from curbside.storage.zones import Zone
 from curbside_datasets import store
 from curbside_datasets.domain.cleaning import clean
-from curbside_datasets.domain.mining import Mined, Reason, mine
+from curbside_datasets.domain.mining import Mined, Reason, mine, offer
 from curbside_datasets.domain.recipe import recipe_from
 from curbside_datasets.domain.splitting import Split
 from curbside_datasets.parquet import from_parquet
@@ -46,9 +46,11 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDeidentified)
     text = (await blobs.get(BlobRef.from_message(payload.text))).decode("utf-8")
-    mined = await asyncio.to_thread(_mine, SafeText(text, rules=(payload.policy,)))
     if payload.status in _NEVER_TRAIN:
         mined = Mined("", {}, Reason.NOT_FINAL)
+    else:
+        mined = await asyncio.to_thread(_mine, SafeText(text, rules=(payload.policy,)))
+    offered = offer(mined, recipe_from({}))
     ref = None
     if mined.body:
         ref = await blobs.put(
@@ -72,14 +74,15 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
                 authored_at=payload.authored_at,
                 policy=payload.policy,
                 mined=ref,
-                tasks=tuple(task.value for task in mined.answers) if mined.reason is None else (),
-                reason=mined.reason or "",
+                # By the default recipe: a build judges again by its own.
+                tasks=tuple(task.value for task in offered.answers) if offered.reason is None else (),
+                reason=offered.reason or "",
             ),
         )
 
 
 def _mine(text: SafeText) -> Mined:
-    return mine(clean(text).text, recipe_from({}))
+    return mine(clean(text).text)
 
 
 async def request_build(

@@ -28,7 +28,7 @@ REPORTS = Table(
     Column("status", Integer, nullable=False),  # events.ReportStatus
     Column("authored_at", String(40), nullable=False),
     Column("policy", String(128), nullable=False),  # of de-identification
-    Column("mined", JSON, nullable=True),  # blob in safe/: the input and the answers
+    Column("mined", JSON(none_as_null=True), nullable=True),  # blob in safe/: the input and the answers
     Column("tasks", JSON, nullable=False),  # tasks that the report has an answer for
     Column("reason", String(64), nullable=False),  # why it yields no example; empty where it does
     Column("mined_at", UtcDateTime(), nullable=False),
@@ -137,12 +137,10 @@ async def put_report(session: AsyncSession, report: StoredReport) -> None:
         await session.execute(insert(REPORTS).values(report_id=report.report_id, **values))
 
 
-async def usable_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
-    """Reports that offer something to a build: those with a reason may still be a comparison's prior."""
+async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
+    """Every report: one that yields nothing by itself may still be a comparison's prior."""
     rows = await session.execute(
-        select(REPORTS)
-        .where(REPORTS.c.tenant == tenant, REPORTS.c.mined.is_not(None))
-        .order_by(REPORTS.c.report_id)
+        select(REPORTS).where(REPORTS.c.tenant == tenant).order_by(REPORTS.c.report_id)
     )
     return [
         StoredReport(

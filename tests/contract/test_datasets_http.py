@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -114,11 +115,49 @@ async def test_the_same_reports_and_recipe_give_the_same_version_and_one_event(
     opened: TestPlatform, client: httpx2.AsyncClient
 ) -> None:
     await learn(opened, REPORTS)
-    versions = {(await built(opened, client, {}))["version"] for _ in range(2)}
+    first = (await built(opened, client, {}))["version"]
+    zone = opened.platform.settings.data / "blobs" / "safe"
+    blobs = sorted(zone.rglob("*"))
+    versions = {first, (await built(opened, client, {}))["version"]}
+    assert sorted(zone.rglob("*")) == blobs, "what is published is not written again"
     other = (await built(opened, client, {"split_seed": 7}))["version"]
     assert len(versions) == 1
     assert other not in versions
     assert len(await opened.published(DATASETS_PUBLISHED)) == 2
+
+
+async def test_what_cannot_teach_is_counted_by_reason_and_stops_no_build(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    draft = replace(REPORTS[0], external_id="draft")
+    await opened.deliver(
+        await deidentified(opened, draft, status=events_pb2.REPORT_STATUS_PRELIMINARY),
+    )
+    prose = replace(REPORTS[0], external_id="prose", text="No heading anywhere.", spans=())
+    await opened.deliver(await deidentified(opened, prose))
+    build = await built(opened, client, {})
+    assert (build["state"], build["done"], build["total"]) == ("published", 26, 26)
+    manifest = (await client.get(f"/datasets/v1/versions/{build['version']}")).json()
+    expected = {"not-final": 1, "no-sections": 1}
+    assert manifest["reports"] == {
+        "total": 26,
+        "with_examples": 24,
+        "without_examples": expected,
+        "answers_dropped": {},
+    }
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["with_examples"], ledger["without_examples"]) == (26, 24, expected)
+
+
+async def test_a_build_judges_by_its_own_recipe(opened: TestPlatform, client: httpx2.AsyncClient) -> None:
+    await learn(opened, REPORTS)
+    build = await built(opened, client, {"tasks": ["diagnose"], "max_output_words": 2})
+    manifest = (await client.get(f"/datasets/v1/versions/{build['version']}")).json()
+    reports = manifest["reports"]
+    assert set(reports["without_examples"]) == {"answer-too-long"}
+    assert reports["with_examples"] + reports["without_examples"]["answer-too-long"] == 24
+    assert {task for part in manifest["splits"].values() for task in part["by_task"]} == {"diagnose"}
 
 
 async def test_an_event_delivered_twice_is_learned_once_and_a_newer_one_replaces(

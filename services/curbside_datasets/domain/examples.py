@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
+from typing import Final
 
 from curbside.contracts.tasks import INSTRUCTIONS, Task
-from curbside_datasets.domain.mining import Mined, stands_in
+from curbside_datasets.domain.mining import Answer, Mined, Offer, Reason, offer, stands_in
 from curbside_datasets.domain.recipe import Recipe
+
+_UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,50 +47,80 @@ class Example:
     labelled_by: str
 
 
-def examples_of(reports: Iterable[MinedReport], recipe: Recipe) -> Iterator[Example]:
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """The examples of some reports, and why the others have none: every report is in exactly one."""
+
+    examples: Sequence[Example]
+    without: Mapping[str, Reason]  # by report id
+    dropped: Mapping[str, int]  # answers left out of reports that yield others, by "task:reason"
+
+
+def examples_of(reports: Iterable[MinedReport], recipe: Recipe) -> Yield:
     """Every example of `reports`; a comparison takes the subject's previous report of the same type."""
-    ordered = sorted(reports, key=_timeline)
-    for _, group in groupby(ordered, key=lambda report: (report.subject, report.type)):
-        prior: MinedReport | None = None
+    examples: list[Example] = []
+    without: dict[str, Reason] = {}
+    dropped: Counter[str] = Counter()
+    ordered = sorted(reports, key=lambda one: (one.subject, one.type, _instant(one), one.report_id))
+    for _, group in groupby(ordered, key=lambda one: (one.subject, one.type)):
+        earlier: list[MinedReport] = []
         for report in group:
-            yield from _examples(report, prior, recipe)
-            if report.mined.body:
-                prior = report
+            offered = offer(report.mined, recipe)
+            made, left = _examples(report, offered, _prior(report, earlier))
+            if made:
+                examples += made
+                dropped.update(f"{task}:{reason}" for task, reason in left.items())
+            else:
+                without[report.report_id] = offered.reason or next(iter(left.values()))
+            earlier.append(report)
+    return Yield(examples, without, dict(dropped))
 
 
-def _timeline(report: MinedReport) -> tuple[str, str, str, str]:
-    return (report.subject, report.type, report.authored_at, report.report_id)
+def _instant(report: MinedReport) -> datetime:
+    """When it was written, the offsets of sources resolved; without a date it sorts first."""
+    try:
+        written = datetime.fromisoformat(report.authored_at)
+    except ValueError:
+        return _UNDATED
+    return written if written.tzinfo else written.replace(tzinfo=UTC)
 
 
-def _examples(report: MinedReport, prior: MinedReport | None, recipe: Recipe) -> Iterator[Example]:
-    for task in recipe.tasks:
-        answer = report.mined.answers.get(task)
-        if answer is None or not _fits(report.mined.body, answer.text, recipe):
-            continue
-        compared = task is Task.COMPARE
-        if compared and (prior is None or not report.authored_at or stands_in(answer.text, prior.mined.body)):
-            continue
-        yield Example(
-            example_id=hashlib.sha256(f"{report.report_id}:{task}".encode()).hexdigest()[:20],
-            task=task,
-            instruction=INSTRUCTIONS[task],
-            input=report.mined.body,
-            prior=prior.mined.body if compared and prior is not None else None,
-            output=answer.text,
-            report_id=report.report_id,
-            prior_report_id=prior.report_id if compared and prior is not None else None,
-            subject=report.subject,
-            report_type=report.type,
-            source=report.source,
-            labelled_by=answer.labelled_by,
-        )
+def _prior(report: MinedReport, earlier: Sequence[MinedReport]) -> MinedReport | None:
+    """The last of `earlier` that has a text and is certainly older: of two undated ones nobody knows."""
+    now = _instant(report)
+    return next((one for one in reversed(earlier) if one.mined.body and _UNDATED < _instant(one) < now), None)
 
 
-def _fits(body: str, answer: str, recipe: Recipe) -> bool:
-    """Mining went by the default recipe; a build's own may be stricter."""
-    return (
-        recipe.min_input_words <= len(body.split()) <= recipe.max_input_words
-        and len(answer.split()) <= recipe.max_output_words
+def _examples(
+    report: MinedReport, offered: Offer, prior: MinedReport | None
+) -> tuple[list[Example], dict[Task, Reason]]:
+    made, dropped = [], dict(offered.dropped)
+    for task, answer in offered.answers.items():
+        if task is not Task.COMPARE:
+            made.append(_example(report, task, answer, None))
+        elif prior is None:
+            dropped[task] = Reason.NO_PRIOR
+        elif stands_in(answer.text, prior.mined.body):
+            dropped[task] = Reason.ANSWER_IN_PROMPT
+        else:
+            made.append(_example(report, task, answer, prior))
+    return made, dropped
+
+
+def _example(report: MinedReport, task: Task, answer: Answer, prior: MinedReport | None) -> Example:
+    return Example(
+        example_id=hashlib.sha256(f"{report.report_id}:{task}".encode()).hexdigest()[:20],
+        task=task,
+        instruction=INSTRUCTIONS[task],
+        input=report.mined.body,
+        prior=prior.mined.body if prior is not None else None,
+        output=answer.text,
+        report_id=report.report_id,
+        prior_report_id=prior.report_id if prior is not None else None,
+        subject=report.subject,
+        report_type=report.type,
+        source=report.source,
+        labelled_by=answer.labelled_by,
     )
 
 

@@ -8,7 +8,7 @@ answer is by its nature a selection of the findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,12 +17,15 @@ from typing import Any, Final
 from curbside.contracts.tasks import Change, Task, change_in
 from curbside_datasets.domain.policies import policy
 from curbside_datasets.domain.recipe import Recipe
-from curbside_datasets.domain.sections import Kind, Section, segment
+from curbside_datasets.domain.sections import OTHER, Kind, Section, segment
 
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[(0-9])|\n+")
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
 _NUMBERING: Final = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|[-*•])\s*")
 _WORD: Final = re.compile(r"[a-z0-9]+")
+# A negation holds to the end of its clause, and within NegEx's reach of about five words.
+_NEGATED: Final = re.compile(r"\b(?:no|not|without|neither|nor|free of)\b[^.;,:]*$")
+_NEGATION_REACH: Final = 30  # characters
 # A section that lists more than this is an examination from head to toe, not a list of findings.
 _MAX_FINDINGS: Final = 5
 NO_FINDINGS: Final = "None."
@@ -32,11 +35,12 @@ class Reason(StrEnum):
     """Why a report yields no example."""
 
     NOT_FINAL = "not-final"
-    SUPERSEDED = "superseded"
     NO_SECTIONS = "no-sections"
     NO_BODY = "no-body"
     NO_ANSWER_SECTION = "no-answer-section"
+    NO_PRIOR = "no-prior"  # it has a comparison only, and nothing to compare with
     ANSWER_IN_PROMPT = "answer-in-prompt"
+    ANSWER_TOO_LONG = "answer-too-long"
     TOO_SHORT = "too-short"
     TOO_LONG = "too-long"
 
@@ -49,7 +53,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """What one report offers: its input, and its answers by task. `compare` also needs a prior."""
+    """What stands in one report, whatever the recipe: its input, and its answers by task.
+
+    `reason` is set where no recipe can make an example of it by itself.
+    """
 
     body: str
     answers: Mapping[Task, Answer]
@@ -71,44 +78,74 @@ class Mined:
         )
 
 
-def mine(text: str, recipe: Recipe) -> Mined:
-    """Mine a cleaned report. `reason` is set where it yields no example by itself."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a recipe takes of a report. `compare` among the answers also needs a prior.
+
+    `reason` is set where the report yields no example by itself; `dropped` says why an answer was left.
+    """
+
+    answers: Mapping[Task, Answer]
+    dropped: Mapping[Task, Reason]
+    reason: Reason | None
+
+
+def mine(text: str) -> Mined:
+    """Mine a cleaned report."""
     sections = segment(text)
     if not sections:
         return Mined("", {}, Reason.NO_SECTIONS)
     body = "\n".join(
         f"{section.heading.upper()}: {content}"
-        for section in sections
-        if section.kind in (Kind.BODY, Kind.FINDINGS) and (content := _content(section))
+        for section in _shown(sections)
+        if (content := _content(section))
     )
-    words = len(body.split())
     if not body:
         return Mined("", {}, Reason.NO_BODY)
-    if words < recipe.min_input_words:
-        return Mined(body, {}, Reason.TOO_SHORT)
-    if words > recipe.max_input_words:
-        return Mined("", {}, Reason.TOO_LONG)
     candidates = {
         Task.SUMMARIZE: _summary(sections),
         Task.DIAGNOSE: _diagnosis(sections),
         Task.ANOMALIES: _anomalies(sections),
         Task.COMPARE: _comparison(sections),
     }
-    wanted = {
-        task: answer
-        for task, answer in candidates.items()
-        if answer is not None and task in recipe.tasks and len(answer.text.split()) <= recipe.max_output_words
-    }
-    kept = {
-        task: answer
-        for task, answer in wanted.items()
-        if task is Task.ANOMALIES or not stands_in(answer.text, body)
-    }
-    alone = [task for task in kept if task is not Task.COMPARE]
+    answers = {task: answer for task, answer in candidates.items() if answer is not None}
+    return Mined(body, answers, None if answers else Reason.NO_ANSWER_SECTION)
+
+
+def offer(mined: Mined, recipe: Recipe) -> Offer:
+    """What `recipe` takes of `mined`."""
+    if mined.reason is not None:
+        return Offer({}, {}, mined.reason)
+    words = len(mined.body.split())
+    if words < recipe.min_input_words:
+        return Offer({}, {}, Reason.TOO_SHORT)
+    if words > recipe.max_input_words:
+        return Offer({}, {}, Reason.TOO_LONG)
+    wanted = {task: answer for task, answer in mined.answers.items() if task in recipe.tasks}
+    dropped: dict[Task, Reason] = {}
+    for task, answer in wanted.items():
+        if task is not Task.ANOMALIES and stands_in(answer.text, mined.body):
+            dropped[task] = Reason.ANSWER_IN_PROMPT
+        elif len(answer.text.split()) > recipe.max_output_words:
+            dropped[task] = Reason.ANSWER_TOO_LONG
+    kept = {task: answer for task, answer in wanted.items() if task not in dropped}
     reason = None
-    if not alone:
-        reason = Reason.ANSWER_IN_PROMPT if wanted else Reason.NO_ANSWER_SECTION
-    return Mined(body, kept, reason)
+    if not kept:
+        reason = next(iter(dropped.values()), Reason.NO_ANSWER_SECTION)
+    elif set(kept) == {Task.COMPARE}:
+        reason = Reason.NO_PRIOR
+    return Offer(kept, dropped, reason)
+
+
+def _shown(sections: Sequence[Section]) -> Iterator[Section]:
+    """The sections of an input. One of an unknown heading that follows an answer or a plan may be its
+    continuation ("IMPRESSION: … HYPERTENSION: …"), and is left out with it."""
+    telling = False
+    for section in sections:
+        if section.name != OTHER:
+            telling = section.kind in (Kind.ANSWER, Kind.DROP) and section.name != "administration"
+        if section.kind in (Kind.BODY, Kind.FINDINGS) and not telling:
+            yield section
 
 
 def stands_in(answer: str, prompt: str) -> bool:
@@ -162,14 +199,23 @@ def _diagnosis(sections: Sequence[Section]) -> Answer | None:
 
 
 def _anomalies(sections: Sequence[Section]) -> Answer | None:
-    searched = [section for section in sections if section.kind is Kind.FINDINGS]
+    searched = [section for section in _shown(sections) if section.kind is Kind.FINDINGS]
     found = [s for section in searched for s in sentences(_content(section))]
-    if not found:
-        return None
-    abnormal = [sentence.rstrip(".") for sentence in found if not _normal_cue().search(sentence)]
-    if len(abnormal) > _MAX_FINDINGS:
+    abnormal, normal = [], False
+    for sentence in found:
+        if _cue("normal").search(sentence):
+            normal = True
+        elif not _cue("act").search(sentence) and not _is_measurement(sentence):
+            abnormal.append(sentence.rstrip("."))
+    if len(abnormal) > _MAX_FINDINGS or not (abnormal or normal):
         return None
     return Answer("; ".join(abnormal) + "." if abnormal else NO_FINDINGS, "rule:abnormal-sentences")
+
+
+def _is_measurement(sentence: str) -> bool:
+    """Whether it only states numbers ("Blood pressure 146/80, pulse 68."), and judges none of them."""
+    words = re.findall(r"[a-z]+", sentence.casefold())
+    return re.search(r"\d", sentence) is not None and set(words) <= set(policy("cues")["measurement"])
 
 
 def _comparison(sections: Sequence[Section]) -> Answer | None:
@@ -179,10 +225,18 @@ def _comparison(sections: Sequence[Section]) -> Answer | None:
         return None
     if change_in(text) is not None:
         return Answer(text, "section:interval_change")
+    change = change_said(text)
+    return Answer(f"{change}: {text}", "rule:change-cue") if change is not None else None
+
+
+def change_said(text: str) -> Change | None:
+    """The direction that a comparison in free words takes, by cue; "no new nodule" is not a new one."""
     folded = text.casefold()
     for change, cues in policy("cues")["change"].items():
-        if any(re.search(rf"\b{re.escape(cue)}\b", folded) for cue in cues):
-            return Answer(f"{Change(change)}: {text}", "rule:change-cue")
+        for cue in cues:
+            for match in re.finditer(rf"\b{re.escape(cue)}\b", folded):
+                if not _NEGATED.search(folded, max(0, match.start() - _NEGATION_REACH), match.start()):
+                    return Change(change)
     return None
 
 
@@ -191,6 +245,6 @@ def _answer_lines(section: Section) -> list[str]:
 
 
 @cache
-def _normal_cue() -> re.Pattern[str]:
-    cues = "|".join(re.escape(cue) for cue in policy("cues")["normal"])
+def _cue(name: str) -> re.Pattern[str]:
+    cues = "|".join(re.escape(cue) for cue in policy("cues")[name])
     return re.compile(rf"\b(?:{cues})\b", re.IGNORECASE)
