@@ -1,4 +1,4 @@
-"""The whole finder, model and all, on generated reports with gold spans: little may leak, no finding may go."""
+"""The whole finder, model and all, on generated reports with gold spans: little leaks, no finding goes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 
 import pytest
+
 from curbside.assets import ensure
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import PhiText
