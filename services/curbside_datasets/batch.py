@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from curbside.errors import BadInput
 from curbside_datasets.domain.sections import segment
@@ -22,20 +23,27 @@ def segment_file(source: Path, target: Path) -> int:
     """
     scratch = target.with_suffix(target.suffix + ".part")
     count = 0
-    with scratch.open("w", encoding="utf-8") as output:
-        for record in _records(source):
-            sections = [
-                {"name": s.name, "heading": s.heading, "start": s.start, "end": s.end, "text": s.text}
-                for s in segment(record["text"])
-            ]
-            line = {"id": record["id"], "text": record["text"], "sections": sections}
-            output.write(json.dumps(line, ensure_ascii=False) + "\n")
-            count += 1
-    scratch.replace(target)
+    try:
+        output = scratch.open("w", encoding="utf-8")
+    except OSError as error:
+        raise BadLine(f"{str(target)!r} cannot be written: {error.strerror}", field="--output") from None
+    try:
+        with output:
+            for record in _records(source):
+                sections = [
+                    {"name": s.name, "heading": s.heading, "start": s.start, "end": s.end, "text": s.text}
+                    for s in segment(record["text"])
+                ]
+                line = {"id": record["id"], "text": record["text"], "sections": sections}
+                output.write(json.dumps(line, ensure_ascii=False) + "\n")
+                count += 1
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
     return count
 
 
-def _records(source: Path) -> Iterator[dict[str, str]]:
+def _records(source: Path) -> Iterator[dict[str, Any]]:
     try:
         lines = source.open(encoding="utf-8")
     except OSError as error:
@@ -49,15 +57,15 @@ def _records(source: Path) -> Iterator[dict[str, str]]:
             raise BadLine(f"{str(source)!r} is not UTF-8", field="IN", mend="Convert it to UTF-8.") from None
 
 
-def _record(line: str, number: int) -> dict[str, str]:
+def _record(line: str, number: int) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError:
         raise BadLine(f"line {number} is not JSON", field="IN", mend="Write one object to a line.") from None
-    for field in ("id", "text"):
-        if not isinstance(record, dict) or not isinstance(record.get(field), str):
+    for field, kinds, wanted in (("id", (str, int), "a string or a number"), ("text", str, "a string")):
+        if not isinstance(record, dict) or not isinstance(record.get(field), kinds):
             raise BadLine(
-                f"line {number} has no {field!r} that is a string",
+                f"line {number} has no {field!r} that is {wanted}",
                 field=field,
                 mend='Write {"id": …, "text": …}.',
             )

@@ -20,7 +20,7 @@ from curbside.phi import SafeText
 from curbside.testing.reports import GeneratedReport, demo_reports
 from curbside_datasets.domain.cleaning import clean, clean_string
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
-from curbside_datasets.domain.mining import Mined, Reason, change_said, mine, offer, stands_in
+from curbside_datasets.domain.mining import Mined, Reason, change_said, mine, offer, sentences, stands_in
 from curbside_datasets.domain.recipe import BadRecipe, recipe_from
 from curbside_datasets.domain.sections import canonical, segment
 from curbside_datasets.domain.splitting import (
@@ -149,6 +149,35 @@ def test_an_answer_under_an_unusual_heading_stays_out_of_the_input(heading: str)
 def test_what_continues_an_answer_under_a_heading_of_its_own_stays_out_of_the_input() -> None:
     text = "FINDINGS: Dense left base.\nASSESSMENT: Two problems.\nLUNG DISEASE: Pneumonia.\nEXAM: Chest."
     assert mine(text).body == "FINDINGS: Dense left base.\nEXAM: Chest."
+
+
+@pytest.mark.parametrize(
+    ("answer", "prompt", "stands"),
+    [
+        ("Invasive carcinoma of left breast", "She has an invasive carcinoma, of the LEFT breast.", True),
+        ("New. A large effusion is present.", "X-ray: large effusion is present today.", True),
+        ("Ulcer", "The ulcerated skin.", False),
+        ("Gastric ulcer.", "An ulcer of the stomach.", False),
+    ],
+)
+def test_an_answer_is_recognised_in_its_prompt_word_by_word(answer: str, prompt: str, stands: bool) -> None:
+    assert stands_in(answer, prompt) is stands
+
+
+def test_a_numbered_list_on_one_line_is_its_sentences() -> None:
+    assert sentences("1. Cyst of 2.5 cm. 2. Scar. (3) Stone.") == ["Cyst of 2.5 cm.", "Scar.", "Stone."]
+
+
+def test_the_first_diagnosis_is_taken_without_its_number_or_axis() -> None:
+    for listed in ("1. Gout.\n2. Anemia.", "1. Gout. 2. Anemia.", "AXIS I: Gout.\nAXIS II: Anemia.", "Gout"):
+        mined = mine(f"HISTORY: A red toe.\nDIAGNOSES:\n{listed}")
+        assert mined.answers[Task.DIAGNOSE].text == "Gout"
+        assert mined.body == "HISTORY: A red toe."
+
+
+def test_a_title_under_exam_is_no_normal_finding() -> None:
+    text = "EXAM: CT of the head without contrast.\nFINDINGS: There is a bleed. The bone is normal.\nPLAN: x"
+    assert mine(text).answers[Task.ANOMALIES].text == "There is a bleed."
 
 
 def test_vital_signs_and_acts_are_no_anomalies() -> None:

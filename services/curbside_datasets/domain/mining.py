@@ -22,6 +22,9 @@ from curbside_datasets.domain.sections import OTHER, Kind, Section, segment
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[(0-9])|\n+")
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
 _NUMBERING: Final = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|[-*•])\s*")
+# A list on one line ("1. Cyst. 2. Scar.") would else leave its numbers as sentences.
+_LONE_NUMBER: Final = re.compile(r"(?:(?<=[.!?;] )|^)\(?\d{1,2}[.)]\s+(?=[A-Z\[])")
+_LABEL: Final = re.compile(r"^(?:axis i|primary|principal)\s*:\s*", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z0-9]+")
 # A negation holds to the end of its clause, and within NegEx's reach of about five words.
 _NEGATED: Final = re.compile(r"\b(?:no|not|without|neither|nor|free of)\b[^.;,:]*$")
@@ -149,15 +152,20 @@ def _shown(sections: Sequence[Section]) -> Iterator[Section]:
 
 
 def stands_in(answer: str, prompt: str) -> bool:
-    """Whether `answer`, or a sentence of it of four words or more, occurs in `prompt`, word by word."""
-    within = f" {' '.join(_WORD.findall(prompt.casefold()))} "
+    """Whether `answer`, or a sentence of it of four words or more, occurs in `prompt`: word by word,
+    whatever the case, the punctuation and the articles."""
+    within = f" {_words(prompt)} "
     pieces = [answer, *(piece for piece in sentences(answer) if len(piece.split()) >= 4)]
-    normal = (" ".join(_WORD.findall(piece.casefold())) for piece in pieces)
-    return any(f" {piece} " in within for piece in normal if piece)
+    return any(f" {words} " in within for piece in pieces if (words := _words(piece)))
+
+
+def _words(text: str) -> str:
+    return " ".join(word for word in _WORD.findall(text.casefold()) if word not in ("a", "an", "the"))
 
 
 def sentences(text: str) -> list[str]:
-    return [_NUMBERING.sub("", piece).strip() for piece in _SENTENCE.split(text) if piece.strip()]
+    pieces = (_NUMBERING.sub("", piece).strip() for piece in _SENTENCE.split(_LONE_NUMBER.sub("", text)))
+    return [piece for piece in pieces if piece]
 
 
 def _content(section: Section) -> str:
@@ -195,12 +203,14 @@ def _diagnosis(sections: Sequence[Section]) -> Answer | None:
         return None
     # A list on one line keeps its numbers: the primary is what stands before the second.
     first = re.split(r"\s+2[.)]\s", _NUMBERING.sub("", lines[0]), maxsplit=1)[0]
+    first = _LABEL.sub("", first)
     return Answer(first.strip().rstrip(".,;"), "section:diagnosis") if first.strip() else None
 
 
 def _anomalies(sections: Sequence[Section]) -> Answer | None:
-    searched = [section for section in _shown(sections) if section.kind is Kind.FINDINGS]
-    found = [s for section in searched for s in sentences(_content(section))]
+    searched = [sentences(_content(one)) for one in _shown(sections) if one.kind is Kind.FINDINGS]
+    # One sentence is a title ("EXAM: CT of the head without contrast."), unless nothing else is there.
+    found = [s for some in searched if len(some) > 1 or len(searched) == 1 for s in some]
     abnormal, normal = [], False
     for sentence in found:
         if _cue("normal").search(sentence):

@@ -68,7 +68,7 @@ def canonical(heading: str) -> str:
 
 
 def _headings(text: str) -> list[tuple[int, int, str]]:
-    flat = "\n" not in text and sum(1 for _ in _AFTER_COMMA.finditer(text)) >= _FLAT_HEADINGS
+    flat = "\n" not in text.strip() and sum(1 for _ in _AFTER_COMMA.finditer(text)) >= _FLAT_HEADINGS
     found: list[tuple[int, int, str]] = []
     within = OTHER
     for match in (_AFTER_COMMA if flat else _AT_LINE).finditer(text):
