@@ -40,14 +40,17 @@ class Installation:
 
     def start(self) -> Api:
         """A client of the installation, once it is ready. Raises DidNotStart with the reason."""
-        api = self._running()
-        if api is None:
-            self._spawn()
+        spawned = False
+        api: Api | None = None
         with progress_bar() as bar:
             task = bar.add_task("starting the services", total=1, note="")
             deadline = time.monotonic() + _START_LIMIT.total_seconds()
             while time.monotonic() < deadline:
-                self._check_alive()
+                if not self._alive():
+                    if spawned:
+                        raise DidNotStart(self._last_words())
+                    self._spawn()
+                    spawned = True
                 api = api or self._client()
                 report = api.ready() if api is not None else None
                 if report is not None and api is not None:
@@ -80,10 +83,14 @@ class Installation:
             return {}
         return found
 
-    def _running(self) -> Api | None:
-        return self._client() if self._supervisor_pid() is not None else None
+    def _alive(self) -> bool:
+        if self._process is not None and self._process.poll() is None:
+            return True
+        return self._supervisor_pid() is not None
 
     def _supervisor_pid(self) -> int | None:
+        if self._process is not None:
+            self._process.poll()  # a killed child of ours would look alive until it is waited for
         pid = self.processes().get("supervisor")
         if pid is None:
             return None
@@ -112,8 +119,6 @@ class Installation:
                 start_new_session=True,  # it outlives the demo, unless --exit
             )
 
-    def _check_alive(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            lines = (self.data / "logs" / "supervisor.log").read_text(errors="replace").strip().splitlines()
-            said = lines[-1].removeprefix("curbside: ") if lines else "the supervisor ended"
-            raise DidNotStart(said)
+    def _last_words(self) -> str:
+        lines = (self.data / "logs" / "supervisor.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("curbside: ") if lines else "the supervisor ended"

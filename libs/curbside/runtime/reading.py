@@ -170,6 +170,10 @@ def print_opinion(opinion: dict[str, Any]) -> None:
     evidence = "\n".join(f"  · {escape(piece['text'])}" for piece in opinion["evidence"])
     notice = " ".join(filter(None, (opinion["notice"], opinion.get("demonstration_notice"))))
     body = "\n\n".join(
-        (escape(opinion["answer"]), f"[dim]Evidence:\n{evidence or '  none found'}[/]", f"[italic]{notice}[/]")
+        (
+            escape(opinion["answer"]),
+            f"[dim]Evidence:\n{evidence or '  none found'}[/]",
+            f"[italic]{notice}[/]",
+        )
     )
     console.print(Panel(body, title=f"{opinion['task']} · {opinion['model_version']}", title_align="left"))
