@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from curbside.settings import Profile, RuntimeSettings, set_process_environment
 from curbside.storage.keys import KeyRing
 

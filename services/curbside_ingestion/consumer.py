@@ -10,7 +10,6 @@ from curbside.bus.protocol import Subscription
 from curbside.contracts.events import Event
 from curbside.contracts.topics import REPORTS_DEIDENTIFIED, REPORTS_QUARANTINED
 from curbside.contracts.v1 import events_pb2
-
 from curbside_ingestion.domain.states import ReportState
 
 GROUP: Final = "ingestion"

@@ -18,7 +18,6 @@ from typing import IO, Any, Final, cast
 
 from curbside.errors import BadInput, CurbsideError
 from curbside.phi import PhiText
-
 from curbside_ingestion.domain import rows
 from curbside_ingestion.domain.problems import OversizedReport, UnreadableFile, UnsupportedType
 from curbside_ingestion.domain.report import Submission, read_submission, source_named

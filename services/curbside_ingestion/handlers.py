@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from prometheus_client import Counter
+
 from curbside.contracts.codec import PhiDocument, to_bytes
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
@@ -22,8 +24,6 @@ from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
 from curbside.storage.keys import KeyRing, seal, unseal
 from curbside.storage.zones import Zone
-from prometheus_client import Counter
-
 from curbside_ingestion import store
 from curbside_ingestion.domain.problems import UnknownReport
 from curbside_ingestion.domain.report import Submission

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Protocol
 
-from curbside.errors import CurbsideError
-from curbside.identity.http import CanIngest, CanReadReports
-from curbside.identity.principal import Principal
 from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 
+from curbside.errors import CurbsideError
+from curbside.identity.http import CanIngest, CanReadReports
+from curbside.identity.principal import Principal
 from curbside_ingestion.domain.problems import (
     DigestMismatch,
     NoGoodRow,

@@ -6,7 +6,6 @@ from functools import partial
 
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
-
 from curbside_ingestion import handlers
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.http import routes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from curbside.settings import settings_config
 from pydantic import Field
 from pydantic_settings import BaseSettings
+
+from curbside.settings import settings_config
 
 
 class IngestionSettings(BaseSettings):

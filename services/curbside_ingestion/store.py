@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from curbside.errors import Unavailable
-from curbside.storage.blobs import BlobRef
-from curbside.storage.tables import BigId, UtcDateTime, service_metadata
 from sqlalchemy import (
     JSON,
     Column,
@@ -27,6 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from curbside.errors import Unavailable
+from curbside.storage.blobs import BlobRef
+from curbside.storage.tables import BigId, UtcDateTime, service_metadata
 from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
 

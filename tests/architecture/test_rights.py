@@ -47,7 +47,8 @@ async def test_every_route_declares_a_scope_or_is_public(name: str, tmp_path: Pa
     undeclared = [
         path
         for path, context in found.items()
-        if path not in PUBLIC and not (isinstance(context.route, APIRoute) and list(scopes(context.dependant)))
+        if path not in PUBLIC
+        and not (isinstance(context.route, APIRoute) and list(scopes(context.dependant)))
     ]
     assert not undeclared
     assert any(path.startswith(f"/{name}/") for path in found)

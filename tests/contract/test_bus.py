@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from curbside.bus.embedded import EmbeddedBus
 from curbside.bus.protocol import Record, Subscription
 from curbside.contracts.events import Event, decode, encode, new_event

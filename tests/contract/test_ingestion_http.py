@@ -14,6 +14,8 @@ import httpx2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, delete, select
+
 from curbside.contracts.codec import from_bytes
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.topics import REPORTS_RECEIVED
@@ -32,7 +34,6 @@ from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.files import Row, read_rows
 from curbside_ingestion.handlers import Accepted, Refused, receive_reports
 from curbside_ingestion.store import METADATA
-from sqlalchemy import create_engine, delete, select
 
 NAME = "Wolfgang Katzenbach"
 REPORT = f"FINDINGS: {NAME} has a 5 mm nodule.\nIMPRESSION: Benign."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from curbside_ingestion.domain.problems import ChangedReport, DuplicateReport
 from curbside_ingestion.domain.revisions import ReportStatus, Revision, admit
 from curbside_ingestion.domain.states import TRANSITIONS, ReportState, may_become

@@ -8,6 +8,7 @@ import lzma
 from pathlib import Path
 
 import pytest
+
 from curbside_ingestion.domain.report import read_submission
 from curbside_ingestion.files import BadRow, Row, read_rows
 

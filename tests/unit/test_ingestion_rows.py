@@ -6,6 +6,9 @@ import json
 from dataclasses import fields
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curbside.errors import CurbsideError
 from curbside.phi import PhiText
 from curbside_ingestion.domain.problems import (
@@ -21,8 +24,6 @@ from curbside_ingestion.domain.problems import (
 from curbside_ingestion.domain.report import FIELD_NAMES, KNOWN_NAMES, Submission, read_submission
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, read_object, read_rows
-from hypothesis import given
-from hypothesis import strategies as st
 
 NAME = "Wolfgang Katzenbach"
 REPORT = f"FINDINGS: {NAME} has a 5 mm nodule.\nIMPRESSION: Benign."

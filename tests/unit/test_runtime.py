@@ -17,6 +17,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+
 from curbside.errors import NotFound, Unauthenticated, Unavailable
 from curbside.identity import Role, Scope
 from curbside.identity.http import CanIngest
@@ -28,8 +31,6 @@ from curbside.runtime.services import Service
 from curbside.runtime.supervisor import AlreadyRunning, Child, ChildGaveUp, Supervisor
 from curbside.runtime.web import create_app
 from curbside.settings import BadSetting, Profile, RuntimeSettings, load
-from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
 
 router = APIRouter()
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, text
+
 from curbside.bus.embedded import EmbeddedBus
 from curbside.contracts.events import new_event
 from curbside.contracts.topics import REPORTS_RECEIVED
@@ -21,7 +23,6 @@ from curbside.storage.migrate import migrate
 from curbside.storage.relay import publish_waiting
 from curbside.storage.zones import Zone, ZoneForbidden
 from curbside.testing.platform import FAST_BUS, read_topic
-from sqlalchemy import func, select, text
 
 BOTH = frozenset({Zone.PHI, Zone.SAFE})
 

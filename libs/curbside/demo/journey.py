@@ -84,7 +84,7 @@ def _travel(api: Api, reports: Path | None, limit: int | None, settings: Runtime
     model = api.get(f"/training/v1/models/{run['model_version']}")
     show_evaluation(model["evaluation"])
     promoted = _promote(api, run["model_version"])
-    opinions = _ask_everything(api, version, run["model_version"]) if promoted is None else []
+    opinions = _ask_everything(api, version)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "notice": [NOTICE, DEMONSTRATION_NOTICE],
@@ -154,8 +154,9 @@ def _promote(api: Api, version: str) -> str | None:
     return None
 
 
-def _ask_everything(api: Api, dataset: str, model: str) -> list[dict[str, Any]]:
-    """All four tasks of one held-out report; of several where no report has all four."""
+def _ask_everything(api: Api, dataset: str) -> list[dict[str, Any]]:
+    """All four tasks of one held-out report, or of several where no report has all four, of whatever
+    model is promoted: the one just tuned, or the base where the gates refused it."""
     opinions = []
     by_task = {
         task: api.get(f"/datasets/v1/versions/{dataset}/examples", split="test", task=task.value, limit=500)[
@@ -187,8 +188,6 @@ def _ask_everything(api: Api, dataset: str, model: str) -> list[dict[str, Any]]:
                 "notice": opinion["notice"],
             }
         )
-        if opinion["model_version"] != model:
-            console.print(f"[yellow]answered by {opinion['model_version']}, not by {model}[/]")
     return opinions
 
 

@@ -34,7 +34,7 @@ def children_of(services: tuple[str, ...], settings: RuntimeSettings) -> list[Ch
         from curbside_inference.settings import InferenceSettings
 
         inference = load(InferenceSettings)
-        # Whoever names an engine's address (the chart names TGI's) runs it; otherwise we run the embedded one.
+        # Whoever names an engine's address (the chart names TGI's) runs it; else we run the embedded one.
         if "engine_url" not in inference.model_fields_set:
             from curbside_inference.engine.settings import EngineSettings
 

@@ -84,6 +84,8 @@ def configure_logging(service: str, level: str) -> None:
         "sqlalchemy.engine",
         "presidio-analyzer",
         "httpx",
+        "httpx2",
+        "alembic",
     ):
         logger = logging.getLogger(name)
         logger.handlers[:] = []

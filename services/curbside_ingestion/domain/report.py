@@ -15,7 +15,6 @@ from typing import Final
 
 from curbside.contracts.codec import KnownIdentifiers
 from curbside.phi import PhiText
-
 from curbside_ingestion.domain.encoding import (
     refuse_broken_characters,
     refuse_controls,

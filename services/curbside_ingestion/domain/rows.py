@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Final
 
 from curbside.errors import BadInput, CurbsideError
-
 from curbside_ingestion.domain.encoding import decode, refuse_other_formats
 from curbside_ingestion.domain.problems import (
     BadShape,

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from curbside.storage.migrate import create_platform_tables
 from curbside.storage.tables import BigId, UtcDateTime
 

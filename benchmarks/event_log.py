@@ -1,0 +1,88 @@
+"""How much of SQLite's durable write rate the embedded event log keeps.
+
+Peer, measured in the same run on the same disk: bare SQLite with the same durability (WAL,
+synchronous=FULL), one insert and one commit for each event. Events are appended one at a time, as an
+acknowledged report is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from curbside.bus.embedded import EmbeddedBus
+from curbside.bus.protocol import Record
+
+# Below half, the log itself, and not the disk, would bound intake.
+TARGET = 0.5
+VALUE = b"x" * 400  # an encoded ReportReceived
+
+
+def bare(path: Path, events: int) -> float:
+    """Events a second of one insert and one commit each."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, value BLOB)")
+    started = time.perf_counter()
+    for _ in range(events):
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO messages (value) VALUES (?)", (VALUE,))
+        db.execute("COMMIT")
+    return events / (time.perf_counter() - started)
+
+
+async def log(path: Path, events: int) -> float:
+    bus = EmbeddedBus(path)
+    await bus.check()
+    started = time.perf_counter()
+    for number in range(events):
+        await bus.publish([Record("curbside.reports.received.v1", f"k{number % 50}", VALUE)])
+    rate = events / (time.perf_counter() - started)
+    await bus.close()
+    return rate
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer events")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    arguments = parser.parse_args()
+    events = 2_000 if arguments.quick else 20_000
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        # Turn about, so that a disk that slows down slows both.
+        rounds = [
+            (asyncio.run(log(directory / f"log-{n}.db", events)), bare(directory / f"bare-{n}.db", events))
+            for n in range(3)
+        ]
+    ratio = sorted(mine / theirs for mine, theirs in rounds)[1]
+    figure: dict[str, Any] = {
+        "name": "event_log_appends",
+        "value": round(ratio, 3),
+        "unit": "ratio",
+        "peer": "bare SQLite, WAL, synchronous=FULL, one commit for each event",
+        "target": TARGET,
+        "ok": ratio >= TARGET,
+    }
+    table = Table("figure", "ratio", "target", "log events/s", "peer events/s")
+    best = max(rounds)
+    table.add_row(figure["name"], f"{ratio:.2f}", f">= {TARGET}", f"{best[0]:.0f}", f"{best[1]:.0f}")
+    Console().print(table)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({"figures": [figure]}, indent=2) + "\n")
+    return 0 if figure["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
