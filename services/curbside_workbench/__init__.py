@@ -1,0 +1,1 @@
+"""Workbench: the page on which a report is pasted and answered."""

@@ -1,0 +1,1 @@
+"""What the page shows of an opinion, without knowing what draws it."""
