@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curbside.errors import BadInput
-from curbside_datasets.domain.sections import segment
+from curbside.segmentation import segment
 
 
 class BadLine(BadInput):

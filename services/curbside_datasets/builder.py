@@ -16,6 +16,7 @@ from typing import Any
 from curbside.contracts.events import new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import CurbsideError, Unavailable
+from curbside.segmentation import headings_hash
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database
 from curbside.storage.zones import Zone
@@ -104,7 +105,7 @@ async def run_build(build: store.Build, *, database: Database, blobs: BlobStore)
         "splits": parts,
         "reports": dict(made.reports),
         "deidentification_policies": sorted({report.policy for report in stored}),
-        "policies": {name: policy_hash(name) for name in NAMES},
+        "policies": {"headings": headings_hash()} | {name: policy_hash(name) for name in NAMES},
         "checks": dict(made.checks),
     }
     await _publish(build, manifest, database=database, blobs=blobs)

@@ -13,11 +13,11 @@ from curbside.contracts.v1 import events_pb2
 from curbside.errors import NotFound
 from curbside.identity import Principal
 from curbside.phi import SafeText
+from curbside.segmentation import clean
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside.storage.zones import Zone
 from curbside_datasets import store
-from curbside_datasets.domain.cleaning import clean
 from curbside_datasets.domain.mining import Mined, Reason, mine, offer
 from curbside_datasets.domain.recipe import recipe_from
 from curbside_datasets.domain.splitting import Split

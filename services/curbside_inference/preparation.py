@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from curbside.contracts.tasks import Message, Task, prompt
 from curbside.identity.principal import Principal
 from curbside.phi import PhiText, SafeText
+from curbside.segmentation import model_input
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
@@ -79,15 +80,19 @@ async def prepare(
     if question.prior is not None:
         pending.append(safe(question.prior, "prior"))
     report, *priors = await asyncio.gather(*pending)
-    prior = priors[0].text if priors else None
+    # The form that models are trained on; off the loop, for a long report takes tens of milliseconds.
+    seen, *seen_prior = await asyncio.to_thread(
+        lambda: [model_input(part.text) for part in (report, *priors)]
+    )
+    prior = seen_prior[0] if seen_prior else None
     return Prepared(
         opinion_id=opinion_id,
         task=question.task,
         principal=principal,
         subject=subject,
         report_id=question.report.report_id if isinstance(question.report, Stored) else "",
-        input=joined_input(report.text, prior),
-        messages=prompt(question.task, report.text.text, prior.text if prior is not None else None),
+        input=joined_input(seen, prior),
+        messages=prompt(question.task, seen.text, prior.text if prior is not None else None),
         model=await find_model(principal, asked=question.model, database=database, settings=settings),
         spans=report.spans + sum(part.spans for part in priors),
         started=started,

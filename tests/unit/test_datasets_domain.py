@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 
 from curbside.contracts.tasks import Change, Task, change_in
 from curbside.phi import SafeText
+from curbside.segmentation import canonical, clean, clean_string, segment
 from curbside.testing.reports import GeneratedReport, demo_reports
-from curbside_datasets.domain.cleaning import clean, clean_string
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
 from curbside_datasets.domain.mining import Mined, Reason, change_said, mine, offer, sentences, stands_in
 from curbside_datasets.domain.recipe import BadRecipe, recipe_from
-from curbside_datasets.domain.sections import canonical, segment
 from curbside_datasets.domain.splitting import (
     Split,
     SplitsLeak,

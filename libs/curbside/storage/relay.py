@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _BATCH: Final = 200
 # Another process of the same service (the training driver) also writes the outbox, unseen by our event.
-_POLL: Final = timedelta(milliseconds=300)
+_POLL: Final = timedelta(seconds=1)
 
 
 async def publish_waiting(database: Database, bus: Bus) -> int:
@@ -28,7 +28,9 @@ async def publish_waiting(database: Database, bus: Bus) -> int:
     outbox = database.metadata.tables["outbox"]
     async with database.read() as session:
         rows = (await session.execute(select(outbox).order_by(outbox.c.id).limit(_BATCH))).all()
-        waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
+        waiting = len(rows)
+        if waiting == _BATCH:
+            waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
     OUTBOX_WAITING.labels(service=database.service).set(waiting)
     if rows:
         await bus.publish([Record(row.topic, row.key, row.value) for row in rows])

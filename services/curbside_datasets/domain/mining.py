@@ -8,19 +8,18 @@ answer is by its nature a selection of the findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
 from curbside.contracts.tasks import Change, Task, change_in
+from curbside.segmentation import Kind, Section, content_of, is_signature, segment, shown, standard_form
 from curbside_datasets.domain.policies import policy
 from curbside_datasets.domain.recipe import Recipe
-from curbside_datasets.domain.sections import OTHER, Kind, Section, segment
 
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z\[(0-9])|\n+")
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
 _NUMBERING: Final = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|[-*•])\s*")
 # A list on one line ("1. Cyst. 2. Scar.") would else leave its numbers as sentences.
 _LONE_NUMBER: Final = re.compile(r"(?:(?<=[.!?;] )|^)\(?\d{1,2}[.)]\s+(?=[A-Z\[])")
@@ -98,11 +97,7 @@ def mine(text: str) -> Mined:
     sections = segment(text)
     if not sections:
         return Mined("", {}, Reason.NO_SECTIONS)
-    body = "\n".join(
-        f"{section.heading.upper()}: {content}"
-        for section in _shown(sections)
-        if (content := _content(section))
-    )
+    body = standard_form(sections)
     if not body:
         return Mined("", {}, Reason.NO_BODY)
     candidates = {
@@ -140,17 +135,6 @@ def offer(mined: Mined, recipe: Recipe) -> Offer:
     return Offer(kept, dropped, reason)
 
 
-def _shown(sections: Sequence[Section]) -> Iterator[Section]:
-    """The sections of an input. One of an unknown heading that follows an answer or a plan may be its
-    continuation ("IMPRESSION: … HYPERTENSION: …"), and is left out with it."""
-    telling = False
-    for section in sections:
-        if section.name != OTHER:
-            telling = section.kind in (Kind.ANSWER, Kind.DROP) and section.name != "administration"
-        if section.kind in (Kind.BODY, Kind.FINDINGS) and not telling:
-            yield section
-
-
 def stands_in(answer: str, prompt: str) -> bool:
     """Whether `answer`, or a sentence of it of four words or more, occurs in `prompt`: word by word,
     whatever the case, the punctuation and the articles."""
@@ -168,24 +152,8 @@ def sentences(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _content(section: Section) -> str:
-    """A section's text on one line, without the lines of letterhead and sign-off."""
-    lines = [line for line in section.text.split("\n") if line.strip() and not is_signature(line)]
-    return " ".join(line.strip() for line in lines)
-
-
-def is_signature(line: str) -> bool:
-    rest = _PLACEHOLDER.sub("", line)
-    if rest != line and not re.search(r"[A-Za-z]{3}", rest):
-        return True
-    folded = line.casefold().strip()
-    return _PLACEHOLDER.search(line) is not None and any(
-        folded.startswith(cue) or f" {cue}" in folded for cue in policy("cues")["signature"]
-    )
-
-
 def _first(sections: Sequence[Section], *names: str) -> Section | None:
-    return next((s for name in names for s in sections if s.name == name and _content(s)), None)
+    return next((s for name in names for s in sections if s.name == name and content_of(s)), None)
 
 
 def _summary(sections: Sequence[Section]) -> Answer | None:
@@ -208,7 +176,7 @@ def _diagnosis(sections: Sequence[Section]) -> Answer | None:
 
 
 def _anomalies(sections: Sequence[Section]) -> Answer | None:
-    searched = [sentences(_content(one)) for one in _shown(sections) if one.kind is Kind.FINDINGS]
+    searched = [sentences(content_of(one)) for one in shown(sections) if one.kind is Kind.FINDINGS]
     # One sentence is a title ("EXAM: CT of the head without contrast."), unless nothing else is there.
     found = [s for some in searched if len(some) > 1 or len(searched) == 1 for s in some]
     abnormal, normal = [], False

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 _DIRECTORY = Path(__file__).parent
-NAMES = ("headings", "cues", "recipe")
+NAMES = ("cues", "recipe")
 
 
 @cache

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from curbside_datasets.domain.policies import policy
+import yaml
 
+_POLICY: Final = Path(__file__).with_name("headings.yaml")
 OTHER: Final = "other"
 # A heading at a line's start with its colon; or a line of capitals alone.
 _AT_LINE: Final = re.compile(
@@ -97,7 +100,7 @@ def _normal(heading: str) -> str:
 def _lexicon() -> dict[str, str]:
     return {
         heading: name
-        for name, section in policy("headings")["sections"].items()
+        for name, section in lexicon_policy()["sections"].items()
         for heading in section["headings"]
     }
 
@@ -106,7 +109,7 @@ def _lexicon() -> dict[str, str]:
 def _words() -> list[tuple[str, re.Pattern[str]]]:
     return [
         (name, re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, section['words']))})(?![a-z])"))
-        for name, section in policy("headings")["sections"].items()
+        for name, section in lexicon_policy()["sections"].items()
         if "words" in section
     ]
 
@@ -114,10 +117,22 @@ def _words() -> list[tuple[str, re.Pattern[str]]]:
 @cache
 def _parts() -> dict[str, frozenset[str]]:
     return {
-        name: frozenset(part["headings"]) for part in policy("headings")["parts"] for name in part["within"]
+        name: frozenset(part["headings"]) for part in lexicon_policy()["parts"] for name in part["within"]
     }
 
 
 @cache
 def _kinds() -> dict[str, Kind]:
-    return {name: Kind(section["kind"]) for name, section in policy("headings")["sections"].items()}
+    return {name: Kind(section["kind"]) for name, section in lexicon_policy()["sections"].items()}
+
+
+@cache
+def lexicon_policy() -> dict[str, Any]:
+    """The lexicon of headings, `headings.yaml`."""
+    loaded: dict[str, Any] = yaml.safe_load(_POLICY.read_text(encoding="utf-8"))
+    return loaded
+
+
+def headings_hash() -> str:
+    """SHA-256 of the lexicon's bytes, in hex: part of every dataset's lineage."""
+    return hashlib.sha256(_POLICY.read_bytes()).hexdigest()
