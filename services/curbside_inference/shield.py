@@ -74,11 +74,12 @@ class Shield:
 
     async def check(self) -> None:
         """Raise ShieldUnavailable unless deidentification's gRPC server says SERVING."""
-        answer = await self._call(
-            lambda channel: health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=self._check
-            )
-        )
+
+        def ask(channel: aio.Channel) -> Any:
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its stubs do not know its methods
+            return stub.Check(health_pb2.HealthCheckRequest(), timeout=self._check)
+
+        answer = await self._call(ask)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise self._unavailable()
 
