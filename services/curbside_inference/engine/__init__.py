@@ -1,0 +1,1 @@
+"""The embedded engine: text-generation-inference's wire on loopback, for machines without a GPU."""
