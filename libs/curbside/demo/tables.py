@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.table import Table
 
 from curbside.demo.ledger import Ledger
 from curbside.demo.reports import Posted
 from curbside.runtime.reading import console
+
+
+_FIGURES: Final = {
+    "rouge_l": "ROUGE-L",
+    "diagnosis_accuracy": "diagnosis exact",
+    "comparison_accuracy": "comparison right",
+    "perplexity": "perplexity",
+}
 
 
 def show_posts(posted: Posted) -> None:
@@ -56,12 +64,12 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
             continue
         variants = [name for name in ("base", "constant", "tuned") if name in figures]
         table = Table("figure", *variants, title=f"{title} ({figures['base']['questions']} questions)")
-        for name in ("rouge_l", "diagnosis_accuracy", "comparison_accuracy", "perplexity"):
-            table.add_row(name, *(_figure(figures[variant].get(name)) for variant in variants))
+        for name, label in _FIGURES.items():
+            table.add_row(label, *(_figure(figures[variant].get(name)) for variant in variants))
         console.print(table)
 
 
 def _figure(figure: Mapping[str, Any] | None) -> str:
     if figure is None or figure["value"] is None:
         return "no question"
-    return f"{figure['value']:.3f}  [{figure['low']:.3f} … {figure['high']:.3f}]"
+    return f"{figure['value']:.2f} ({figure['low']:.2f}-{figure['high']:.2f})"
