@@ -24,6 +24,7 @@ PUBLIC = {
     "/openapi.json",
     "/docs",
     "/docs/oauth2-redirect",
+    "/static-offline-docs",
 }
 
 

@@ -11,7 +11,6 @@ from curbside.demo.ledger import Ledger
 from curbside.demo.reports import Posted
 from curbside.runtime.reading import console
 
-
 _FIGURES: Final = {
     "rouge_l": "ROUGE-L",
     "diagnosis_accuracy": "diagnosis exact",

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,7 +38,7 @@ def create_app(
     services: Sequence[Service], *, tokens: Tokens, settings: RuntimeSettings, checks: Mapping[str, Check]
 ) -> FastAPI:
     """One application with every service's routes under `/<service>`, health and metrics at the root."""
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(
         title="Curbside",
         version=__version__,
         description=f"A private second opinion for hospitals. {NOTICE}",
