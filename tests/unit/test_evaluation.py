@@ -169,6 +169,7 @@ def test_base_and_tuned_are_asked_the_same_questions(tiny: Path, adapter: Path) 
 def test_held_out_phrasings_are_told_apart(tiny: Path) -> None:
     found = evaluate(QUESTIONS, base_model=tiny, adapter=None, train=QUESTIONS)
     assert {group: set(by_variant) for group, by_variant in found.measures.items()} == {
+        "held_out": {"base", "constant"},
         "test": {"base", "constant"},
         "holdout": {"base", "constant"},
     }

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 # A pack beyond this many times `max_tokens` is split, so that a report with many questions fits in memory.
 PACK_GROWTH: Final = 2
+# A CPU kernel is generated and cached for each new shape: with every length a shape of its own, a run of 200
+# steps grew to 4 GB. Rows are filled up to multiples of ROW_STEP, kept logits of ANSWER_STEP.
+ROW_STEP: Final = 64
+ANSWER_STEP: Final = 32
+IGNORED: Final = -100  # the label that torch's cross-entropy leaves out
 
 
 class NoChatTemplate(OperatorError):
@@ -148,8 +153,8 @@ def batch(packs: Sequence[Pack]) -> Batch:
     """`packs` as inputs of a causal language model, with logits only where answers are predicted.
 
     Tensors: input_ids and position_ids [1, L], attention_mask [1, 1, L, L] (True attends),
-    logits_to_keep [K], labels and shift_labels [1, K]. Both labels are the same: K is already
-    shifted, and transformers' loss takes `shift_labels` as they are.
+    logits_to_keep [K], labels and shift_labels [1, K]; L and K are rounded up. Both labels are the
+    same: K is already shifted, and transformers' loss takes `shift_labels` as they are.
     """
     import torch
 
@@ -177,6 +182,17 @@ def batch(packs: Sequence[Pack]) -> Batch:
             keep += range(len(tokens) - len(chat.answer), len(tokens))
             labels += chat.answer
             branches.append(Branch(chat, prefix, slice(start, len(tokens)), slice(first, len(keep))))
+
+    # Filled up to few different shapes. Padding is a pack of its own that nothing else attends to, and the
+    # logits kept too many have no label.
+    missing = -len(tokens) % ROW_STEP
+    tokens += [packs[0].chats[0].answer[-1]] * missing
+    positions += range(missing)
+    pack_of += [-1] * missing
+    branch_of += [0] * missing
+    spare = -len(keep) % ANSWER_STEP
+    keep += [keep[-1]] * spare
+    labels += [IGNORED] * spare
 
     packs_, branches_ = torch.tensor(pack_of), torch.tensor(branch_of)
     order = torch.arange(len(tokens))
