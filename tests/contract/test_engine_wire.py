@@ -236,7 +236,7 @@ def test_the_prompt_is_returned_and_scored_where_asked_for(engine: Served) -> No
     assert prefill[0]["logprob"] is None
     assert all(token["logprob"] < 0 for token in prefill[1:])
     for token, tops in zip(reply["details"]["tokens"], reply["details"]["top_tokens"], strict=True):
-        assert [top["id"] for top in tops][0] == token["id"]
+        assert next(top["id"] for top in tops) == token["id"]
         assert len(tops) == 3
 
 
