@@ -96,12 +96,14 @@ def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     ) as process:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        with httpx2.Client(base_url=url, timeout=60) as http:
-            while http.get("/health").status_code != 200:
-                assert process.poll() is None
-            yield Served(url, http, adapters, adapter)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+        try:
+            with httpx2.Client(base_url=url, timeout=60) as http:
+                while http.get("/health").status_code != 200:
+                    assert process.poll() is None
+                yield Served(url, http, adapters, adapter)
+        finally:  # also where the setup fails: Popen would wait for ever
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) in (0, -signal.SIGTERM)
 
 
 def greedy(**more: Any) -> dict[str, Any]:
