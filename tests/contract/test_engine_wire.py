@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import huggingface_hub.constants
 import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import OverloadedError, ValidationError
@@ -104,6 +105,12 @@ def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         finally:  # also where the setup fails: Popen would wait for ever
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def hub_client_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where HF_HUB_OFFLINE is set, the hub's client refuses every address, this machine's too."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
 
 
 def greedy(**more: Any) -> dict[str, Any]:
