@@ -56,6 +56,9 @@ class RuntimeSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     otlp_endpoint: str | None = None
     service_token_file: Path | None = None
+    # The model that is fine-tuned and served: "embedded", a directory, or a Hugging Face id. One setting for
+    # training, the engine and the gateway: an adapter fits only the base that it was trained on.
+    base_model: str = Field(default="embedded", min_length=1, max_length=256)
     tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     # 25 MB: a scanned report of 50 pages; longer bodies are refused with 413 before they are read.
     max_body_bytes: int = Field(default=25_000_000, ge=1_000, le=1_000_000_000)

@@ -57,6 +57,7 @@ async def prepare(
     ring: KeyRing,
     deidentify: Deidentify,
     settings: InferenceSettings,
+    base_model: str,
 ) -> Prepared:
     """Raises UnknownReport, Withheld or ShieldUnavailable; no text gets through unshielded."""
     started = time.perf_counter()
@@ -93,14 +94,21 @@ async def prepare(
         report_id=question.report.report_id if isinstance(question.report, Stored) else "",
         input=joined_input(seen, prior),
         messages=prompt(question.task, seen.text, prior.text if prior is not None else None),
-        model=await find_model(principal, asked=question.model, database=database, settings=settings),
+        model=await find_model(
+            principal, asked=question.model, database=database, settings=settings, base_model=base_model
+        ),
         spans=report.spans + sum(part.spans for part in priors),
         started=started,
     )
 
 
 async def find_model(
-    principal: Principal, *, asked: str | None = None, database: Database, settings: InferenceSettings
+    principal: Principal,
+    *,
+    asked: str | None = None,
+    database: Database,
+    settings: InferenceSettings,
+    base_model: str,
 ) -> ModelInUse:
     """The model that answers a question of `principal`'s tenant."""
     async with database.read() as session:
@@ -109,7 +117,7 @@ async def find_model(
         asked=asked,
         promoted=row.model_version if row is not None else None,
         promoted_base=row.base_model if row is not None else None,
-        base_model=settings.base_model,
+        base_model=base_model,
         engine_base=settings.engine_base_name,
     )
 

@@ -42,6 +42,7 @@ def build(platform: Platform) -> Service:
         ring=platform.ring,
         deidentify=shield.deidentify,
         settings=settings,
+        base_model=platform.settings.base_model,
     )
     conclude = partial(handlers.conclude_opinion, database=database, blobs=blobs)
     give = partial(
@@ -56,7 +57,12 @@ def build(platform: Platform) -> Service:
         router=http.routes(
             give=give,
             stream=stream,
-            model=partial(preparation.find_model, database=database, settings=settings),
+            model=partial(
+                preparation.find_model,
+                database=database,
+                settings=settings,
+                base_model=platform.settings.base_model,
+            ),
             settings=settings,
         ),
         grpc=[grpc.binding(give, stream, settings)],

@@ -25,8 +25,6 @@ class InferenceSettings(BaseSettings):
     deidentification_target: str | None = Field(default=None, pattern=r"^\S+:\d+$")
     # Where promoted adapters are unpacked for the engine to find; without it, <data>/adapters.
     adapters_dir: Path | None = None
-    # What the engine's base model is while nothing is promoted: "embedded" makes every answer say so.
-    base_model: str = "embedded"
     # As ingestion's limit; the engine's own, in tokens, is lower and is named when it is met.
     max_report_characters: int = Field(default=200_000, ge=1_000, le=5_000_000)
     # The embedded engine takes 32 at once and answers 429 beyond.

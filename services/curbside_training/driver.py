@@ -341,5 +341,5 @@ def _local(base_model: Path | str) -> Path | str:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise CurbsideError(
             f"the base model {base_model!r} cannot be fetched ({type(error).__name__})",
-            mend="Set CURBSIDE_TRAINING__BASE_MODEL to 'embedded' or to a directory.",
+            mend="Set CURBSIDE_RUNTIME__BASE_MODEL to 'embedded' or to a directory.",
         ) from None

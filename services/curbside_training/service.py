@@ -20,14 +20,14 @@ __all__ = ["METADATA", "build"]
 
 def build(platform: Platform) -> Service:
     settings = load(TrainingSettings)
-    database = platform.database
-    start_run = partial(handlers.start_run, database=database, base_model=settings.base_model)
+    database, base_model = platform.database, platform.settings.base_model
+    start_run = partial(handlers.start_run, database=database, base_model=base_model)
     show_run = partial(handlers.show_run, database=database)
     learn = partial(
         handlers.learn_dataset,
         database=database,
         group=GROUP,
-        base_model=settings.base_model,
+        base_model=base_model,
         auto_train=settings.auto_train,
     )
     return Service(

@@ -14,8 +14,6 @@ from curbside.settings import RuntimeSettings, settings_config
 class TrainingSettings(BaseSettings):
     model_config = settings_config("training")
 
-    # "embedded", a directory, or a Hugging Face id; a recipe may name another.
-    base_model: str = "embedded"
     # Runs and checkpoints. On a cluster it lies on the volume that Ray's workers mount too.
     storage_dir: Path | None = None
     # Nothing: a Ray of its own on this machine. ray://host:10001 or host:6379: a cluster.

@@ -32,7 +32,8 @@ SERVE = """
 import sys
 from curbside_inference.engine.app import run_engine
 from curbside_inference.engine.settings import EngineSettings
-run_engine(EngineSettings.model_validate_json(sys.argv[1]), on_bound=lambda port: print(port, flush=True))
+settings = EngineSettings.model_validate_json(sys.argv[1])
+run_engine(settings, sys.argv[2], on_bound=lambda port: print(port, flush=True))
 """
 
 
@@ -82,7 +83,6 @@ def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     adapters = tmp_path_factory.mktemp("adapters")
     adapter = write_adapter(tiny, tmp_path_factory.mktemp("adapter"), seed=5)
     settings = EngineSettings(
-        base_model=str(tiny),
         adapters_dir=adapters,
         cache_dir=adapters,
         port=0,
@@ -90,7 +90,7 @@ def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         threads=1,
     )
     with subprocess.Popen(
-        [sys.executable, "-c", SERVE, settings.model_dump_json()],
+        [sys.executable, "-c", SERVE, settings.model_dump_json(), str(tiny)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"},
@@ -479,7 +479,7 @@ def test_huggingface_hub_asks_for_info_and_health(engine: Served) -> None:
 
 
 async def test_before_the_model_is_loaded_nothing_says_ready(tiny: Path, tmp_path: Path) -> None:
-    unloaded = Engine(EngineSettings(base_model=str(tiny), adapters_dir=tmp_path, cache_dir=tmp_path))
+    unloaded = Engine(EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path), str(tiny))
     transport = httpx2.ASGITransport(app=create_app(unloaded))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:
         health = await http.get("/health")
@@ -491,9 +491,7 @@ async def test_before_the_model_is_loaded_nothing_says_ready(tiny: Path, tmp_pat
 
 
 async def test_with_an_api_key_only_its_holder_generates(tiny: Path, tmp_path: Path) -> None:
-    guarded = Engine(
-        EngineSettings(base_model=str(tiny), adapters_dir=tmp_path, cache_dir=tmp_path, api_key="k" * 32)
-    )
+    guarded = Engine(EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, api_key="k" * 32), str(tiny))
     transport = httpx2.ASGITransport(app=create_app(guarded))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:
         for path in ("/", "/generate", "/generate_stream", "/v1/chat/completions", "/v1/completions"):
@@ -505,22 +503,22 @@ async def test_with_an_api_key_only_its_holder_generates(tiny: Path, tmp_path: P
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
-    settings = EngineSettings(base_model="/no/such/model", adapters_dir=tmp_path, cache_dir=tmp_path, port=0)
+    settings = EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, port=0)
     with pytest.raises(OperatorError, match="does not exist") as caught:
-        run_engine(settings)
+        run_engine(settings, "/no/such/model")
     assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_engine(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
-    settings = EngineSettings(base_model=str(tmp_path), adapters_dir=tmp_path, cache_dir=tmp_path, port=0)
+    settings = EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, port=0)
     with pytest.raises(OperatorError, match="cannot be loaded"):
-        run_engine(settings)
+        run_engine(settings, str(tmp_path))
 
 
 def test_a_taken_port_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        settings = EngineSettings(base_model=str(tiny), adapters_dir=tmp_path, cache_dir=tmp_path, port=port)
+        settings = EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, port=port)
         with pytest.raises(PortTaken, match="CURBSIDE_ENGINE__PORT"):
-            run_engine(settings)
+            run_engine(settings, str(tiny))

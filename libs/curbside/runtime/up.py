@@ -70,7 +70,7 @@ def run_child(name: str, settings: RuntimeSettings, socket: Path | None) -> None
         from curbside_inference.engine.app import run_engine
         from curbside_inference.engine.settings import EngineSettings
 
-        run_engine(load(EngineSettings))
+        run_engine(load(EngineSettings), settings.base_model)
     elif name == "driver":
         from curbside_training.driver import run_driver
 

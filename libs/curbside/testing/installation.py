@@ -32,9 +32,7 @@ def tiny_environment(data: Path, model: Path) -> dict[str, str]:
         "CURBSIDE_RUNTIME__GRPC_PORT": str(grpc),
         "CURBSIDE_RUNTIME__MIN_FREE_DISK_BYTES": "0",
         "CURBSIDE_ENGINE__PORT": str(engine),
-        "CURBSIDE_ENGINE__BASE_MODEL": str(model),
-        "CURBSIDE_TRAINING__BASE_MODEL": str(model),
-        "CURBSIDE_INFERENCE__BASE_MODEL": str(model),
+        "CURBSIDE_RUNTIME__BASE_MODEL": str(model),
         "CURBSIDE_DEIDENTIFICATION__WORKERS": "1",
     }
 

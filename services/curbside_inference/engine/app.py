@@ -91,10 +91,10 @@ class Answer:
 class Engine:
     """What the routes share."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, base_model: str) -> None:
         self.settings = settings
-        base = base_model_directory(settings.base_model, settings.cache_dir)
-        self.models = Models(base, settings.base_model, settings.adapters_dir, settings.max_loaded_adapters)
+        base = base_model_directory(base_model, settings.cache_dir)
+        self.models = Models(base, base_model, settings.adapters_dir, settings.max_loaded_adapters)
         self.generator = Generator(
             self.models,
             max_concurrent=settings.max_concurrent_requests,
@@ -219,15 +219,17 @@ def create_app(engine: Engine) -> FastAPI:
     return app
 
 
-def run_engine(settings: EngineSettings, *, on_bound: Callable[[int], None] = lambda _: None) -> None:
-    """Serve until SIGTERM or SIGINT. `/health` is 503 until the model is loaded.
+def run_engine(
+    settings: EngineSettings, base_model: str, *, on_bound: Callable[[int], None] = lambda _: None
+) -> None:
+    """Serve `base_model` until SIGTERM or SIGINT. `/health` is 503 until the model is loaded.
 
     Raises OperatorError where the model is missing or cannot be loaded, or the port is taken. `on_bound` is
     told the port, which `settings.port` 0 leaves to the system.
     """
     import uvicorn
 
-    engine = Engine(settings)
+    engine = Engine(settings, base_model)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # By its protocol's name, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -262,8 +264,8 @@ def run_engine(settings: EngineSettings, *, on_bound: Callable[[int], None] = la
         raise failure
     if failure is not None:
         raise OperatorError(
-            f"The base model {settings.base_model!r} cannot be loaded ({type(failure).__name__}): "
-            "set CURBSIDE_ENGINE__BASE_MODEL to 'embedded', a directory, or a model id that is in the cache."
+            f"The base model {base_model!r} cannot be loaded ({type(failure).__name__}): "
+            "set CURBSIDE_RUNTIME__BASE_MODEL to 'embedded', a directory, or a model id that is in the cache."
         ) from failure
 
 

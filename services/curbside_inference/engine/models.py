@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from curbside.errors import MissingExtra, NotFound
 
+# The model that huggingface_hub names in a chat where its caller names none.
+HUB_PLACEHOLDER: Final = "dummy"
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -61,7 +63,7 @@ class Models:
         return self.is_base(model) or self._directory(model) is not None
 
     def is_base(self, model: str) -> bool:
-        return model in {"tgi", self.name, str(self.base)}
+        return model in {"tgi", HUB_PLACEHOLDER, self.name, str(self.base)}
 
     def versions(self) -> list[str]:
         """All model versions whose adapters are in the directory."""

@@ -13,7 +13,6 @@ from curbside.settings import settings_config
 class EngineSettings(BaseSettings):
     model_config = settings_config("engine")
 
-    base_model: str = "embedded"
     # One PEFT directory for each model version; a version may appear while the engine runs.
     adapters_dir: Path = Path(".curbside/models")
     host: str = "127.0.0.1"
