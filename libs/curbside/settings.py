@@ -39,6 +39,11 @@ def settings_config(service: str) -> SettingsConfigDict:
     )
 
 
+def bracketed(host: str) -> str:
+    """`host` as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 class RuntimeSettings(BaseSettings):
     """What the host of any service needs to know, whichever services it hosts."""
 
@@ -77,6 +82,19 @@ class RuntimeSettings(BaseSettings):
     @property
     def cache(self) -> Path:
         return self.cache_dir.expanduser().resolve()
+
+    @property
+    def reachable_host(self) -> str:
+        """Where this machine reaches what listens on `host`: the loopback address for any address."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{bracketed(self.reachable_host)}:{self.http_port}"
+
+    @property
+    def grpc_target(self) -> str:
+        return f"{bracketed(self.reachable_host)}:{self.grpc_port}"
 
     @property
     def service_token_path(self) -> Path:

@@ -29,7 +29,7 @@ def build(platform: Platform) -> Service:
         check_timeout=settings.check_timeout,
     )
     shield = Shield(
-        settings.deidentification_target or f"127.0.0.1:{platform.settings.grpc_port}",
+        settings.deidentification_target or platform.settings.grpc_target,
         token_path=platform.settings.service_token_path,
         timeout=settings.shield_timeout,
         check_timeout=settings.check_timeout,

@@ -31,7 +31,7 @@ _NO_PAGES: Final = frozenset(
 
 def build(platform: Platform) -> Service:
     settings = load(WorkbenchSettings)
-    url = settings.inference_url or f"http://127.0.0.1:{platform.settings.http_port}"
+    url = settings.inference_url or platform.settings.http_url
     api = InferenceApi(url, timeout=settings.answer_timeout)
     _import_page()  # seconds of imports: here, before the loop runs
     return Service(

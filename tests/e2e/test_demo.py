@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,9 +37,17 @@ def demo(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
     )
 
 
+class Finished(NamedTuple):
+    """Two demos on one data directory."""
+
+    summary: dict[str, Any]  # demo.json
+    first: str  # what each printed
+    second: str
+    data: Path
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, str]:
-    """Two demos on one data directory: demo.json, and what each printed."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     directory = tmp_path_factory.mktemp("e2e")
     installation, environment = tiny_installation(directory)
     data = ("--data", str(installation.data), "--limit", "48")
@@ -49,59 +57,53 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     second = demo(dict(environment), *data, "--exit")
     assert second.returncode == 0, second.stdout + second.stderr
     assert not installation.processes(), "with --exit they stop"
-    return json.loads((installation.data / "demo.json").read_text()), first.stdout, second.stdout
+    summary = json.loads((installation.data / "demo.json").read_text())
+    return Finished(summary, first.stdout, second.stdout, installation.data)
 
 
-def test_the_ledger_adds_up(finished: tuple[dict[str, Any], str, str]) -> None:
-    ledger = finished[0]["ledger"]
+def test_the_ledger_adds_up(finished: Finished) -> None:
+    ledger = finished.summary["ledger"]
     assert set(ledger["states"]) == STATES
     assert ledger["received"] == sum(ledger["states"].values()) == 48
     assert ledger["mined"] == ledger["with_examples"] + sum(ledger["without_examples"].values())
-    assert "Where every acknowledged report is" in finished[1]
+    assert "Where every acknowledged report is" in finished.first
 
 
-def test_splits_share_no_patient_and_examples_trace_to_reports(
-    finished: tuple[dict[str, Any], str, str],
-) -> None:
-    dataset = finished[0]["dataset"]
+def test_splits_share_no_patient_and_examples_trace_to_reports(finished: Finished) -> None:
+    dataset = finished.summary["dataset"]
     assert {"train", "validation", "test"} <= set(dataset["splits"])
     assert dataset["checks"]["patients_shared_between_splits"] == "none"
     assert dataset["checks"]["near_duplicates_between_splits"].startswith("none")
 
 
-def test_base_and_tuned_are_measured_side_by_side_with_intervals(
-    finished: tuple[dict[str, Any], str, str],
-) -> None:
-    groups = finished[0]["evaluation"]["groups"]
+def test_base_and_tuned_are_measured_side_by_side_with_intervals(finished: Finished) -> None:
+    groups = finished.summary["evaluation"]["groups"]
     for variant in ("base", "tuned"):
         for figure in ("rouge_l", "diagnosis_accuracy", "perplexity"):
             measured = groups["held_out"][variant][figure]
             assert measured["low"] <= measured["value"] <= measured["high"]
-    assert finished[0]["evaluation"]["samples"]
+    assert finished.summary["evaluation"]["samples"]
     tuned, base = groups["held_out"]["tuned"]["perplexity"], groups["held_out"]["base"]["perplexity"]
     assert tuned["value"] < base["value"], "even a tiny model learns"
 
 
-def test_every_answer_carries_the_notice(finished: tuple[dict[str, Any], str, str]) -> None:
-    opinions = finished[0]["opinions"]
+def test_every_answer_carries_the_notice(finished: Finished) -> None:
+    opinions = finished.summary["opinions"]
     assert {opinion["task"] for opinion in opinions} >= {"summarize", "diagnose", "anomalies"}
     assert all(opinion["notice"] == NOTICE for opinion in opinions)
-    assert "does not replace" in finished[1]
+    assert "does not replace" in finished.first
 
 
-def test_a_second_run_reuses_what_exists(finished: tuple[dict[str, Any], str, str]) -> None:
-    assert finished[0]["posted"] == {"accepted": 0, "already_there": 48, "refused": {}}
-    first, second = (json.dumps(out) for out in finished[1:])
-    assert finished[0]["dataset"]["version"] in first
-    assert finished[0]["dataset"]["version"] in second
+def test_a_second_run_reuses_what_exists(finished: Finished) -> None:
+    assert finished.summary["posted"] == {"accepted": 0, "already_there": 48, "refused": {}}
+    for printed in (finished.first, finished.second):
+        assert finished.summary["dataset"]["version"] in printed
 
 
-def test_no_name_of_a_patient_stands_in_a_log_or_on_the_bus(
-    finished: tuple[dict[str, Any], str, str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_no_name_of_a_patient_stands_in_a_log_or_on_the_bus(finished: Finished) -> None:
     from curbside.testing.reports import demo_reports
 
-    (data,) = (path for path in tmp_path_factory.getbasetemp().glob("e2e*/data"))
+    data = finished.data
     names = {name.encode() for report in demo_reports()[:48] for name in report.known.names}
     searched = [*data.glob("logs/*"), *data.glob("bus/log.db*"), *data.glob("*.db*"), data / "demo.json"]
     assert len(searched) > 8

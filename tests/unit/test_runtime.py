@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from curbside.errors import NotFound, Unauthenticated, Unavailable
 from curbside.identity import Role, Scope
 from curbside.identity.http import CanIngest
 from curbside.identity.tokens import Tokens, UnknownRole
+from curbside.runtime import health
 from curbside.runtime.host import PortTaken, listen
 from curbside.runtime.installation import provide_tokens
 from curbside.runtime.platform import key_ring, open_tokens
@@ -175,6 +177,33 @@ async def test_alive_is_not_ready(client: httpx2.AsyncClient, switch: Switch) ->
     assert (await client.get("/readyz")).status_code == 200
 
 
+async def test_who_only_scrapes_learns_that_a_service_is_not_ready(
+    client: httpx2.AsyncClient, switch: Switch
+) -> None:
+    for down, value in ((True, "0.0"), (False, "1.0")):
+        switch.down = down
+        metrics = await client.get("/metrics")
+        assert metrics.status_code == 200
+        assert f'curbside_service_ready{{service="ingestion"}} {value}\n' in metrics.text
+
+
+async def test_checks_that_hang_bound_a_scrape_once_and_not_each(
+    runtime: RuntimeSettings, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health, "_CHECK_SECONDS", 0.2)
+    services = [Service(name, checks={"model": hang, "bus": hang}) for name in ("ingestion", "datasets")]
+    app = create_app(services, tokens=tokens, settings=runtime, checks={"bus": hang})
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as scraper:
+        started = time.monotonic()
+        metrics = (await scraper.get("/metrics")).text
+        assert time.monotonic() - started < 0.5  # three checks one after another would take 0.6 s
+    for name in ("platform", "ingestion", "datasets"):
+        assert f'curbside_service_ready{{service="{name}"}} 0.0\n' in metrics
+
+
 async def test_requests_are_counted_by_route_and_status(client: httpx2.AsyncClient) -> None:
     await client.get("/ingestion/v1/ghost")
     metrics = (await client.get("/metrics")).text
@@ -304,6 +333,7 @@ def test_help_is_instant_because_heavy_imports_are_lazy() -> None:
         "pandas",
         "pyarrow",
         "fastapi",
+        "rich",
     }
     script = (
         "import sys; from typer.testing import CliRunner; from curbside.runtime.command import app; "

@@ -19,8 +19,13 @@ _FIGURES: Final = {
 }
 
 
+def _table(title: str, *columns: str) -> Table:
+    """A table that is at least as wide as its title, which Rich would break otherwise."""
+    return Table(*columns, title=title, min_width=len(title) + 2)
+
+
 def show_posts(posted: Posted) -> None:
-    table = Table("posted", "reports", title="Intake")
+    table = _table("Intake", "posted", "reports")
     table.add_row("acknowledged (202)", str(posted.accepted))
     table.add_row("already there (409)", str(posted.already_there))
     for code, count in sorted((posted.refused or {}).items()):
@@ -30,7 +35,7 @@ def show_posts(posted: Posted) -> None:
 
 
 def show_ledger(ledger: Ledger) -> None:
-    table = Table("ledger", "reports", title="Where every acknowledged report is")
+    table = _table("Where every acknowledged report is", "ledger", "reports")
     for state, count in ledger.states.items():
         table.add_row(state, str(count))
     table.add_row("[bold]received[/]", f"[bold]{ledger.received}[/] = {sum(ledger.states.values())}")
@@ -43,7 +48,7 @@ def show_ledger(ledger: Ledger) -> None:
 
 
 def show_splits(manifest: Mapping[str, Any]) -> None:
-    table = Table("split", "patients", "reports", "examples", title=f"Dataset {manifest['version']}")
+    table = _table(f"Dataset {manifest['version']}", "split", "patients", "reports", "examples")
     for split, part in manifest["splits"].items():
         table.add_row(split, str(part["subjects"]), str(part["reports"]), str(part["examples"]))
     console.print(table)
@@ -62,7 +67,7 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
         if not figures:
             continue
         variants = [name for name in ("base", "constant", "tuned") if name in figures]
-        table = Table("figure", *variants, title=f"{title} ({figures['base']['questions']} questions)")
+        table = _table(f"{title} ({figures['base']['questions']} questions)", "figure", *variants)
         for name, label in _FIGURES.items():
             table.add_row(label, *(_figure(figures[variant].get(name)) for variant in variants))
         console.print(table)

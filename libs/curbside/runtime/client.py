@@ -90,4 +90,4 @@ def connect(settings: RuntimeSettings, *, url: str | None = None, token_file: Pa
             f"there is no token at {str(path)!r}: start Curbside with `curbside up`, "
             f"or name a token file with --token-file."
         ) from None
-    return Api(url or f"http://127.0.0.1:{settings.http_port}", token)
+    return Api(url or settings.http_url, token)

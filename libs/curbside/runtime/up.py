@@ -27,10 +27,10 @@ def run_up(settings: RuntimeSettings) -> None:
     admin = provide_tokens(settings)
 
     def started() -> None:
-        url = f"http://{settings.host}:{settings.http_port}"
+        url = settings.http_url
         console.print(f"Curbside runs on [bold]{settings.data}[/]; it is ready when {url}/readyz says so.")
         console.print(f"  workbench   {url}/")
-        console.print(f"  API         {url}/docs      gRPC {settings.host}:{settings.grpc_port}")
+        console.print(f"  API         {url}/docs      gRPC {settings.grpc_target}")
         console.print(f"  metrics     {url}/metrics")
         console.print(f"  admin token {admin} (mode 0600)      logs {settings.data / 'logs'}")
         console.print("Ctrl-C stops everything.")
