@@ -22,9 +22,18 @@ _CHECK_SECONDS: Final = 3.0
 
 async def readiness(services: Sequence[Service], shared: Mapping[str, Check]) -> dict[str, dict[str, str]]:
     """Each check's result by service, with what all share under "platform": "ok", or the sentence of the
-    error it raised."""
+    error it raised.
+
+    All are asked at once, so that the answer takes no longer than one check may; what they say is also the
+    gauge `curbside_service_ready`.
+    """
     checked = {"platform": shared, **{service.name: service.checks for service in services}}
-    return {name: await _results(checks) for name, checks in checked.items() if checks}
+    asked = {name: checks for name, checks in checked.items() if checks}
+    answers = await asyncio.gather(*(_results(checks) for checks in asked.values()))
+    results = dict(zip(asked, answers, strict=True))
+    for name, checks in results.items():
+        READY.labels(service=name).set(all(result == "ok" for result in checks.values()))
+    return results
 
 
 async def _results(checks: Mapping[str, Check]) -> dict[str, str]:
@@ -54,8 +63,6 @@ def routes(services: Sequence[Service], shared: Mapping[str, Check]) -> APIRoute
     @router.get(READY_PATH)
     async def ready() -> JSONResponse:
         results: dict[str, dict[str, str]] = await readiness(services, shared)
-        for name, checks in results.items():
-            READY.labels(service=name).set(all(result == "ok" for result in checks.values()))
         whole = all(result == "ok" for checks in results.values() for result in checks.values())
         body: dict[str, Any] = {"ready": whole, "services": results}
         return JSONResponse(body, status_code=200 if whole else 503)
@@ -64,6 +71,8 @@ def routes(services: Sequence[Service], shared: Mapping[str, Check]) -> APIRoute
     async def metrics() -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+        # Where nobody asks for readiness, as on one machine, the gauge would stand for ever where it began.
+        await readiness(services, shared)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
