@@ -168,6 +168,15 @@ async def test_a_bad_question_names_the_field_and_the_mend(
     assert not gateway.engine.asked
 
 
+@pytest.mark.parametrize("content", [b"{", b'{"task": "summarize", "report": "cut o', b"\xff\xfe", b""])
+async def test_a_body_that_is_no_json_is_named_with_the_mend(gateway: Gateway, content: bytes) -> None:
+    response = await gateway.http.post(
+        "/inference/v1/opinions", content=content, headers={"content-type": "application/json"}
+    )
+    problem = assert_problem(response, 422, "input.shape", "body")
+    assert "JSON" in problem["mend"] or "/docs" in problem["mend"]
+
+
 async def test_too_long_a_text_is_refused_before_anything_reads_it(gateway: Gateway) -> None:
     problem = assert_problem(await gateway.ask(report="x" * 200_001), 413, "opinion.too-long", "report")
     assert (problem["limit"], problem["unit"]) == (200_000, "characters")

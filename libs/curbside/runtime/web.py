@@ -27,6 +27,7 @@ from curbside.telemetry.tracing import request_span
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
+_SEND_JSON = "Send JSON in UTF-8, whole."
 
 
 class BadRequestShape(BadInput):
@@ -80,6 +81,12 @@ async def _curbside_problem(request: Request, error: Exception) -> JSONResponse:
 async def _shape_problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # pydantic's errors quote the input, which may be a report: only place and rule are passed on.
+    broken = next((fault for fault in error.errors() if fault["type"] == "json_invalid"), None)
+    if broken is not None:
+        problem = BadRequestShape(
+            f"the body is not valid JSON at character {broken['loc'][-1]}", field="body", mend=_SEND_JSON
+        )
+        return problem_response(problem, request.url.path)
     faults = [
         {
             "field": ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]),
@@ -100,6 +107,10 @@ async def _shape_problem(request: Request, error: Exception) -> JSONResponse:
 async def _http_problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST and request.method in ("POST", "PUT", "PATCH"):
+        # FastAPI's own, where the body is no text at all.
+        problem = BadRequestShape("the body cannot be read", field="body", mend=_SEND_JSON)
+        return problem_response(problem, request.url.path)
     body = {
         "type": "about:blank",
         "title": status.phrase,
