@@ -21,6 +21,7 @@ from curbside.storage.blobs import BlobRef
 from curbside.storage.database import Database, Transaction
 from curbside_training import store
 from curbside_training.domain.gates import judge, policy_hash
+from curbside_training.domain.promotions import standing
 from curbside_training.domain.recipe import BadRecipe, Recipe
 
 
@@ -38,6 +39,12 @@ class UnknownModel(NotFound):
 
 class NothingToRollBack(Conflict):
     code = "training.nothing-to-roll-back"
+
+
+class OtherBaseModel(Conflict):
+    """The engine serves one base model; the adapter of another would not load, or would answer nonsense."""
+
+    code = "training.other-base-model"
 
 
 async def learn_dataset(
@@ -165,15 +172,19 @@ async def show_model(
         return model, await store.aliases(session, principal.tenant)
 
 
-async def promote(principal: Principal, version: str, alias: str, *, database: Database) -> list[str]:
+async def promote(
+    principal: Principal, version: str, alias: str, *, database: Database, base_model: str
+) -> list[str]:
     """Let `alias` mean `version`, where it passes every gate; what the gates said.
 
-    Promoting what the alias means already does nothing. Raises GateFailed with every figure.
+    Promoting what the alias means already does nothing. Raises OtherBaseModel where `version` was not trained
+    on `base_model`, which the engine serves; GateFailed with every figure.
     """
     async with database.begin() as transaction:
         model = await store.find_model(transaction.session, principal.tenant, version)
         if model is None:
             raise _unknown(version)
+        _check_base(model, base_model)
         results = judge(model.evaluation)
         said = [str(result) for result in results]
         if not all(result.passed for result in results):
@@ -184,28 +195,41 @@ async def promote(principal: Principal, version: str, alias: str, *, database: D
                 mend="Train on more or better reports, or on another recipe.",
                 gates=said,
             )
-        current = await store.promotions(transaction.session, principal.tenant, alias)
-        if current[:1] != [version]:
+        stack = standing(await store.promotions(transaction.session, principal.tenant, alias))
+        if stack[-1:] != [version]:
             await _promote(transaction, principal, model, alias, said, "model.promoted")
         return said
 
 
-async def rollback(principal: Principal, alias: str, *, database: Database) -> str:
-    """Let `alias` mean the version before the one it means now; that version."""
+async def rollback(principal: Principal, alias: str, *, database: Database, base_model: str) -> str:
+    """Let `alias` mean the version that stands before the one it means now; that version.
+
+    Raises NothingToRollBack where there is none, OtherBaseModel as `promote` does.
+    """
     async with database.begin() as transaction:
-        history = await store.promotions(transaction.session, principal.tenant, alias)
-        earlier = next((version for version in history if version != history[0]), None)
+        stack = standing(await store.promotions(transaction.session, principal.tenant, alias))
         model = (
-            await store.find_model(transaction.session, principal.tenant, earlier)
-            if earlier is not None
+            await store.find_model(transaction.session, principal.tenant, stack[-2])
+            if len(stack) > 1
             else None
         )
         if model is None:
             raise NothingToRollBack(
                 f"nothing was promoted to {alias!r} before", field="alias", mend="Promote a version instead."
             )
-        await _promote(transaction, principal, model, alias, ["rollback"], "model.rolled-back")
+        _check_base(model, base_model)
+        await _promote(transaction, principal, model, alias, list(store.ROLLBACK), "model.rolled-back")
         return model.version
+
+
+def _check_base(model: store.ModelVersion, base_model: str) -> None:
+    if model.base_model != base_model:
+        raise OtherBaseModel(
+            f"{model.version} was trained on {model.base_model!r}, and the engine serves {base_model!r}",
+            field="version",
+            mend=f"Train a version on {base_model!r}, or set CURBSIDE_RUNTIME__BASE_MODEL to "
+            f"{model.base_model!r} and start the services again.",
+        )
 
 
 async def _promote(

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.storage.blobs import BlobRef
 from curbside.storage.tables import BigId, UtcDateTime, service_metadata
+from curbside_training.domain.promotions import Promotion
 
 METADATA = service_metadata()
 DATASETS = Table(
@@ -57,7 +58,7 @@ MODELS = Table(
     Column("adapter", JSON, nullable=False),  # blob reference in models/
     Column("created_at", UtcDateTime(), nullable=False),
 )
-# Every promotion is kept: the newest of an alias is what it means, the one before is what a rollback takes.
+# Every promotion and rollback is kept: the newest of an alias is what it means.
 PROMOTIONS = Table(
     "promotions",
     METADATA,
@@ -70,6 +71,10 @@ PROMOTIONS = Table(
     Column("at", UtcDateTime(), nullable=False),
     Index("ix_promotions_alias", "tenant", "alias", "id"),
 )
+
+
+# What stands for the gates' results where a rollback let an alias mean a version again.
+ROLLBACK: Final = ("rollback",)
 
 
 class RunState(StrEnum):
@@ -214,14 +219,14 @@ async def list_models(session: AsyncSession, tenant: str) -> list[ModelVersion]:
     return [_model(row) for row in rows]
 
 
-async def promotions(session: AsyncSession, tenant: str, alias: str) -> list[str]:
-    """Versions that `alias` has meant, newest first; the first is what it means."""
+async def promotions(session: AsyncSession, tenant: str, alias: str) -> list[Promotion]:
+    """The history of `alias`, oldest first."""
     rows = await session.execute(
-        select(PROMOTIONS.c.version)
+        select(PROMOTIONS.c.version, PROMOTIONS.c.gates)
         .where(PROMOTIONS.c.tenant == tenant, PROMOTIONS.c.alias == alias)
-        .order_by(PROMOTIONS.c.id.desc())
+        .order_by(PROMOTIONS.c.id)
     )
-    return [version for (version,) in rows]
+    return [Promotion(row.version, back=row.gates == list(ROLLBACK)) for row in rows]
 
 
 async def aliases(session: AsyncSession, tenant: str) -> dict[str, str]:

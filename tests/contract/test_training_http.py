@@ -21,7 +21,7 @@ from curbside.contracts.tasks import Task
 from curbside.contracts.topics import MODELS_PROMOTED, RUNS_FINISHED
 from curbside.contracts.v1 import events_pb2, training_pb2, training_pb2_grpc
 from curbside.errors import CurbsideError, Unavailable
-from curbside.identity import Role
+from curbside.identity import Principal, Role
 from curbside.identity.grpc import RightsInterceptor
 from curbside.storage.blobs import BlobRef
 from curbside.storage.migrate import sync_url
@@ -29,9 +29,10 @@ from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_training import store
 from curbside_training.domain.gates import judge
+from curbside_training.domain.promotions import Promotion, standing
 from curbside_training.domain.recipe import Recipe
 from curbside_training.driver import Outcome, Standing, carry_out
-from curbside_training.handlers import check_driver
+from curbside_training.handlers import check_driver, promote
 from curbside_training.materials import Materials, at_most, pack_adapter
 from curbside_training.settings import TrainingSettings
 
@@ -263,6 +264,71 @@ async def test_promotion_passes_the_gates_once_and_rolls_back(
     with tarfile.open(fileobj=io.BytesIO(await opened.platform.blobs.get(adapter))) as archive:
         assert archive.getnames() == ["adapter_config.json", "adapter_model.safetensors"]
     assert await opened.platform.database.verify_audit() == (7, None)
+
+
+async def test_each_rollback_goes_further_back_and_never_up_again(
+    opened: TestPlatform, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    await publish_dataset(opened)
+    first, second, third = [
+        await trained(opened, client, FakeWork(tmp_path, evaluation(), salt), force=True) for salt in "ABC"
+    ]
+
+    async def promoted(version: str) -> None:
+        assert (await client.post(f"/training/v1/models/{version}/promote", json={})).status_code == 200
+
+    async def back() -> httpx2.Response:
+        return await client.post("/training/v1/models/rollback", json={"alias": "production"})
+
+    for version in (first, second, third):
+        await promoted(version)
+    assert [(await back()).json()["version"] for _ in range(2)] == [second, first]
+    assert (await client.get(f"/training/v1/models/{first}")).json()["aliases"] == ["production"]
+    assert ((await back()).status_code, (await back()).json()["code"]) == (
+        409,
+        "training.nothing-to-roll-back",
+    )
+    await promoted(third)
+    assert (await back()).json()["version"] == first
+
+
+@pytest.mark.parametrize(
+    ("history", "stack"),
+    [
+        ("", ""),
+        ("A B C", "ABC"),
+        ("A B C <B <A", "A"),
+        ("A B <A C", "AC"),
+        ("A B A <B", "AB"),
+        ("A B C <B <B", "AB"),  # two rollbacks at once
+        ("A B C <B <C", "ABC"),  # as an alias was once rolled back to what had been taken down
+    ],
+)
+def test_a_history_is_a_stack(history: str, stack: str) -> None:
+    entries = [Promotion(word.removeprefix("<"), back=word.startswith("<")) for word in history.split()]
+    assert standing(entries) == list(stack)
+
+
+async def test_a_version_of_another_base_model_is_not_promoted_nor_rolled_back_to(
+    opened: TestPlatform, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    await publish_dataset(opened)
+    other = await trained(
+        opened, client, FakeWork(tmp_path, evaluation(), "A"), recipe={"base_model": "org/other"}
+    )
+    ours = await trained(opened, client, FakeWork(tmp_path, evaluation(), "B"))
+    refused = await client.post(f"/training/v1/models/{other}/promote", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "training.other-base-model")
+    assert "'org/other'" in refused.json()["detail"]
+    assert "'embedded'" in refused.json()["detail"]
+    assert "CURBSIDE_RUNTIME__BASE_MODEL" in refused.json()["mend"]
+
+    # Promoted while the installation served the other base.
+    principal = Principal("test", "default", frozenset())
+    await promote(principal, other, "production", database=opened.platform.database, base_model="org/other")
+    assert (await client.post(f"/training/v1/models/{ours}/promote", json={})).status_code == 200
+    back = await client.post("/training/v1/models/rollback", json={"alias": "production"})
+    assert (back.status_code, back.json()["code"]) == (409, "training.other-base-model")
 
 
 @pytest.mark.parametrize(
