@@ -16,9 +16,10 @@ setup: .venv/.ready ## Install everything into .venv, the exact versions of cons
 
 # uv itself, where the machine has none: from the package index, by the system's Python.
 .make/uv/bin/uv:
+	@deploy/system-packages
 	@for python in python3.11 python3; do \
-	  command -v $$python >/dev/null && $$python -m venv .make/uv && break; \
-	done || { echo "curbside: Python 3 with its venv module is needed (on Debian: sudo apt-get install python3-venv)."; exit 2; }
+	  $$python -c 'import ensurepip, venv' 2>/dev/null && $$python -m venv .make/uv && break; \
+	done || { echo "curbside: no Python 3 here makes a virtual environment: install uv, then run make again." >&2; exit 2; }
 	@.make/uv/bin/pip install --quiet --disable-pip-version-check uv
 
 .venv/.ready: constraints.txt pyproject.toml | $(filter .make/%,$(UV))
@@ -36,7 +37,7 @@ check: setup ## Format, lint, types, generated code, lock files: under a minute
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest tests/architecture $(ARGS)
 
-test: setup ## The whole suite
+test: setup ## Every test but chaos, which has its own target
 	@$(PYTHON) -m pytest tests --ignore=tests/chaos $(ARGS)
 
 demo: setup ## The main job: reports in, an opinion out (ARGS=--exit stops the services at the end)
