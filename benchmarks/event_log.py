@@ -66,7 +66,9 @@ def main() -> int:
             (asyncio.run(log(directory / f"log-{n}.db", events)), bare(directory / f"bare-{n}.db", events))
             for n in range(3)
         ]
-    ratio = sorted(mine / theirs for mine, theirs in rounds)[1]
+    # The median round, whole: a ratio beside the rates of another round would not be theirs.
+    mine, theirs = sorted(rounds, key=lambda rates: rates[0] / rates[1])[len(rounds) // 2]
+    ratio = mine / theirs
     figure: dict[str, Any] = {
         "name": "event_log_appends",
         "value": round(ratio, 3),
@@ -76,8 +78,7 @@ def main() -> int:
         "ok": ratio >= TARGET,
     }
     table = Table("figure", "ratio", "target", "log events/s", "peer events/s")
-    best = max(rounds)
-    table.add_row(figure["name"], f"{ratio:.2f}", f">= {TARGET}", f"{best[0]:.0f}", f"{best[1]:.0f}")
+    table.add_row(figure["name"], f"{ratio:.2f}", f">= {TARGET}", f"{mine:.0f}", f"{theirs:.0f}")
     Console().print(table)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"figures": [figure]}, indent=2) + "\n")
