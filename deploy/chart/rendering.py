@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +54,36 @@ def lint(helm: Path, arguments: Sequence[str]) -> None:
     _run([str(helm), "lint", "--strict", "--quiet", *_VERSION, str(CHART), *arguments])
 
 
-def render(helm: Path, arguments: Sequence[str], *, release: str = "curbside") -> list[Document]:
+def render(helm: Path, arguments: Sequence[str], *, chart: Path = CHART) -> list[Document]:
     """The documents of the chart; raises RenderingRefused with helm's message."""
-    command = [str(helm), "template", release, str(CHART), "--namespace", "curbside", *_VERSION, *arguments]
+    command = [
+        str(helm),
+        "template",
+        "curbside",
+        str(chart),
+        "--namespace",
+        "curbside",
+        *_VERSION,
+        *arguments,
+    ]
     return [document for document in yaml.load_all(_run(command), Loader=_NoDuplicates) if document]
+
+
+def render_notes(helm: Path, arguments: Sequence[str]) -> str:
+    """What is printed after an install.
+
+    `helm template` leaves the notes out, so a copy of the chart holds them in a ConfigMap.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        chart = Path(scratch) / CHART.name
+        shutil.copytree(CHART, chart)
+        (chart / "templates" / "NOTES.txt").rename(chart / "notes.txt")
+        (chart / "templates" / "notes.yaml").write_text(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\n"
+            'data: {notes: {{ tpl (.Files.Get "notes.txt") . | quote }}}\n'
+        )
+        (notes,) = [d for d in render(helm, arguments, chart=chart) if d["metadata"]["name"] == "notes"]
+        return str(notes["data"]["notes"])
 
 
 def _run(command: list[str]) -> str:

@@ -10,8 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "chart"))
 
 import programs
-from manifests import Charts, Render
-from rendering import CHART, ValueSet, render, value_sets
+from manifests import Charts, Notes, Render
+from rendering import CHART, ValueSet, render, render_notes, value_sets
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,14 @@ def helm() -> Path:
 def charts(helm: Path) -> Charts:
     """The documents of each set of values that `make chart` renders, by its name."""
     return {values.name: render(helm, values.arguments) for values in value_sets()}
+
+
+@pytest.fixture(scope="session")
+def notes(helm: Path) -> Notes:
+    """Prints the notes of ci/hub-values.yaml with settings on top."""
+    return lambda **settings: render_notes(
+        helm, ValueSet("hub", CHART / "ci" / "hub-values.yaml", settings).arguments
+    )
 
 
 @pytest.fixture(scope="session")

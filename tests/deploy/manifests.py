@@ -8,6 +8,7 @@ from typing import Any
 Document = dict[str, Any]
 Charts = dict[str, list[Document]]
 Render = Callable[..., list[Document]]
+Notes = Callable[..., str]
 SETS = ("closed", "hub", "skaffold")
 
 
@@ -31,6 +32,18 @@ def container(documents: list[Document], service: str) -> Document:
     spec = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
     (only,) = spec["containers"]
     return dict(only)
+
+
+def environments(documents: list[Document]) -> dict[str, dict[str, str]]:
+    """The environment of every pod, by the pod's name."""
+    return {name: environment(one) for name, spec in pod_specs(documents) for one in spec["containers"]}
+
+
+def mounted_keys(documents: list[Document], service: str) -> dict[str, str]:
+    """The entry of the keys Secret that each file of a service's key directory holds, by the file's name."""
+    pod = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+    (keys,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "keys"]
+    return {item["path"]: item["key"] for item in keys["items"]}
 
 
 def environment(of: Document) -> dict[str, str]:

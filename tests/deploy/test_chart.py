@@ -5,18 +5,24 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import secrets
+import stat
+import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
-from manifests import SETS, Charts, container, environment, named, pod_specs
+from manifests import SETS, Charts, Notes, container, environment, mounted_keys, named, pod_specs
 from pydantic_settings import BaseSettings
 from rendering import CHART, ROOT
 
+from curbside.identity.principal import Role
 from curbside.runtime.health import LIVE_PATH, METRICS_PATH, READY_PATH
 from curbside.runtime.services import CHILDREN, SERVICES
-from curbside.settings import RuntimeSettings
-from curbside.storage.zones import GRANTS, Zone
+from curbside.settings import Profile, RuntimeSettings, child_environment
+from curbside.storage.zones import key_names
+from curbside.testing.platform import open_test_platform
 
 
 def all_settings() -> dict[str, type[BaseSettings]]:
@@ -212,21 +218,62 @@ def test_a_pod_stops_later_than_its_service_does(charts: Charts) -> None:
         assert pod["terminationGracePeriodSeconds"] > grace
 
 
-def test_a_service_mounts_the_keys_of_the_zones_that_it_may_open_and_no_others(charts: Charts) -> None:
+def test_a_service_mounts_the_keys_that_it_uses_and_no_others(charts: Charts) -> None:
     for service in SERVICES:
-        pod = named(charts["hub"], "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
-        (keys,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "keys"]
-        mounted = {item["path"].removesuffix(".key") for item in keys["items"]}
-        assert mounted == {
-            *("audit", "token", "tenant-default"),
-            *(f"{kind}-{zone}" for zone in GRANTS[service] for kind in ("kek", "hash")),
-        }
+        mounted = mounted_keys(charts["hub"], service)
+        assert mounted == {f"{name}.key": f"{name}.key" for name in key_names(service, "default")}
 
 
-def test_the_notes_name_every_key() -> None:
-    notes = (CHART / "templates" / "NOTES.txt").read_text()
-    listed = set(re.findall(r"for name in (.*); do", notes)[0].split(" "))
-    assert {f"{kind}-{zone}" for zone in Zone for kind in ("kek", "hash")} | {"audit", "token"} <= listed
+async def test_ingestion_takes_and_lists_a_report_in_production_with_the_keys_that_it_mounts(
+    charts: Charts, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for name in mounted_keys(charts["hub"], "ingestion"):
+        (keys / name).write_text(secrets.token_hex(32))
+    settings = RuntimeSettings(
+        profile=Profile.PRODUCTION, data_dir=tmp_path / "data", key_dir=keys, min_free_disk_bytes=0
+    )
+    async with open_test_platform("ingestion", tmp_path, settings=settings) as opened:
+        transport = httpx2.ASGITransport(app=opened.app)
+        headers = await opened.headers(Role.STEWARD)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            body = {"text": "FINDINGS: clear.", "external_id": "ACC-99871", "patient_id": "MRN-4471"}
+            taken = await client.post("/ingestion/v1/reports", json=body)
+            assert taken.status_code == 202, taken.text
+            listed = await client.get("/ingestion/v1/reports")
+            assert listed.status_code == 200, listed.text
+            assert [report["external_id"] for report in listed.json()["reports"]] == ["ACC-99871"]
+
+
+def test_following_the_notes_makes_every_key_in_a_directory_that_holds_nothing_else(
+    notes: Notes, tmp_path: Path
+) -> None:
+    """The notes' own lines are run; kubectl is a script that prints the files that it would take."""
+    printed = notes(tenant="ward-3")
+    (lines,) = re.findall(r"Where the Secret does not exist yet:\n((?: {5}.*\n)+)", printed)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    kubectl = programs / "kubectl"
+    kubectl.write_text('#!/bin/sh\nfor last; do :; done\ncat "${last#--from-file=}"/*\n')
+    kubectl.chmod(0o755)
+    place = tmp_path / "home"
+    place.mkdir()
+    (place / "notes.txt").write_text("not a key")
+    path = child_environment()["PATH"]
+    done = subprocess.run(
+        ["bash", "-eu", "-c", lines],
+        cwd=place,
+        env=child_environment(PATH=f"{programs}:{path}"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    wanted = {name for service in SERVICES for name in key_names(service, "ward-3")}
+    made = {file.stem: file.read_text() for file in place.glob("*/*.key")}
+    assert set(made) == wanted
+    assert sorted(made.values()) == sorted(done.stdout.splitlines(keepends=True))
+    assert {stat.S_IMODE(file.stat().st_mode) for file in place.glob("*/*.key")} == {0o600}
 
 
 def test_the_notes_carry_the_notice() -> None:

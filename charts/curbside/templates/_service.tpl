@@ -112,21 +112,35 @@ spec:
 {{- end -}}
 {{- end -}}
 
-{{/* The entries of the keys Secret that a service mounts: the zones that it may open (curbside.storage.zones). */}}
-{{- define "curbside.keyItems" -}}
-{{- $zones := dict
-  "ingestion" (list "phi")
-  "deidentification" (list "phi" "safe")
-  "datasets" (list "safe")
-  "training" (list "safe" "models")
-  "inference" (list "safe" "models")
+{{/*
+The keys that a service uses, separated by spaces: a copy of key_names in curbside.storage.zones, and a test compares.
+Takes `root` and `service`.
+*/}}
+{{- define "curbside.keyNames" -}}
+{{- $own := dict
+  "ingestion" (list "kek-phi" "hash-phi" "ingestion-records")
+  "deidentification" (list "kek-phi" "hash-phi" "kek-safe" "hash-safe")
+  "datasets" (list "kek-safe" "hash-safe")
+  "training" (list "kek-safe" "hash-safe" "kek-models" "hash-models")
+  "inference" (list "kek-safe" "hash-safe" "kek-models" "hash-models")
   "workbench" (list) -}}
-{{- range $name := list "audit" "token" (printf "tenant-%s" .root.Values.tenant) }}
+{{- $shared := list "audit" "token" (printf "tenant-%s" .root.Values.tenant) -}}
+{{ join " " (concat $shared (index $own .service)) }}
+{{- end -}}
+
+{{/* The keys of all services, each once, for whoever makes the Secret. */}}
+{{- define "curbside.allKeyNames" -}}
+{{- $names := list -}}
+{{- range $service := list "ingestion" "deidentification" "datasets" "training" "inference" "workbench" -}}
+{{- $names = concat $names (splitList " " (include "curbside.keyNames" (dict "root" $ "service" $service))) -}}
+{{- end -}}
+{{ join " " (uniq $names) }}
+{{- end -}}
+
+{{/* The entries of the keys Secret that a service mounts. */}}
+{{- define "curbside.keyItems" -}}
+{{- range $name := splitList " " (include "curbside.keyNames" .) }}
 - {key: {{ $name }}.key, path: {{ $name }}.key}
-{{- end }}
-{{- range $zone := index $zones .service }}
-- {key: kek-{{ $zone }}.key, path: kek-{{ $zone }}.key}
-- {key: hash-{{ $zone }}.key, path: hash-{{ $zone }}.key}
 {{- end }}
 {{- end -}}
 

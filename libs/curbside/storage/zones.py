@@ -1,4 +1,4 @@
-"""Blob zones, and which service may open which. Nothing but ingestion and deidentification opens phi/."""
+"""Blob zones and keys, by service. Nothing but ingestion and deidentification opens phi/."""
 
 from __future__ import annotations
 
@@ -26,7 +26,21 @@ GRANTS: Final = MappingProxyType(
     }
 )
 
+# What every service seals or hashes with: its audit chain, the tokens that it is shown.
+_SHARED_KEYS: Final = frozenset({"audit", "token"})
+# What one service alone seals with, apart from blobs: the identifiers in ingestion's records.
+_OWN_KEYS: Final = MappingProxyType({"ingestion": frozenset({"ingestion-records"})})
+
 
 class ZoneForbidden(Forbidden):
     code = "storage.zone-forbidden"
     title = "The service may not open this zone"
+
+
+def key_names(service: str, tenant: str) -> frozenset[str]:
+    """The keys of the KeyRing that `service` uses for `tenant`, and so the files that its pod mounts.
+
+    Per granted zone there are two: `kek` wraps its data keys, `hash` names its blobs' content.
+    """
+    zones = {f"{kind}-{zone}" for zone in GRANTS[service] for kind in ("kek", "hash")}
+    return _SHARED_KEYS | {f"tenant-{tenant}"} | zones | _OWN_KEYS.get(service, frozenset())
