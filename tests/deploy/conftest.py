@@ -13,10 +13,18 @@ import programs
 from manifests import Charts, Notes, Render
 from rendering import CHART, ValueSet, render, render_notes, value_sets
 
+from curbside.settings import child_environment
+
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    return programs.helm()
+    """The pinned helm. Where this machine can have none its tests are skipped, in CI they fail."""
+    try:
+        return programs.helm()
+    except programs.ProgramMissing as error:
+        if "CI" in child_environment():
+            raise
+        pytest.skip(f"{error} Until then nothing is known of the chart.")
 
 
 @pytest.fixture(scope="session")
