@@ -7,21 +7,28 @@ from typing import Any
 
 import pytest
 import yaml
-from manifests import SETS, Charts, Document, Render, container, environment, named, pod_specs
+from manifests import SETS, Charts, Document, Render, container, environment, environments, named, pod_specs
 from refusals import REFUSALS
 from rendering import CHART, RenderingRefused, render
 from strictness import faults, schema_faults
 
 from curbside.runtime.services import SERVICES
 
+# The image of text-generation-inference 3.3.7 starts as nobody else: its Python lies in /root/.local
+# (huggingface/text-generation-inference, issue 3082).
+ROOT_PODS = frozenset({"curbside-tgi"})
+
 
 @pytest.mark.parametrize("values", SETS)
-def test_no_pod_runs_as_root_or_writes_its_root_file_system(charts: Charts, values: str) -> None:
+def test_no_pod_but_tgis_runs_as_root_and_none_writes_its_root_file_system(
+    charts: Charts, values: str
+) -> None:
     for name, spec in pod_specs(charts[values]):
         assert spec["securityContext"]["runAsUser"] == 10001, name
         for one in spec["containers"]:
             security = one["securityContext"]
-            assert security["runAsNonRoot"], name
+            user = 0 if name in ROOT_PODS else 10001
+            assert (security["runAsUser"], security["runAsNonRoot"]) == (user, user != 0), name
             assert security["readOnlyRootFilesystem"], name
             assert security["allowPrivilegeEscalation"] is False, name
             assert security["capabilities"] == {"drop": ["ALL"]}, name
@@ -29,6 +36,27 @@ def test_no_pod_runs_as_root_or_writes_its_root_file_system(charts: Charts, valu
             assert "tmp" in {mount["name"] for mount in one["volumeMounts"]}, name
             assert one["resources"]["requests"], name
             assert one["resources"]["limits"]["memory"], name
+
+
+def test_tgi_of_a_derived_image_runs_as_the_user_of_the_other_pods(closed_with: Render) -> None:
+    security = container(closed_with(**{"tgi.runAsUser": "10001"}), "tgi")["securityContext"]
+    assert (security["runAsUser"], security["runAsNonRoot"]) == (10001, True)
+
+
+def test_root_without_capabilities_can_write_where_tgi_writes(charts: Charts) -> None:
+    """Root without CAP_DAC_OVERRIDE writes what it owns, as it does every emptyDir; others by the group."""
+    spec = named(charts["hub"], "Deployment", "curbside-tgi")["spec"]["template"]["spec"]
+    (one,) = spec["containers"]
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    writable = {
+        mount["mountPath"]: mount["name"] for mount in one["volumeMounts"] if not mount.get("readOnly")
+    }
+    assert set(writable) == {"/data", "/tmp", "/dev/shm"}  # noqa: S108
+    assert all("emptyDir" in volumes[name] for name in writable.values())
+    assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsGroup"] == 10001
+    env = environment(one)
+    for variable in ("HOME", "HF_HOME", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
+        assert any(Path(env[variable]).is_relative_to(path) for path in writable), variable
 
 
 @pytest.mark.parametrize("values", SETS)
@@ -85,12 +113,28 @@ def test_tgi_stands_on_the_serving_gpus(charts: Charts) -> None:
     assert shm["medium"] == "Memory"
 
 
-def test_tgi_serves_the_model_that_is_trained_and_reads_adapters_where_they_are_written(
-    charts: Charts,
-) -> None:
+@pytest.mark.parametrize("values", SETS)
+def test_every_pod_names_the_same_base_model(charts: Charts, values: str) -> None:
+    named_there = {
+        name: env.get("CURBSIDE_RUNTIME__BASE_MODEL") for name, env in environments(charts[values]).items()
+    }
+    if values != "skaffold":
+        del named_there["curbside-tgi"]  # it is told by an argument
+        (argument,) = [a for a in container(charts[values], "tgi")["args"] if a.startswith("--model-id=")]
+        named_there["--model-id"] = argument.removeprefix("--model-id=")
+        assert {"head", "gpu"} <= set(named_there)
+    else:
+        assert "curbside-engine" in named_there
+    (model,) = set(named_there.values())
+    assert model
+    leftover = [
+        name for env in environments(charts[values]).values() for name in env if name.endswith("BASE_MODEL")
+    ]
+    assert set(leftover) == {"CURBSIDE_RUNTIME__BASE_MODEL"}
+
+
+def test_tgi_reads_adapters_where_they_are_written(charts: Charts) -> None:
     tgi = container(charts["closed"], "tgi")
-    training = environment(container(charts["closed"], "training"))
-    assert f"--model-id={training['CURBSIDE_TRAINING__BASE_MODEL']}" in tgi["args"]
     written = environment(container(charts["closed"], "inference"))["CURBSIDE_INFERENCE__ADAPTERS_DIR"]
     assert f"={written}/v1" in environment(tgi)["LORA_ADAPTERS"]
 
@@ -112,6 +156,34 @@ def test_ray_trains_on_gpus_of_its_own_pool_within_bounds(charts: Charts) -> Non
     assert environment(container(charts["closed"], "training"))["CURBSIDE_TRAINING__RAY_ADDRESS"] == (
         "ray://curbside-ray-head-svc:10001"
     )
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_only_tgi_and_rays_workers_need_a_gpu(charts: Charts, values: str) -> None:
+    """The driver among them: it stands with the services, on a node that need have none."""
+    asked = {
+        name
+        for name, spec in pod_specs(charts[values])
+        for one in spec["containers"]
+        if {"nvidia.com/gpu"} & {*one["resources"]["limits"], *one["resources"]["requests"]}
+    }
+    assert asked == (set() if values == "skaffold" else {"curbside-tgi", "gpu"})
+
+
+def test_training_fetches_a_model_to_where_rays_workers_read_it(charts: Charts) -> None:
+    """What the driver fetched is a path, and must be the same one in a worker on another node."""
+    hub = charts["hub"]
+    specs = dict(pod_specs(hub))
+    for name in ("curbside-training", "head", "gpu"):
+        assert environments(hub)[name]["HF_HOME"] == "/var/lib/curbside-models/hub"
+        (one,) = specs[name]["containers"]
+        (mount,) = [m for m in one["volumeMounts"] if m["mountPath"] == "/var/lib/curbside-models"]
+        assert not mount.get("readOnly")
+        (volume,) = [v for v in specs[name]["volumes"] if v["name"] == mount["name"]]
+        assert volume["persistentVolumeClaim"] == {"claimName": "curbside-models"}
+    assert not [
+        name for name, env in environments(charts["closed"]).items() if "hub" in env.get("HF_HOME", "")
+    ]
 
 
 def test_training_presents_the_token_that_rays_head_demands(charts: Charts) -> None:
@@ -157,6 +229,28 @@ def test_components_reach_only_what_they_call(charts: Charts) -> None:
     shared = {("workbench", "inference", 8080), ("inference", "deidentification", 8081)}
     assert arrows(charts["closed"]) == shared | {("inference", "tgi", 8080), ("training", "ray", 10001)}
     assert arrows(charts["skaffold"]) == shared | {("inference", "engine", 8090)}
+
+
+def reach_the_hub(documents: list[Document]) -> set[str]:
+    """The components that may reach any address on port 443."""
+    return {
+        spec["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for spec in policies(documents).values()
+        for rule in spec.get("egress") or []
+        if {"ipBlock": {"cidr": "0.0.0.0/0"}} in rule["to"]
+    }
+
+
+def test_what_loads_a_model_by_its_id_may_reach_the_hub_and_nothing_else(
+    charts: Charts, closed_with: Render
+) -> None:
+    assert reach_the_hub(charts["closed"]) == reach_the_hub(charts["skaffold"]) == set()
+    assert reach_the_hub(charts["hub"]) == {"training", "ray", "tgi"}
+    embedded = closed_with(
+        **{"engine.kind": "embedded", "baseModel": "some/model", "modelHub.allowed": "true"}
+    )
+    assert reach_the_hub(embedded) == {"training", "ray", "engine"}
+    assert "HF_HUB_OFFLINE" not in environment(container(embedded, "engine"))
 
 
 @pytest.mark.parametrize("values", SETS)

@@ -27,11 +27,11 @@ spec:
       image: {{ include "curbside.image" (dict "root" $root "service" "training") | quote }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       env:
-        - {name: CURBSIDE_TRAINING__BASE_MODEL, value: {{ $root.Values.baseModel | quote }}}
+        {{- include "curbside.baseModelEnv" $root | nindent 8 }}
         - {name: CURBSIDE_TRAINING__STORAGE_DIR, value: /var/lib/curbside-models/runs}
         # 0: nothing about this cluster is reported to Ray's makers.
         - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
-        {{- include "curbside.modelHubEnv" $root | nindent 8 }}
+        {{- include "curbside.sharedHubEnv" $root | nindent 8 }}
       ports:
         {{- if .head }}
         - {name: gcs, containerPort: 6379, protocol: TCP}
@@ -59,7 +59,7 @@ spec:
           {{- with .gpus }}
           nvidia.com/gpu: {{ . }}
           {{- end }}
-      securityContext: {{- include "curbside.containerSecurity" . | nindent 8 }}
+      securityContext: {{- include "curbside.containerSecurity" 10001 | nindent 8 }}
       volumeMounts:
         - {name: models, mountPath: /var/lib/curbside-models}
         - {name: tmp, mountPath: /tmp}

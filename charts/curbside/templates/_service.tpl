@@ -51,11 +51,12 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/* Of a container that runs as the user whose number it takes. */}}
 {{- define "curbside.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
-runAsNonRoot: true
-runAsUser: 10001
+runAsNonRoot: {{ ne (int .) 0 }}
+runAsUser: {{ int . }}
 capabilities:
   drop: [ALL]
 seccompProfile:
@@ -149,7 +150,7 @@ Takes `root` and `service`.
 {{ $values.existingClaim | default (printf "%s-%s" .root.Release.Name .claim) }}
 {{- end -}}
 
-{{/* Variables that libraries read, for what loads a model by id. */}}
+{{/* Variables that libraries read, for what loads a model by id; without HF_HOME it lies under /tmp. */}}
 {{- define "curbside.modelHubEnv" -}}
 {{- if .Values.modelHub.allowed }}
 {{- with .Values.modelHub.tokenSecret }}
@@ -163,8 +164,24 @@ Takes `root` and `service`.
 {{- end -}}
 
 {{/*
+Of training and Ray's workers: what the driver fetched, on the volume that both mount, so that a path in it means
+the same to a worker on another node.
+*/}}
+{{- define "curbside.sharedHubEnv" -}}
+{{- include "curbside.modelHubEnv" . }}
+{{- if .Values.modelHub.allowed }}
+- {name: HF_HOME, value: /var/lib/curbside-models/hub}
+{{- end }}
+{{- end -}}
+
+{{/* The one base model of all pods: an adapter fits only the base that it was trained on. */}}
+{{- define "curbside.baseModelEnv" -}}
+- {name: CURBSIDE_RUNTIME__BASE_MODEL, value: {{ .Values.baseModel | quote }}}
+{{- end -}}
+
+{{/*
 The Deployment of one of the six services. Optional: `grpc` (it speaks gRPC), `models` (it mounts the models
-volume), `token` (it calls other services), `shm` (the size of /dev/shm), `hub` (it loads models by id),
+volume), `token` (it calls other services), `shm` (the size of /dev/shm), `hub` (it loads models by id onto the models volume),
 `rayTokenSecret` (the Secret with Ray's token), `env` (a list of its own variables).
 */}}
 {{- define "curbside.deployment" -}}
@@ -222,6 +239,7 @@ spec:
             - {name: CURBSIDE_RUNTIME__GRPC_PORT, value: "8081"}
             - {name: CURBSIDE_RUNTIME__DATA_DIR, value: /var/lib/curbside}
             - {name: CURBSIDE_RUNTIME__LOG_LEVEL, value: {{ $root.Values.logLevel }}}
+            {{- include "curbside.baseModelEnv" $root | nindent 12 }}
             {{- with $root.Values.telemetry.otlpEndpoint }}
             - {name: CURBSIDE_RUNTIME__OTLP_ENDPOINT, value: {{ . | quote }}}
             {{- end }}
@@ -241,7 +259,7 @@ spec:
                 secretKeyRef: {name: {{ . }}, key: auth_token}
             {{- end }}
             {{- if .hub }}
-            {{- include "curbside.modelHubEnv" $root | nindent 12 }}
+            {{- include "curbside.sharedHubEnv" $root | nindent 12 }}
             {{- end }}
           ports:
             - {name: http, containerPort: 8080, protocol: TCP}
@@ -266,7 +284,7 @@ spec:
             timeoutSeconds: 5
             failureThreshold: 6
           resources: {{- toYaml $values.resources | nindent 12 }}
-          securityContext: {{- include "curbside.containerSecurity" . | nindent 12 }}
+          securityContext: {{- include "curbside.containerSecurity" 10001 | nindent 12 }}
           volumeMounts:
             - {name: data, mountPath: /var/lib/curbside}
             - {name: tmp, mountPath: /tmp}
