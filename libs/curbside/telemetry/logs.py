@@ -1,7 +1,8 @@
 """Logs are JSON lines of an allow-list: time, level, logger, message, and the extras a call names.
 
 The message of an exception may quote its input, so only its type and frames are written; a
-CurbsideError's message is ours and stays.
+CurbsideError's message is ours and stays. A library's message is written only as the template that
+its arguments were to fill.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Final
 
 from opentelemetry import trace
 
 from curbside.errors import CurbsideError
+
+log = logging.getLogger(__name__)
 
 # Attributes that every LogRecord has; what else stands on one came through `extra=`.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -37,8 +42,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "service": self._service,
             "logger": record.name,
-            # Libraries format their input into messages; ours never do. Theirs go only as the template.
-            "message": record.getMessage() if record.name.startswith("curbside") else str(record.msg),
+            "message": record.getMessage() if record.name.startswith("curbside") else _template(record),
         }
         line |= {
             key: value if isinstance(value, int | float | bool) or value is None else str(value)
@@ -53,6 +57,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def _template(record: logging.LogRecord) -> str:
+    """What a library said, without what it said it of, or else where it said it.
+
+    Some format before they log: grpc 'Exception calling application: <message>', asyncio a task's repr with
+    its exception. Only arguments that are still apart show that the message is a template; beside an
+    exception not even they do.
+    """
+    if record.args and not record.exc_info:
+        return str(record.msg)
+    return f"{record.module}:{record.lineno}"
+
+
 def _describe(error: BaseException) -> dict[str, object]:
     described: dict[str, object] = {
         "type": type(error).__qualname__,
@@ -65,11 +81,14 @@ def _describe(error: BaseException) -> dict[str, object]:
         described |= {"code": error.code, "message": error.message}
     if error.__cause__ is not None:
         described["cause"] = _describe(error.__cause__)
+    if isinstance(error, BaseExceptionGroup):
+        described["errors"] = [_describe(one) for one in error.exceptions]
     return described
 
 
 def configure_logging(service: str, level: str) -> None:
-    """Send every logger of this process to stderr as JSON lines, replacing what was configured."""
+    """Send every logger of this process, and what ends it or a thread of it, to stderr as JSON lines,
+    replacing what was configured."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
@@ -91,3 +110,24 @@ def configure_logging(service: str, level: str) -> None:
         logger.handlers[:] = []
         logger.propagate = True
         logger.setLevel("WARNING")
+    # Python's own hooks print the message of an exception that nobody caught.
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, frames: TracebackType | None
+) -> None:
+    log.critical("an exception ended the process", exc_info=(kind, error or kind(), frames))
+
+
+def _log_uncaught_in_thread(hook: threading.ExceptHookArgs) -> None:
+    if not issubclass(hook.exc_type, SystemExit):  # a thread may end itself so, which is no error
+        error = hook.exc_value or hook.exc_type()
+        log.critical("an exception ended a thread", exc_info=(hook.exc_type, error, hook.exc_traceback))
+
+
+def _log_unraisable(hook: sys.UnraisableHookArgs) -> None:
+    error = hook.exc_value or hook.exc_type()
+    log.error("an exception had nobody to raise it to", exc_info=(hook.exc_type, error, hook.exc_traceback))
