@@ -111,7 +111,7 @@ def test_a_base_model_is_a_directory_or_a_model_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["/no/such/directory", "./no-such", "~/no-such"])
 def test_a_base_model_directory_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(MissingModel, match="does not exist"):
+    with pytest.raises(MissingModel, match="does not exist: set CURBSIDE_RUNTIME__BASE_MODEL"):
         base_model_directory(name, tmp_path)
 
 

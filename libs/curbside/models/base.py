@@ -41,7 +41,7 @@ def base_model_directory(name_or_path: str, cache_dir: Path) -> Path | str:
     if path.is_absolute() or name_or_path.startswith((".", "~")) or name_or_path.count("/") > 1:
         raise MissingModel(
             f"The base model directory {path} does not exist: "
-            "set BASE_MODEL to a directory, a model id, or 'embedded'."
+            "set CURBSIDE_RUNTIME__BASE_MODEL to a directory, a model id, or 'embedded'."
         )
     return name_or_path
 
