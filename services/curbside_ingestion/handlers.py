@@ -215,9 +215,13 @@ async def _accept(
         ),
     )
     for displaced in admission.displaced:
-        await store.move(
+        subject = await store.move(
             transaction.session, displaced.report_id, displaced.state, at=now, reason=displaced.reason
         )
+        happened = events_pb2.ReportDisplaced(
+            report_id=displaced.report_id, state=displaced.state.value, displaced_by=draft.report_id
+        )
+        await transaction.publish(new_event(happened, tenant=tenant, subject=subject, occurred_at=now))
         await transaction.record(
             actor=principal.id,
             tenant=tenant,

@@ -174,11 +174,18 @@ async def add_report(session: AsyncSession, report: NewReport) -> None:
 
 async def move(
     session: AsyncSession, report_id: str, state: ReportState, *, at: datetime, reason: str
-) -> None:
-    await session.execute(
-        update(REPORTS).where(REPORTS.c.report_id == report_id).values(state=state.value, reason=reason)
-    )
+) -> str:
+    """Put the report into `state`; return its subject, under which the move is announced."""
+    subject: str = (
+        await session.execute(
+            update(REPORTS)
+            .where(REPORTS.c.report_id == report_id)
+            .values(state=state.value, reason=reason)
+            .returning(REPORTS.c.subject)
+        )
+    ).scalar_one()
     await _note(session, report_id, state, at, reason)
+    return subject
 
 
 async def state_of(session: AsyncSession, tenant: str, report_id: str) -> ReportState | None:

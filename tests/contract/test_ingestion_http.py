@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, delete, select
 
 from curbside.contracts.codec import from_bytes
 from curbside.contracts.events import Event, new_event
-from curbside.contracts.topics import REPORTS_RECEIVED
+from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import NotFound, StorageFull
 from curbside.identity.principal import Principal, Role
@@ -74,6 +74,12 @@ class Client:
 
     async def received(self) -> list[Event]:
         return await self.opened.published(REPORTS_RECEIVED)
+
+    async def displaced(self) -> list[tuple[str, str, str]]:
+        """Each report that was displaced, as what, and by which."""
+        payloads = [event.payload for event in await self.opened.published(REPORTS_DISPLACED)]
+        assert all(isinstance(payload, events_pb2.ReportDisplaced) for payload in payloads)
+        return [(p.report_id, p.state, p.displaced_by) for p in payloads]  # type: ignore[attr-defined]
 
     async def deliver(self, payload: Any) -> Event:
         event = new_event(payload, tenant="default", subject="s")
@@ -214,12 +220,33 @@ async def test_other_content_under_the_same_id_is_refused_and_an_amendment_super
     shown = await client.get(f"reports/{first}")
     assert [moment["state"] for moment in shown["history"]] == ["pending", "superseded"]
     assert shown["reason"] == "status.replaced"
+    assert await client.displaced() == [(first, "superseded", second)]
+
+
+async def test_a_displaced_report_is_announced_under_its_own_patient(client: Client) -> None:
+    await client.accepted(external_id="e1", patient_id="p1")
+    await client.accepted(external_id="e1", patient_id="p2", status="amended")
+    received = await client.received()
+    (event,) = await client.opened.published(REPORTS_DISPLACED)
+    assert event.subject == received[0].subject != received[1].subject
+
+
+async def test_a_report_that_displaces_nothing_announces_nothing(client: Client) -> None:
+    await client.accepted(external_id="e1", status="preliminary")
+    await client.accepted(external_id="e1", text="other", status="final")
+    before = await client.displaced()
+    assert len(before) == 1
+    assert (await client.post(external_id="e1", text="third")).status_code == 409
+    assert (await client.post(external_id="e1", text="other")).status_code == 409
+    await client.accepted(external_id="e2", status="entered-in-error")
+    assert await client.displaced() == before
 
 
 async def test_a_retraction_withdraws_and_its_status_stands_in_the_event(client: Client) -> None:
     first = await client.accepted(external_id="e1", status="preliminary")
     second = await client.accepted(external_id="e1", text="other", status="entered-in-error")
     assert [await client.state(report) for report in (first, second)] == ["withdrawn", "withdrawn"]
+    assert await client.displaced() == [(first, "withdrawn", second)]
     # A set: without a patient each is a subject of its own, and only events of one subject are in order.
     statuses = {event.payload.status for event in await client.received()}  # type: ignore[attr-defined]
     assert statuses == {events_pb2.REPORT_STATUS_PRELIMINARY, events_pb2.REPORT_STATUS_ENTERED_IN_ERROR}

@@ -37,6 +37,10 @@ REPORTS_QUARANTINED: Final = Topic(
     ("ReportQuarantined", "ReportRejected"),
     "tenant:subject",
 )
+# The subject is the displaced report's own: an amendment may have corrected the patient.
+REPORTS_DISPLACED: Final = Topic(
+    "curbside.reports.displaced.v1", "ingestion", ("ReportDisplaced",), "tenant:subject"
+)
 DATASETS_PUBLISHED: Final = Topic(
     "curbside.datasets.published.v1", "datasets", ("DatasetPublished",), "tenant"
 )
@@ -52,6 +56,7 @@ TOPICS: Final = MappingProxyType(
             REPORTS_RECEIVED,
             REPORTS_DEIDENTIFIED,
             REPORTS_QUARANTINED,
+            REPORTS_DISPLACED,
             DATASETS_PUBLISHED,
             RUNS_FINISHED,
             MODELS_PROMOTED,

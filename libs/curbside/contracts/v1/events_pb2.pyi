@@ -309,6 +309,36 @@ class ReportRejected(_message.Message):
 Global___ReportRejected: _TypeAlias = ReportRejected  # noqa: Y015
 
 @_typing.final
+class ReportDisplaced(_message.Message):
+    """topic curbside.reports.displaced.v1 (no order holds between this and the other topics of the same report)"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DISPLACED_BY_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """the earlier report"""
+    state: _builtins.str
+    """superseded | withdrawn; a withdrawn one stays withdrawn"""
+    displaced_by: _builtins.str
+    """the report that amended or retracted it"""
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        displaced_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["displaced_by", b"displaced_by", "report_id", b"report_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDisplaced: _TypeAlias = ReportDisplaced  # noqa: Y015
+
+@_typing.final
 class DatasetPublished(_message.Message):
     """topic curbside.datasets.published.v1"""
 
@@ -339,7 +369,7 @@ class DatasetPublished(_message.Message):
     MANIFEST_FIELD_NUMBER: _builtins.int
     EXAMPLES_BY_SPLIT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
-    """hash of content and recipe"""
+    """hash of content, recipe and lineage"""
     name: _builtins.str
     @_builtins.property
     def manifest(self) -> Global___BlobRef:
