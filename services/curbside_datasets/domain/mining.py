@@ -25,6 +25,8 @@ _NUMBERING: Final = re.compile(r"^\s*(?:\(?\d{1,2}[.)]|[-*•])\s*")
 _LONE_NUMBER: Final = re.compile(r"(?:(?<=[.!?;] )|^)\(?\d{1,2}[.)]\s+(?=[A-Z\[])")
 _LABEL: Final = re.compile(r"^(?:axis i|primary|principal)\s*:\s*", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z0-9]+")
+# Where the first item of a diagnosis ends; the full stop of a numeral ("I. Strangulation") ends none.
+_ITEM_END: Final = re.compile(r"[,;]|\s[-–—]+\s|(?<=[A-Za-z]{2}[.!?])\s+")
 # A negation holds to the end of its clause, and within NegEx's reach of about five words.
 _NEGATED: Final = re.compile(r"\b(?:no|not|without|neither|nor|free of)\b[^.;,:]*$")
 _NEGATION_REACH: Final = 30  # characters
@@ -122,7 +124,7 @@ def offer(mined: Mined, recipe: Recipe) -> Offer:
     wanted = {task: answer for task, answer in mined.answers.items() if task in recipe.tasks}
     dropped: dict[Task, Reason] = {}
     for task, answer in wanted.items():
-        if task is not Task.ANOMALIES and stands_in(answer.text, mined.body):
+        if task is not Task.ANOMALIES and _is_told(task, answer.text, mined.body):
             dropped[task] = Reason.ANSWER_IN_PROMPT
         elif len(answer.text.split()) > recipe.max_output_words:
             dropped[task] = Reason.ANSWER_TOO_LONG
@@ -138,8 +140,24 @@ def offer(mined: Mined, recipe: Recipe) -> Offer:
 def stands_in(answer: str, prompt: str) -> bool:
     """Whether `answer`, or a sentence of it of four words or more, occurs in `prompt`: word by word,
     whatever the case, the punctuation and the articles."""
+    return _occurs([answer, *(piece for piece in sentences(answer) if len(piece.split()) >= 4)], prompt)
+
+
+def primary_of(diagnosis: str) -> str:
+    """The first item of a diagnosis that lists several or qualifies one: "Cataract, right eye"."""
+    return next((item for item in _ITEM_END.split(diagnosis) if _words(item)), diagnosis).strip()
+
+
+def _is_told(task: Task, answer: str, prompt: str) -> bool:
+    """Whether the prompt holds the answer. A diagnosis is judged by its first item, however short: who
+    reads "cataract" in the history copies it, and has diagnosed nothing."""
+    if task is Task.DIAGNOSE and _occurs([primary_of(answer)], prompt):
+        return True
+    return stands_in(answer, prompt)
+
+
+def _occurs(pieces: Sequence[str], prompt: str) -> bool:
     within = f" {_words(prompt)} "
-    pieces = [answer, *(piece for piece in sentences(answer) if len(piece.split()) >= 4)]
     return any(f" {words} " in within for piece in pieces if (words := _words(piece)))
 
 
