@@ -16,13 +16,14 @@ from typing import Any
 from curbside.contracts.events import new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import CurbsideError, Unavailable
+from curbside.phi import SafeText
 from curbside.segmentation import headings_hash
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database
 from curbside.storage.zones import Zone
 from curbside_datasets import store
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
-from curbside_datasets.domain.mining import Mined
+from curbside_datasets.domain.mining import Mined, mine_report
 from curbside_datasets.domain.policies import NAMES, policy_hash
 from curbside_datasets.domain.recipe import Recipe
 from curbside_datasets.domain.splitting import Split, check_splits, split_subjects
@@ -70,11 +71,21 @@ async def build_forever(
 
 
 async def run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str:
-    """Publish the version of `build` and return its name; the same content and recipe give the same one."""
+    """Publish the version of `build` and return its name; the same reports, recipe and policies give the
+    same one."""
     recipe = Recipe.model_validate(build.recipe)
     reports, stored, idle = await _gather(build, database=database, blobs=blobs)
     made = await asyncio.to_thread(assemble, reports, recipe, idle)
-    version = f"ds-{hashlib.sha256(f'{made.content}:{recipe.fingerprint()}'.encode()).hexdigest()[:16]}"
+    said = {
+        "recipe": recipe.model_dump(mode="json"),
+        "recipe_hash": recipe.fingerprint(),
+        "content_hash": made.content,
+        "reports": dict(made.reports),
+        "deidentification_policies": sorted({report.policy for report in stored}),
+        # True of every row, because every row was mined just now.
+        "policies": {"headings": headings_hash()} | {name: policy_hash(name) for name in NAMES},
+    }
+    version = version_of(said)
     async with database.read() as session:
         published = await store.find_manifest(session, build.tenant, version)
     if published is not None:
@@ -99,17 +110,21 @@ async def run_build(build: store.Build, *, database: Database, blobs: BlobStore)
         "version": version,
         "name": build.name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recipe": recipe.model_dump(mode="json"),
-        "recipe_hash": recipe.fingerprint(),
-        "content_hash": made.content,
+        **said,
         "splits": parts,
-        "reports": dict(made.reports),
-        "deidentification_policies": sorted({report.policy for report in stored}),
-        "policies": {"headings": headings_hash()} | {name: policy_hash(name) for name in NAMES},
         "checks": dict(made.checks),
     }
     await _publish(build, manifest, database=database, blobs=blobs)
     return version
+
+
+def version_of(said: Mapping[str, Any]) -> str:
+    """The name of a version: the hash of what its manifest says of its content, recipe and lineage.
+
+    Were the counts and the lineage left out, a build that found the same examples among other reports, or
+    by other policies, would be answered with a manifest that is not true of it.
+    """
+    return f"ds-{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
 async def _publish(
@@ -141,7 +156,8 @@ async def _publish(
 async def _gather(
     build: store.Build, *, database: Database, blobs: BlobStore
 ) -> tuple[list[MinedReport], list[store.StoredReport], Mapping[str, int]]:
-    """Every report with an input, subject codes in place of subjects; and the others counted by reason."""
+    """Every report with an input, mined by the policies of today, subject codes in place of subjects; and
+    the others counted by reason."""
     async with database.begin() as transaction:
         stored = await store.all_reports(transaction.session, build.tenant)
         codes = await store.subject_codes(
@@ -153,10 +169,10 @@ async def _gather(
     reports: list[MinedReport] = []
     idle: Counter[str] = Counter()
     for number, report in enumerate(stored, start=1):
-        if report.mined is None:
-            idle[report.reason] += 1
+        mined = await _mine(report, blobs)
+        if not mined.body:
+            idle[mined.reason or report.reason] += 1
         else:
-            mined = Mined.from_json(json.loads(await blobs.get(report.mined)))
             reports.append(
                 MinedReport(
                     report_id=report.report_id,
@@ -171,6 +187,14 @@ async def _gather(
             async with database.begin() as transaction:
                 await store.set_build(transaction.session, build.build_id, done=number)
     return reports, stored, idle
+
+
+async def _mine(report: store.StoredReport, blobs: BlobStore) -> Mined:
+    """What stands in the report; nothing, for the reason that its row gives, where it never trains."""
+    if report.text is None:
+        return Mined("", {}, None)
+    text = SafeText((await blobs.get(report.text)).decode("utf-8"), rules=(report.policy,))
+    return await asyncio.to_thread(mine_report, text)
 
 
 @dataclass(frozen=True)
@@ -209,7 +233,7 @@ def assemble(reports: Sequence[MinedReport], recipe: Recipe, idle: Mapping[str, 
     return Assembled(
         splits={split: some for split, some in by_split.items() if some},
         checks={**checks, "examples_trace_to_reports": f"all {len(made.examples)}"},
-        content=content_hash(made.examples),
+        content=content_hash({split.value: some for split, some in by_split.items()}),
         reports={
             "total": len(reports) + sum(idle.values()),
             "with_examples": teaching,

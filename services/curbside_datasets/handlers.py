@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from curbside.contracts.events import Event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import NotFound
 from curbside.identity import Principal
 from curbside.phi import SafeText
-from curbside.segmentation import clean
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
-from curbside.storage.zones import Zone
 from curbside_datasets import store
-from curbside_datasets.domain.mining import Mined, Reason, mine, offer
+from curbside_datasets.domain.mining import Reason, mine_report, offer
 from curbside_datasets.domain.recipe import recipe_from
 from curbside_datasets.domain.splitting import Split
 from curbside_datasets.parquet import from_parquet
 
-_NEVER_TRAIN = {
-    events_pb2.REPORT_STATUS_PRELIMINARY,
-    events_pb2.REPORT_STATUS_ENTERED_IN_ERROR,
-}
+_NEVER_TRAIN: Final = MappingProxyType(
+    {
+        events_pb2.REPORT_STATUS_PRELIMINARY: Reason.NOT_FINAL,
+        events_pb2.REPORT_STATUS_ENTERED_IN_ERROR: Reason.WITHDRAWN,
+    }
+)
 
 
 class UnknownBuild(NotFound):
@@ -42,23 +42,22 @@ class UnknownSplit(NotFound):
 
 
 async def learn_report(event: Event, *, database: Database, blobs: BlobStore, group: str) -> None:
-    """Clean, segment and mine a de-identified report; keep what it offers, or why it offers nothing."""
+    """Keep where a de-identified report's text lies, and what it offers by itself, or why nothing.
+
+    What was mined is not kept: a build mines again, by the policies that its manifest names.
+    """
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDeidentified)
-    text = (await blobs.get(BlobRef.from_message(payload.text))).decode("utf-8")
-    if payload.status in _NEVER_TRAIN:
-        mined = Mined("", {}, Reason.NOT_FINAL)
-    else:
-        mined = await asyncio.to_thread(_mine, SafeText(text, rules=(payload.policy,)))
-    offered = offer(mined, recipe_from({}))
-    ref = None
-    if mined.body:
-        ref = await blobs.put(
-            Zone.SAFE,
-            json.dumps(mined.to_json(), ensure_ascii=False).encode(),
-            tenant=event.tenant,
-            subject=event.subject,
-        )
+    ref: BlobRef | None = None
+    reason = _NEVER_TRAIN.get(payload.status)
+    tasks: tuple[str, ...] = ()
+    if reason is None:
+        ref = BlobRef.from_message(payload.text)
+        text = SafeText((await blobs.get(ref)).decode("utf-8"), rules=(payload.policy,))
+        # By the default recipe: a build judges again by its own.
+        offered = offer(await asyncio.to_thread(mine_report, text), recipe_from({}))
+        reason = offered.reason
+        tasks = tuple(task.value for task in offered.answers) if reason is None else ()
     async with database.begin() as transaction:
         if not await transaction.first_time(event, group):
             return
@@ -73,16 +72,23 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
                 status=payload.status,
                 authored_at=payload.authored_at,
                 policy=payload.policy,
-                mined=ref,
-                # By the default recipe: a build judges again by its own.
-                tasks=tuple(task.value for task in offered.answers) if offered.reason is None else (),
-                reason=offered.reason or "",
+                text=ref,
+                tasks=tasks,
+                reason=reason or "",
             ),
         )
 
 
-def _mine(text: SafeText) -> Mined:
-    return mine(clean(text).text)
+async def displace_report(event: Event, *, database: Database, group: str) -> None:
+    """Take a superseded or withdrawn report out of every later build, though its text may yet come: no
+    order holds between this event and the report's de-identification."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportDisplaced)
+    # A word of a later release also takes the report out: fail closed.
+    state = Reason.SUPERSEDED if payload.state == Reason.SUPERSEDED else Reason.WITHDRAWN
+    async with database.begin() as transaction:
+        if await transaction.first_time(event, group):
+            await store.mark_displaced(transaction.session, event.tenant, payload.report_id, state)
 
 
 async def request_build(

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from curbside_datasets.domain.examples import Example
+from curbside_datasets.domain.examples import COLUMNS, Example, rows_of
 from curbside_datasets.domain.splitting import Split
-
-COLUMNS: Final = (
-    "example_id",
-    "task",
-    "instruction",
-    "input",
-    "prior",
-    "output",
-    "report_id",
-    "prior_report_id",
-    "subject",
-    "report_type",
-    "source",
-    "labelled_by",
-    "split",
-)
 
 
 def to_parquet(examples: Sequence[Example], split: Split) -> bytes:
@@ -31,12 +15,8 @@ def to_parquet(examples: Sequence[Example], split: Split) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [
-        {**{name: getattr(example, name) for name in COLUMNS if name != "split"}, "split": split.value}
-        for example in sorted(examples, key=lambda one: one.example_id)
-    ]
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
-    table = pa.Table.from_pylist([{**row, "task": str(row["task"])} for row in rows], schema=schema)
+    table = pa.Table.from_pylist(rows_of(examples, split.value), schema=schema)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()

@@ -32,7 +32,8 @@ def build(platform: Platform) -> Service:
             max_page=settings.max_page,
         ),
         subscriptions=subscriptions(
-            partial(handlers.learn_report, database=database, blobs=blobs, group=GROUP)
+            learn=partial(handlers.learn_report, database=database, blobs=blobs, group=GROUP),
+            displace=partial(handlers.displace_report, database=database, group=GROUP),
         ),
         tasks=[
             partial(

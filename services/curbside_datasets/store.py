@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, func, insert, select, update
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.contracts.tasks import Task
 from curbside.storage.blobs import BlobRef
 from curbside.storage.tables import UtcDateTime, service_metadata
+from curbside_datasets.domain.mining import Reason
 
 METADATA = service_metadata()
 REPORTS = Table(
@@ -28,12 +29,27 @@ REPORTS = Table(
     Column("status", Integer, nullable=False),  # events.ReportStatus
     Column("authored_at", String(40), nullable=False),
     Column("policy", String(128), nullable=False),  # of de-identification
-    Column("mined", JSON(none_as_null=True), nullable=True),  # blob in safe/: the input and the answers
+    # The de-identified text, in safe/; null where the report never trains.
+    Column("text", JSON(none_as_null=True), nullable=True),
     Column("tasks", JSON, nullable=False),  # tasks that the report has an answer for
     Column("reason", String(64), nullable=False),  # why it yields no example; empty where it does
     Column("mined_at", UtcDateTime(), nullable=False),
     Index("ix_reports_tenant", "tenant", "reason"),
 )
+# A mark of its own, which readers join: it holds whichever of two events comes first, and whatever
+# replaces the report's row later.
+DISPLACED = Table(
+    "displaced",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("report_id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),  # Reason.SUPERSEDED or Reason.WITHDRAWN
+    Column("marked_at", UtcDateTime(), nullable=False),
+)
+_MARKED = REPORTS.outerjoin(
+    DISPLACED, and_(DISPLACED.c.tenant == REPORTS.c.tenant, DISPLACED.c.report_id == REPORTS.c.report_id)
+)
+_REASON = func.coalesce(DISPLACED.c.state, REPORTS.c.reason)
 SUBJECT_CODES = Table(
     "subject_codes",
     METADATA,
@@ -86,7 +102,7 @@ class StoredReport:
     status: int
     authored_at: str
     policy: str
-    mined: BlobRef | None
+    text: BlobRef | None  # de-identified; none where the report never trains
     tasks: tuple[str, ...]
     reason: str
 
@@ -107,7 +123,10 @@ class Build:
 
 @dataclass(frozen=True)
 class Yields:
-    """What the reports of a tenant yield, for the ledger."""
+    """What each report of a tenant yields by itself, by the default recipe and as it was learned.
+
+    Only a build knows which comparisons have a prior: its manifest counts what was published.
+    """
 
     reports: int
     with_examples: int
@@ -125,7 +144,7 @@ async def put_report(session: AsyncSession, report: StoredReport) -> None:
         "status": report.status,
         "authored_at": report.authored_at,
         "policy": report.policy,
-        "mined": report.mined.to_json() if report.mined else None,
+        "text": report.text.to_json() if report.text else None,
         "tasks": list(report.tasks),
         "reason": report.reason,
         "mined_at": datetime.now(UTC),
@@ -137,10 +156,24 @@ async def put_report(session: AsyncSession, report: StoredReport) -> None:
         await session.execute(insert(REPORTS).values(report_id=report.report_id, **values))
 
 
+async def mark_displaced(session: AsyncSession, tenant: str, report_id: str, state: Reason) -> None:
+    """Mark the report, known or not. Withdrawn stands over superseded, whichever is heard first."""
+    here = and_(DISPLACED.c.tenant == tenant, DISPLACED.c.report_id == report_id)
+    values = {"state": state.value, "marked_at": datetime.now(UTC)}
+    if (await session.execute(select(DISPLACED.c.state).where(here))).first() is None:
+        await session.execute(insert(DISPLACED).values(tenant=tenant, report_id=report_id, **values))
+    elif state is Reason.WITHDRAWN:
+        await session.execute(update(DISPLACED).where(here).values(**values))
+
+
 async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
-    """Every report: one that yields nothing by itself may still be a comparison's prior."""
+    """Every report: one that yields nothing by itself may still be a comparison's prior. One that was
+    displaced has no text, and that as its reason."""
     rows = await session.execute(
-        select(REPORTS).where(REPORTS.c.tenant == tenant).order_by(REPORTS.c.report_id)
+        select(REPORTS, DISPLACED.c.state.label("displaced"))
+        .select_from(_MARKED)
+        .where(REPORTS.c.tenant == tenant)
+        .order_by(REPORTS.c.report_id)
     )
     return [
         StoredReport(
@@ -152,9 +185,9 @@ async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
             status=row.status,
             authored_at=row.authored_at,
             policy=row.policy,
-            mined=BlobRef.from_json(row.mined) if row.mined else None,
-            tasks=tuple(row.tasks),
-            reason=row.reason,
+            text=BlobRef.from_json(row.text) if row.text and not row.displaced else None,
+            tasks=() if row.displaced else tuple(row.tasks),
+            reason=row.displaced or row.reason,
         )
         for row in rows
     ]
@@ -163,14 +196,15 @@ async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
 async def count_yields(session: AsyncSession, tenant: str) -> Yields:
     rows = (
         await session.execute(
-            select(REPORTS.c.reason, func.count())
+            select(_REASON, func.count())
+            .select_from(_MARKED)
             .where(REPORTS.c.tenant == tenant)
-            .group_by(REPORTS.c.reason)
+            .group_by(_REASON)
         )
     ).all()
     by_reason: dict[str, int] = {row[0]: row[1] for row in rows}
     tasks = await session.execute(
-        select(REPORTS.c.tasks).where(REPORTS.c.tenant == tenant, REPORTS.c.reason == "")
+        select(REPORTS.c.tasks).select_from(_MARKED).where(REPORTS.c.tenant == tenant, _REASON == "")
     )
     by_task = dict.fromkeys((task.value for task in Task), 0)
     for (names,) in tasks:

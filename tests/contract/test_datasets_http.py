@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.topics import DATASETS_PUBLISHED
 from curbside.contracts.v1 import events_pb2
 from curbside.identity import Role
-from curbside.storage.migrate import sync_url
+from curbside.storage.migrate import alembic_config, sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside.testing.reports import GeneratedReport, generate_patients
 from curbside_datasets import builder, store
+from curbside_datasets.domain import mining, policies
 
 REPORTS = list(generate_patients(seed=5, patients=12, reports_per_patient=2))
 
@@ -59,6 +63,12 @@ async def deidentified(opened: TestPlatform, report: GeneratedReport, **changes:
         "policy": "safe-harbor:abc",
     }
     payload = events_pb2.ReportDeidentified(**{**fields, **changes})
+    return new_event(payload, tenant="default", subject=report.patient_id)
+
+
+def displaced(report: GeneratedReport, state: str) -> Event:
+    """The event that ingestion would publish of an amended or retracted report."""
+    payload = events_pb2.ReportDisplaced(report_id=report.external_id, state=state, displaced_by="another")
     return new_event(payload, tenant="default", subject=report.patient_id)
 
 
@@ -171,7 +181,95 @@ async def test_an_event_delivered_twice_is_learned_once_and_a_newer_one_replaces
     changed = await deidentified(opened, REPORTS[0], status=events_pb2.REPORT_STATUS_ENTERED_IN_ERROR)
     await opened.deliver(changed)
     ledger = (await client.get("/datasets/v1/ledger")).json()
-    assert (ledger["reports"], ledger["without_examples"]) == (1, {"not-final": 1})
+    assert (ledger["reports"], ledger["without_examples"]) == (1, {"withdrawn": 1})
+
+
+@pytest.mark.parametrize("state", ["superseded", "withdrawn"])
+@pytest.mark.parametrize("first", ["deidentified", "displaced"])
+async def test_a_displaced_report_teaches_nothing_whichever_event_comes_first(
+    opened: TestPlatform, client: httpx2.AsyncClient, state: str, first: str
+) -> None:
+    await learn(opened, REPORTS[1:])
+    events = [await deidentified(opened, REPORTS[0]), displaced(REPORTS[0], state)]
+    for event in events if first == "deidentified" else events[::-1]:
+        await opened.deliver(event)
+        await opened.deliver(event)
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["with_examples"]) == (24, 23)
+    assert ledger["without_examples"] == {state: 1}
+    version = (await built(opened, client, {}))["version"]
+    manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
+    assert manifest["reports"]["without_examples"][state] == 1
+    assert manifest["reports"]["total"] == 24
+    for split in manifest["splits"]:
+        rows = (await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")).json()
+        named = {id for row in rows["examples"] for id in (row["report_id"], row["prior_report_id"])}
+        assert REPORTS[0].external_id not in named, "neither by itself nor as a prior"
+
+
+async def test_a_late_release_brings_no_displaced_report_back(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await opened.deliver(await deidentified(opened, REPORTS[0]))
+    await opened.deliver(displaced(REPORTS[0], "withdrawn"))
+    await opened.deliver(await deidentified(opened, REPORTS[0], released=True))
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["without_examples"]) == (1, {"withdrawn": 1})
+
+
+@pytest.mark.parametrize("order", [("superseded", "withdrawn"), ("withdrawn", "superseded")])
+async def test_withdrawn_stands_over_superseded(
+    opened: TestPlatform, client: httpx2.AsyncClient, order: tuple[str, str]
+) -> None:
+    await opened.deliver(await deidentified(opened, REPORTS[0]))
+    for state in order:
+        await opened.deliver(displaced(REPORTS[0], state))
+    assert (await client.get("/datasets/v1/ledger")).json()["without_examples"] == {"withdrawn": 1}
+
+
+async def test_a_report_displaced_before_it_was_seen_is_not_yet_counted(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await opened.deliver(displaced(REPORTS[0], "superseded"))
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert (ledger["reports"], ledger["without_examples"]) == (0, {})
+
+
+async def test_a_build_mines_by_the_policies_that_its_manifest_names(
+    opened: TestPlatform, client: httpx2.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await learn(opened, REPORTS)
+    first = (await built(opened, client, {"tasks": ["anomalies"]}))["version"]
+    directory = Path(policies.__file__).parent
+    for name in policies.NAMES:
+        shutil.copy(directory / f"{name}.yaml", tmp_path)
+    cues = tmp_path / "cues.yaml"
+    cues.write_text(cues.read_text().replace('normal: ["no"', 'normal: ["the", "is", "of", "a", "no"'))
+    monkeypatch.setattr(policies, "_DIRECTORY", tmp_path)
+    caches = (policies.policy, policies._bytes, mining._cue)
+    try:
+        for cache in caches:
+            cache.cache_clear()
+        second = (await built(opened, client, {"tasks": ["anomalies"]}))["version"]
+    finally:
+        monkeypatch.undo()
+        for cache in caches:
+            cache.cache_clear()
+    manifests = [(await client.get(f"/datasets/v1/versions/{name}")).json() for name in (first, second)]
+    assert manifests[1]["policies"]["cues"] == hashlib.sha256(cues.read_bytes()).hexdigest()
+    assert manifests[0]["policies"]["cues"] == policies.policy_hash("cues")
+    assert manifests[0]["content_hash"] != manifests[1]["content_hash"]
+
+
+async def test_a_version_is_named_by_its_counts_too(opened: TestPlatform, client: httpx2.AsyncClient) -> None:
+    await learn(opened, REPORTS)
+    first = (await built(opened, client, {}))["version"]
+    prose = replace(REPORTS[0], external_id="prose", text="No heading anywhere.", spans=())
+    await opened.deliver(await deidentified(opened, prose))
+    second = (await built(opened, client, {}))["version"]
+    manifests = [(await client.get(f"/datasets/v1/versions/{name}")).json() for name in (first, second)]
+    assert manifests[0]["content_hash"] == manifests[1]["content_hash"]
+    assert [manifest["reports"]["total"] for manifest in manifests] == [24, 25]
 
 
 async def test_a_build_of_too_few_patients_fails_with_what_to_do(
@@ -236,3 +334,23 @@ def test_the_migrated_schema_is_the_declared_one(opened: TestPlatform) -> None:
     engine = create_engine(sync_url(opened.platform.database.url))
     with engine.connect() as connection:
         assert not compare_metadata(MigrationContext.configure(connection), store.METADATA)
+    engine.dispose()
+
+
+def test_a_report_of_which_only_the_mined_form_was_kept_stays_counted_with_its_reason(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    config = alembic_config("curbside_datasets", url)
+    command.upgrade(config, "0001")
+    engine = create_engine(url)
+    row = (
+        "INSERT INTO reports VALUES (:id, 'default', 's', 'x', 'x', 1, '', 'p', :mined, '[]', :reason, "
+        "'2026-11-24 00:00:00')"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(row), {"id": "r1", "mined": "{}", "reason": ""})
+        connection.execute(text(row), {"id": "r2", "mined": None, "reason": "no-sections"})
+    command.upgrade(config, "head")
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT report_id, text, reason FROM reports ORDER BY 1")).all()
+    engine.dispose()
+    assert [tuple(row) for row in rows] == [("r1", None, "text-unknown"), ("r2", None, "no-sections")]

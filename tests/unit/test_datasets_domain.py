@@ -8,7 +8,7 @@ import lzma
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,20 @@ from hypothesis import strategies as st
 
 from curbside.contracts.tasks import Change, Task, change_in
 from curbside.phi import SafeText
-from curbside.segmentation import canonical, clean, clean_string, segment
+from curbside.segmentation import canonical, clean_string, segment
 from curbside.testing.reports import GeneratedReport, demo_reports
-from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
-from curbside_datasets.domain.mining import Mined, Reason, change_said, mine, offer, sentences, stands_in
+from curbside_datasets.domain.examples import COLUMNS, Example, MinedReport, content_hash, examples_of
+from curbside_datasets.domain.mining import (
+    Mined,
+    Reason,
+    change_said,
+    mine,
+    mine_report,
+    offer,
+    primary_of,
+    sentences,
+    stands_in,
+)
 from curbside_datasets.domain.recipe import BadRecipe, recipe_from
 from curbside_datasets.domain.splitting import (
     Split,
@@ -48,7 +58,7 @@ def placeholders(report: GeneratedReport) -> str:
 
 
 def mined(report: GeneratedReport) -> Mined:
-    return mine(clean(SafeText(placeholders(report), rules=("gold",))).text)
+    return mine_report(SafeText(placeholders(report), rules=("gold",)))
 
 
 def as_mined(report: GeneratedReport) -> MinedReport:
@@ -123,6 +133,9 @@ def test_no_answer_stands_in_its_own_prompt() -> None:
     for example in examples_of(REPORTS, RECIPE).examples:
         if example.task is not Task.ANOMALIES:
             assert not stands_in(example.output, example.input)
+            assert example.task is not Task.DIAGNOSE or not stands_in(
+                primary_of(example.output), example.input
+            )
             assert example.prior is None or not stands_in(example.output, example.prior)
 
 
@@ -161,6 +174,33 @@ def test_what_continues_an_answer_under_a_heading_of_its_own_stays_out_of_the_in
 )
 def test_an_answer_is_recognised_in_its_prompt_word_by_word(answer: str, prompt: str, stands: bool) -> None:
     assert stands_in(answer, prompt) is stands
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "primary"),
+    [
+        ("Cataract, right eye", "Cataract"),
+        ("Morbid obesity. BMI is 51", "Morbid obesity."),
+        ("Gout; anemia", "Gout"),
+        ("Carcinoma - left breast", "Carcinoma"),
+        ("End-stage renal disease", "End-stage renal disease"),
+        ("I. Ligature strangulation, by hand", "I. Ligature strangulation"),
+        (", Psychosis, NOS", "Psychosis"),
+    ],
+)
+def test_the_first_item_of_a_diagnosis_is_its_primary(diagnosis: str, primary: str) -> None:
+    assert primary_of(diagnosis) == primary
+
+
+@pytest.mark.parametrize("diagnosis", ["Cataract, right eye", "CATARACT. Glaucoma", "Cataract - mature"])
+def test_a_diagnosis_whose_first_item_stands_in_the_prompt_is_dropped_however_short(diagnosis: str) -> None:
+    history = "HISTORY: She has a cataract that blurs what she reads at night."
+    offered = offer(mine(f"{history}\nDIAGNOSIS: {diagnosis}"), RECIPE)
+    assert (offered.reason, offered.dropped) == (
+        Reason.ANSWER_IN_PROMPT,
+        {Task.DIAGNOSE: Reason.ANSWER_IN_PROMPT},
+    )
+    assert offer(mine(f"{history}\nDIAGNOSIS: Cataracts, {diagnosis}"), RECIPE).reason is None
 
 
 def test_a_numbered_list_on_one_line_is_its_sentences() -> None:
@@ -344,8 +384,23 @@ def test_too_few_patients_are_refused_with_what_to_do() -> None:
 
 def test_content_names_itself_whatever_the_order() -> None:
     examples = list(examples_of(REPORTS[:40], RECIPE).examples)
-    assert content_hash(examples) == content_hash(examples[::-1])
-    assert content_hash(examples) != content_hash(examples[1:])
+    content = content_hash({"train": examples})
+    assert content == content_hash({"test": [], "train": examples[::-1]})
+    assert content != content_hash({"train": examples[1:]})
+    assert content != content_hash({"test": examples[:1], "train": examples[1:]})
+
+
+def test_content_covers_every_column_that_is_published() -> None:
+    example = next(e for e in examples_of(REPORTS[:40], RECIPE).examples if e.task is Task.COMPARE)
+    content = content_hash({"train": [example]})
+    names = [field.name for field in fields(Example)]
+    assert (*names, "split") == COLUMNS
+    for name in names:
+        other = Task.DIAGNOSE if name == "task" else getattr(example, name) + "x"
+        assert content_hash({"train": [replace(example, **{name: other})]}) != content, name
+    assert content_hash({"test": [example]}) != content
+    without = replace(example, prior=None)
+    assert content_hash({"train": [without]}) != content_hash({"train": [replace(example, prior="")]})
 
 
 def test_a_recipe_names_its_wrong_field() -> None:

@@ -129,10 +129,16 @@ def _kinds() -> dict[str, Kind]:
 @cache
 def lexicon_policy() -> dict[str, Any]:
     """The lexicon of headings, `headings.yaml`."""
-    loaded: dict[str, Any] = yaml.safe_load(_POLICY.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = yaml.safe_load(_policy_bytes())
     return loaded
 
 
 def headings_hash() -> str:
     """SHA-256 of the lexicon's bytes, in hex: part of every dataset's lineage."""
-    return hashlib.sha256(_POLICY.read_bytes()).hexdigest()
+    return hashlib.sha256(_policy_bytes()).hexdigest()
+
+
+@cache
+def _policy_bytes() -> bytes:
+    # Read once: the hash is that of the lexicon in use, whatever becomes of the file.
+    return _POLICY.read_bytes()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -45,6 +46,9 @@ class Example:
     report_type: str
     source: str
     labelled_by: str
+
+
+COLUMNS: Final = (*(field.name for field in fields(Example)), "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +128,20 @@ def _example(report: MinedReport, task: Task, answer: Answer, prior: MinedReport
     )
 
 
-def content_hash(examples: Sequence[Example]) -> str:
-    """SHA-256 over the examples in the order of their ids, in hex."""
-    digest = hashlib.sha256()
-    for example in sorted(examples, key=lambda one: one.example_id):
-        fields = (
-            example.example_id,
-            example.task,
-            example.input,
-            example.prior or "",
-            example.output,
-            example.subject,
-        )
-        digest.update("\x1f".join(fields).encode() + b"\x1e")
-    return digest.hexdigest()
+def rows_of(examples: Iterable[Example], split: str) -> list[dict[str, str | None]]:
+    """What is published of `examples`: a row each, of COLUMNS, in the order of their ids."""
+    return [
+        {**asdict(example), "task": example.task.value, "split": split}
+        for example in sorted(examples, key=lambda one: one.example_id)
+    ]
+
+
+def content_hash(by_split: Mapping[str, Iterable[Example]]) -> str:
+    """SHA-256 over every published column of every row, whatever their order, in hex."""
+    # JSON, so that no text can pass for the border between two columns, nor an empty one for none.
+    lines = sorted(
+        json.dumps([row[name] for name in COLUMNS])
+        for split, examples in by_split.items()
+        for row in rows_of(examples, split)
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from curbside.contracts.tasks import Change, Task, change_in
-from curbside.segmentation import Kind, Section, content_of, is_signature, segment, shown, standard_form
+from curbside.phi import SafeText
+from curbside.segmentation import (
+    Kind,
+    Section,
+    clean,
+    content_of,
+    is_signature,
+    segment,
+    shown,
+    standard_form,
+)
 from curbside_datasets.domain.policies import policy
 from curbside_datasets.domain.recipe import Recipe
 
@@ -39,6 +49,9 @@ class Reason(StrEnum):
     """Why a report yields no example."""
 
     NOT_FINAL = "not-final"
+    SUPERSEDED = "superseded"  # an amendment replaced it
+    WITHDRAWN = "withdrawn"  # its source retracted it
+    TEXT_UNKNOWN = "text-unknown"  # learned by a release that did not keep where the text lies
     NO_SECTIONS = "no-sections"
     NO_BODY = "no-body"
     NO_ANSWER_SECTION = "no-answer-section"
@@ -66,21 +79,6 @@ class Mined:
     answers: Mapping[Task, Answer]
     reason: Reason | None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "body": self.body,
-            "answers": {task.value: asdict(answer) for task, answer in self.answers.items()},
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Mined:
-        return cls(
-            data["body"],
-            {Task(task): Answer(**answer) for task, answer in data["answers"].items()},
-            Reason(data["reason"]) if data["reason"] else None,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -92,6 +90,11 @@ class Offer:
     answers: Mapping[Task, Answer]
     dropped: Mapping[Task, Reason]
     reason: Reason | None
+
+
+def mine_report(text: SafeText) -> Mined:
+    """Clean, segment and mine a de-identified report."""
+    return mine(clean(text).text)
 
 
 def mine(text: str) -> Mined:
