@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE, Task
 from curbside.demo.installation import Installation
-from curbside.demo.ledger import read_ledger
+from curbside.demo.ledger import LedgerBroken, read_ledger
 from curbside.demo.reports import Posted, from_files, generated, post
 from curbside.demo.tables import show_evaluation, show_ledger, show_posts, show_splits
 from curbside.errors import BadInput, CurbsideError
@@ -27,10 +27,19 @@ HOLDOUT_SOURCE: Final = "curbside-demo-holdout"
 # learning rate reaches zero at the limit, so a slower machine learns less and never stops in the middle. Two
 # reports a step train as fast as four on 2 cores (332 against 338 tokens/s) in 0.8 GB less memory.
 _RECIPE: Final[dict[str, Any]] = {"time_limit": 540, "epochs": 3, "reports_per_step": 2}
+# A report is de-identified within seconds and a model placed within one: what stands still for so long waits
+# for somebody.
+_PATIENCE: Final = timedelta(minutes=5)
 
 
 class NoReports(BadInput):
     code = "demo.no-reports"
+
+
+class NotPlaced(CurbsideError):
+    """A promoted model does not answer."""
+
+    code = "demo.not-placed"
 
 
 def run_demo(*, reports: Path | None, limit: int | None, stop_after: bool, data: Path | None) -> None:
@@ -73,7 +82,7 @@ def _travel(api: Api, reports: Path | None, limit: int | None, settings: Runtime
     recipe = {"holdout_sources": [HOLDOUT_SOURCE]} if reports is None else {}
     version = build_dataset(api, "demo", recipe)
     manifest = api.get(f"/datasets/v1/versions/{version}")
-    ledger = read_ledger(api)
+    ledger = read_ledger(api, manifest)
     show_ledger(ledger)
     show_splits(manifest)
     ledger.check(posted)
@@ -128,20 +137,37 @@ def _post_all(api: Api, reports: Path | None, limit: int | None) -> Posted:
     return posted
 
 
-def _wait_until_settled(api: Api) -> None:
-    """Until no report is pending, and datasets has seen every one that was de-identified."""
+def _wait_until_settled(api: Api, patience: timedelta = _PATIENCE) -> None:
+    """Until no report is pending, and datasets has seen every one that was de-identified.
+
+    Raises LedgerBroken where nothing moved for as long as `patience`.
+    """
     with progress_bar() as bar:
         task = bar.add_task("de-identifying and mining", total=1, note="")
+        seen: tuple[int, ...] = ()
+        moved = time.monotonic()
         while True:
             ledger = read_ledger(api)
-            bar.update(task, completed=ledger.mined, total=max(ledger.expected_in_datasets, 1))
-            if ledger.pending == 0 and ledger.mined >= ledger.usable:
+            bar.update(task, completed=ledger.current, total=max(ledger.expected_in_datasets, 1))
+            if ledger.settled:
                 return
+            standing = (ledger.pending, ledger.mined, ledger.current)
+            if standing != seen:
+                seen, moved = standing, time.monotonic()
+            elif time.monotonic() - moved >= patience.total_seconds():
+                raise LedgerBroken(
+                    f"for {patience} nothing moved, while {ledger.pending} reports are pending and datasets "
+                    f"has {ledger.current} of {ledger.usable} usable ones: `curbside bus status` shows what "
+                    f"became a dead letter, and `curbside bus replay TOPIC` tries it again."
+                )
             time.sleep(0.5)
 
 
-def _promote(api: Api, version: str) -> str | None:
-    """Promote; None where it worked, or the sentence of the gate that refused."""
+def _promote(api: Api, version: str, patience: timedelta = _PATIENCE) -> str | None:
+    """Promote; None where it worked, or the sentence of the gate that refused.
+
+    Raises NotPlaced where the model does not answer within `patience`.
+    """
     try:
         api.post(f"/training/v1/models/{version}/promote", {"alias": "production"})
     except CurbsideError as refused:
@@ -149,7 +175,13 @@ def _promote(api: Api, version: str) -> str | None:
         return refused.message
     with progress_bar() as bar:
         task = bar.add_task("promoting", total=1, note=version)
+        deadline = time.monotonic() + patience.total_seconds()
         while api.get("/inference/v1/model")["model_version"] != version:
+            if time.monotonic() >= deadline:
+                raise NotPlaced(
+                    f"inference did not place the promoted {version} within {patience}: `curbside bus "
+                    f"status` shows whether its event became a dead letter, and the web log why."
+                )
             time.sleep(0.2)
         bar.update(task, completed=1)
     return None

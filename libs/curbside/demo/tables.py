@@ -43,7 +43,12 @@ def show_ledger(ledger: Ledger) -> None:
     table.add_row("with examples", str(ledger.with_examples))
     for reason, count in sorted(ledger.without_examples.items()):
         table.add_row(f"without: {reason}", str(count))
-    table.add_row("[bold]seen by datasets[/]", f"[bold]{ledger.mined}[/]")
+    accounted = ledger.with_examples + sum(ledger.without_examples.values())
+    table.add_row("[bold]seen by datasets[/]", f"[bold]{ledger.mined}[/] = {accounted}")
+    if ledger.answers_dropped:
+        table.add_section()
+    for reason, count in sorted(ledger.answers_dropped.items()):
+        table.add_row(f"answer dropped, {reason}", str(count))
     console.print(table)
 
 
