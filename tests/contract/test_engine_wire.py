@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,11 @@ from huggingface_hub.errors import OverloadedError, ValidationError
 
 from curbside.errors import OperatorError
 from curbside.testing.tiny_model import write_tiny_model
+from curbside_inference.engine import app, generation
 from curbside_inference.engine.app import Engine, PortTaken, create_app, run_engine
+from curbside_inference.engine.generation import Ask, Event, Failed, Generator, Overloaded, Step
+from curbside_inference.engine.models import Models
+from curbside_inference.engine.sampling import Sampling
 from curbside_inference.engine.settings import EngineSettings
 
 MOST = 4  # concurrent requests
@@ -522,3 +528,243 @@ def test_a_taken_port_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
         settings = EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, port=port)
         with pytest.raises(PortTaken, match="CURBSIDE_ENGINE__PORT"):
             run_engine(settings, str(tiny))
+
+
+def test_no_client_sees_a_line_end_within_an_event() -> None:
+    event = app._sse({"token": {"text": "a\u2028b\u2029c\u0085d"}})
+    (line,) = filter(None, event.splitlines())
+    assert json.loads(line[5:])["token"]["text"] == "a\u2028b\u2029c\u0085d"
+
+
+WAIT = 30  # seconds until a test gives up on something that happens at once
+PROMPT = tuple(range(40, 50))
+
+
+@dataclass
+class Heard:
+    """What an asker hears; `on_token` runs in the generation thread, before the next token is chosen."""
+
+    on_token: Callable[[int], None] = lambda _: None
+    tokens: list[tuple[int, float | None]] = field(default_factory=list)
+    failure: str | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Failed):
+            self.failure = event.reason
+            self.ended.set()
+            return
+        assert isinstance(event, Step)
+        self.tokens.append((event.token.id, event.token.logprob))
+        self.on_token(len(self.tokens))
+        if event.end is not None:
+            self.ended.set()
+
+    def answer(self) -> list[tuple[int, float | None]]:
+        assert self.ended.wait(WAIT), "nothing was heard"
+        assert self.failure is None, self.failure
+        return self.tokens
+
+    def reason(self) -> str:
+        assert self.ended.wait(WAIT), "nothing was heard"
+        assert self.failure is not None
+        return self.failure
+
+
+@contextmanager
+def generating(model: Path, adapters: Path, **limits: int) -> Iterator[Generator]:
+    models = Models(model, str(model), adapters, 4)
+    generator = Generator(models, **{"max_concurrent": 8, "max_batch": 8, "threads": 1, **limits})
+    generator.start()
+    assert generator.ready.wait(WAIT)
+    try:
+        yield generator
+    finally:
+        generator.stop()
+
+
+def asked(generator: Generator, version: str | None = None, tokens: int = 8) -> Heard:
+    heard = Heard()
+    generator.submit(Ask(PROMPT, tokens, Sampling(), version=version), heard)
+    return heard
+
+
+def test_who_comes_while_others_are_answered_delays_them_by_one_prefill(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    prefill = generation.prefill
+
+    def noted(*given: Any, **more: Any) -> Any:
+        order.append("prefill")
+        return prefill(*given, **more)
+
+    monkeypatch.setattr(generation, "prefill", noted)
+    with generating(tiny, tmp_path) as generator:
+        others: list[Heard] = []
+
+        def on_token(number: int) -> None:
+            order.append("token")
+            if number == 3:
+                others.extend(asked(generator, tokens=2) for _ in range(5))
+
+        running = Heard(on_token)
+        generator.submit(Ask(PROMPT, 30, Sampling()), running)
+        assert len(running.answer()) == 30
+        assert all(len(other.answer()) == 2 for other in others)
+    assert order.count("prefill") == 6
+    assert "prefill prefill" not in " ".join(order)
+
+
+def test_who_left_while_waiting_takes_no_place(tiny: Path, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    with generating(tiny, tmp_path, max_concurrent=4, max_batch=1) as generator:
+
+        def on_token(number: int) -> None:
+            if number != 2:
+                return
+            left = [generator.submit(Ask(PROMPT, 2, Sampling()), Heard()) for _ in range(3)]
+            try:
+                asked(generator)
+            except Overloaded:
+                seen.append("full")
+            for ticket in left:
+                ticket.cancel()
+            seen.append(generator.waiting)
+            seen.append(asked(generator))
+            seen.append(generator.waiting)
+
+        running = Heard(on_token)
+        generator.submit(Ask(PROMPT, 4, Sampling()), running)
+        running.answer()
+        full, none, admitted, one = seen
+        assert (full, none, one) == ("full", 0, 1)
+        assert len(admitted.answer()) == 8
+
+
+def test_a_batch_that_cannot_take_a_row_fails_and_the_next_request_is_answered(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory for [1, 2, 3]")
+
+    with generating(tiny, tmp_path) as generator:
+        whole = asked(generator).answer()
+        with monkeypatch.context() as patch:
+            patch.setattr(generation, "merge", no_memory)
+            assert asked(generator).reason() == "RuntimeError"
+        assert asked(generator).answer() == whole
+
+
+def test_an_asker_who_cannot_be_told_harms_no_other(tiny: Path, tmp_path: Path) -> None:
+    def gone(_: Event) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    with generating(tiny, tmp_path) as generator:
+        beside: list[Heard] = []
+
+        def on_token(number: int) -> None:
+            if number == 1:
+                generator.submit(Ask(PROMPT, 8, Sampling()), gone)
+                beside.append(asked(generator))
+
+        running = Heard(on_token)
+        generator.submit(Ask(PROMPT, 20, Sampling()), running)
+        assert len(running.answer()) == 20
+        assert len(beside[0].answer()) == 8
+        assert generator.healthy
+
+
+async def test_a_generation_thread_that_dies_is_not_healthy_and_leaves_nobody_waiting(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(EngineSettings(adapters_dir=tmp_path, cache_dir=tmp_path, threads=1), str(tiny))
+    generator = engine.generator
+    ended = threading.Event()
+    generator.on_failure = ended.set
+    generator.start()
+    assert generator.ready.wait(WAIT)
+    waiting: list[Heard] = []
+
+    def broken(_: str | None) -> None:
+        raise RuntimeError("something nobody foresaw")
+
+    def on_token(number: int) -> None:
+        if number == 2:
+            waiting.extend(asked(generator) for _ in range(3))
+            monkeypatch.setattr(generator, "_step", broken)
+
+    running = Heard(on_token)
+    transport = httpx2.ASGITransport(app=create_app(engine))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:
+        assert (await http.get("/health")).status_code == 200
+        generator.submit(Ask(PROMPT, 30, Sampling()), running)
+        assert ended.wait(WAIT)
+        assert all(heard.reason() for heard in (running, *waiting))
+        assert isinstance(generator.failure, RuntimeError)
+        assert (await http.get("/health")).status_code == 503
+        assert (await http.post("/generate", json={"inputs": "Report:"})).status_code == 503
+    with pytest.raises(Overloaded):
+        asked(generator)
+
+
+def altered(source: Path, target: Path, **config: Any) -> None:
+    """A copy of an adapter whose configuration says otherwise."""
+    shutil.copytree(source, target)
+    path = target / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | config))
+
+
+def test_an_adapter_that_does_not_fit_is_refused_and_the_base_answers_as_before(
+    tiny: Path, tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    good = write_adapter(tiny, tmp_path / "good", seed=5)
+    altered(good, tmp_path / "other", base_model_name_or_path="some-org/clinical-8b")
+    altered(good, tmp_path / "nameless", base_model_name_or_path=None)
+    altered(good, tmp_path / "wide")
+    weights = tmp_path / "wide" / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    last = max(tensors)
+    tensors[last] = torch.zeros(tensors[last].shape[0] + 3, *tensors[last].shape[1:])
+    save_file(tensors, weights)
+    altered(good, tmp_path / "cut")
+    (tmp_path / "cut" / "adapter_model.safetensors").write_bytes(weights.read_bytes()[:100])
+    # Its weights have rank 4: it passes every look, and PEFT fails when its layers are in the base.
+    altered(good, tmp_path / "rank", r=8)
+    reasons = {
+        "other": "trained on the base model 'some-org/clinical-8b'",
+        "nameless": "trained on the base model None",
+        "wide": "does not fit the base model",
+        "cut": "cannot be read",
+        "rank": "RuntimeError",
+    }
+    with generating(tiny, tmp_path) as generator:
+        base = asked(generator).answer()
+        for _ in range(2):  # before the base has ever had an adapter, and after
+            for version, reason in reasons.items():
+                assert reason in asked(generator, version).reason()
+                assert asked(generator).answer() == base, version
+            tuned = asked(generator, "good").answer()
+            assert tuned != base
+            assert asked(generator).answer() == base
+    with generating(tiny, tmp_path) as generator:
+        assert asked(generator, "good").answer() == tuned
+
+
+def test_a_running_answer_outlives_an_adapter_that_fails_beside_it(tiny: Path, tmp_path: Path) -> None:
+    altered(write_adapter(tiny, tmp_path / "good", seed=5), tmp_path / "rank", r=8)
+    with generating(tiny, tmp_path) as generator:
+        alone = asked(generator, "good", 20).answer()
+        failing: list[Heard] = []
+
+        def on_token(number: int) -> None:
+            if number == 5:
+                failing.append(asked(generator, "rank"))
+
+        running = Heard(on_token)
+        generator.submit(Ask(PROMPT, 20, Sampling(), version="good"), running)
+        assert running.answer() == alone
+        assert "RuntimeError" in failing[0].reason()

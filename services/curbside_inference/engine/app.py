@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from curbside import __version__
-from curbside.errors import OperatorError
+from curbside.errors import CurbsideError, OperatorError
 from curbside.models import base_model_directory
 from curbside_inference.engine import wire
 from curbside_inference.engine.generation import Event, Failed, Finished, Generator, Overloaded, Ticket, Token
@@ -31,6 +31,12 @@ ENGINE_VERSION: Final = f"3.3.7+curbside.{__version__}"
 
 class PortTaken(OperatorError):
     code = "operator.port-taken"
+
+
+class GenerationEnded(CurbsideError):
+    """Generating broke off after the model was loaded; a new process may do better, so no OperatorError."""
+
+    code = "engine.generation-ended"
 
 
 class Unauthorised(Exception):
@@ -118,7 +124,7 @@ class Engine:
         """Validate and queue. Raises Refused."""
         received = time.monotonic()
         self.metrics.received()
-        if not self.generator.ready.is_set():
+        if not self.generator.healthy:
             raise Refused(503, "healthcheck", "unhealthy")
         ask = wire.to_ask(inputs, parameters, self.models, self.limits, templated=templated)
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
@@ -183,7 +189,8 @@ Shape = Callable[[int, Token, Finished | None], list[dict[str, Any]]]
 
 
 def _sse(event: Mapping[str, Any]) -> str:
-    return f"data:{json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    # ASCII: a client that splits lines as str.splitlines does would break an event at U+2028.
+    return f"data:{json.dumps(event, separators=(',', ':'))}\n\n"
 
 
 async def _gone(request: Request) -> None:
@@ -262,6 +269,8 @@ def run_engine(
     failure = engine.generator.failure
     if isinstance(failure, OperatorError):
         raise failure
+    if failure is not None and engine.generator.loaded:
+        raise GenerationEnded(f"The engine's generation ended ({type(failure).__name__}).") from None
     if failure is not None:
         raise OperatorError(
             f"The base model {base_model!r} cannot be loaded ({type(failure).__name__}): "

@@ -5,6 +5,7 @@ Requests of one adapter decode together; batches of several adapters take turns,
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 from curbside.errors import CurbsideError
 from curbside.models.decoding import Rows, merge, prefill
-from curbside_inference.engine.models import Models
+from curbside_inference.engine.models import BaseLost, Models
 from curbside_inference.engine.sampling import Choice, Sampling, choose, generator
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Generator:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
         self.ready = threading.Event()
+        self.loaded = False
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
 
@@ -135,8 +137,15 @@ class Generator:
             self._thread.join(timeout=30)
 
     @property
+    def healthy(self) -> bool:
+        """Whether a request would be answered: the model is loaded, and the thread lives."""
+        return self.ready.is_set() and self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        """Requests that wait and whose askers do, too."""
+        with self._wake:
+            return sum(not ticket.cancelled for ticket in self._waiting)
 
     @property
     def running(self) -> int:
@@ -152,7 +161,8 @@ class Generator:
         """Queue a request. Raises Overloaded."""
         ticket = Ticket(ask, emit, shown=len(ask.tokens))
         with self._wake:
-            if self._stopping or self.waiting + self.running >= self._max_concurrent:
+            self._waiting = deque(ticket for ticket in self._waiting if not ticket.cancelled)
+            if self._stopping or len(self._waiting) + self.running >= self._max_concurrent:
                 raise Overloaded
             self._waiting.append(ticket)
             self._wake.notify()
@@ -161,11 +171,14 @@ class Generator:
     def _run(self) -> None:
         try:
             self.models.load(self._threads)
+            self.loaded = True
+            self.ready.set()
+            self._generate()
         except Exception as error:
             self.failure = error
-            self.on_failure()
-            return
-        self.ready.set()
+        self._end()
+
+    def _generate(self) -> None:
         import torch
 
         with torch.inference_mode():
@@ -173,8 +186,21 @@ class Generator:
                 self._admit()
                 for version in list(self._batches):
                     self._step(version)
-        for ticket in [*self._waiting, *(t for batch in self._batches.values() for t in batch.tickets)]:
-            ticket.emit(Failed("the engine is stopping"))
+
+    def _end(self) -> None:
+        """Nobody waits for ever: what is under way fails, and nothing more is taken."""
+        self.ready.clear()
+        with self._wake:
+            self._stopping = True
+            left = [*self._waiting, *(ticket for batch in self._batches.values() for ticket in batch.tickets)]
+            self._waiting.clear()
+            self._batches.clear()
+        for ticket in left:
+            _tell(ticket, "the engine is stopping")
+        if self.failure is not None:
+            # Its message may quote a tensor of token ids.
+            log.error("the generation thread ended: %s", type(self.failure).__name__)
+            self.on_failure()
 
     def _await_work(self) -> bool:
         with self._wake:
@@ -183,25 +209,44 @@ class Generator:
             return not self._stopping
 
     def _admit(self) -> None:
-        while self._waiting and self.running < self._max_batch:
-            ticket = self._waiting.popleft()
-            if ticket.cancelled:
-                continue
-            ticket.started = time.monotonic()
-            try:
-                model = self.models.use(ticket.ask.version)
-                rows, logits = prefill(model, ticket.ask.tokens, all_logits=ticket.ask.prompt_logprobs)
-                ticket.random = generator(ticket.ask.sampling, model.device)
-                if ticket.ask.prompt_logprobs:
-                    ticket.prompt = self._prompt_tokens(ticket.ask.tokens, logits)
-                going = self._take(ticket, logits[-1])
-            except Exception as error:
-                _fail(ticket, error)
-                continue
-            if going:
-                batch = self._batches.setdefault(ticket.ask.version, _Batch())
-                merge(batch.rows, rows)
-                batch.tickets.append(ticket)
+        """Let one waiting request in.
+
+        One and no more: a prefill takes seconds, and the answers that are being written wait for it.
+        """
+        ticket = self._next()
+        if ticket is None:
+            return
+        ticket.started = time.monotonic()
+        version = ticket.ask.version
+        try:
+            model = self.models.use(version)
+            rows, logits = prefill(model, ticket.ask.tokens, all_logits=ticket.ask.prompt_logprobs)
+            ticket.random = generator(ticket.ask.sampling, model.device)
+            if ticket.ask.prompt_logprobs:
+                ticket.prompt = self._prompt_tokens(ticket.ask.tokens, logits)
+        except Exception as error:
+            _fail(ticket, error)
+            if isinstance(error, BaseLost):
+                raise
+            return
+        if not self._took(ticket, logits[-1]):
+            return
+        batch = self._batches.setdefault(version, _Batch())
+        batch.tickets.append(ticket)
+        try:
+            merge(batch.rows, rows)
+        except Exception as error:
+            # Some layers have the new row and some do not, so none of the batch can go on.
+            self._give_up(version, error)
+
+    def _next(self) -> Ticket | None:
+        """The first in the queue whose asker still waits, where there is room for it."""
+        with self._wake:
+            while self._waiting and self.running < self._max_batch:
+                ticket = self._waiting.popleft()
+                if not ticket.cancelled:
+                    return ticket
+        return None
 
     def _step(self, version: str | None) -> None:
         batch = self._batches[version]
@@ -210,14 +255,27 @@ class Generator:
             if batch.tickets:
                 model = self.models.use(version)
                 logits = batch.rows.step(model, [ticket.generated[-1] for ticket in batch.tickets])
-                taken = [self._take(ticket, row) for ticket, row in zip(batch.tickets, logits, strict=True)]
+                taken = [self._took(ticket, row) for ticket, row in zip(batch.tickets, logits, strict=True)]
                 _keep(batch, taken)
         except Exception as error:
-            for ticket in batch.tickets:
-                _fail(ticket, error)
-            batch.tickets = []
-        if not batch.tickets:
-            del self._batches[version]
+            self._give_up(version, error)
+            if isinstance(error, BaseLost):
+                raise
+        else:
+            if not batch.tickets:
+                del self._batches[version]
+
+    def _give_up(self, version: str | None, error: Exception) -> None:
+        for ticket in self._batches.pop(version).tickets:
+            _fail(ticket, error)
+
+    def _took(self, ticket: Ticket, logits: Any) -> bool:
+        """Whether `ticket` goes on after its next token. One that fails leaves the others alone."""
+        try:
+            return self._take(ticket, logits)
+        except Exception as error:
+            _fail(ticket, error)
+            return False
 
     def _take(self, ticket: Ticket, logits: Any) -> bool:
         """Choose and emit the next token; False where it was the last."""
@@ -294,4 +352,10 @@ def _fail(ticket: Ticket, error: Exception) -> None:
     # A torch message may quote a tensor of token ids, so only its type is said.
     reason = error.message if isinstance(error, CurbsideError) else type(error).__name__
     log.error("generation failed: %s", reason)
-    ticket.emit(Failed(reason))
+    _tell(ticket, reason)
+
+
+def _tell(ticket: Ticket, reason: str) -> None:
+    # An asker whose event loop has closed cannot be told, and must not take the others down.
+    with contextlib.suppress(Exception):
+        ticket.emit(Failed(reason))

@@ -41,8 +41,7 @@ def _probes(router: APIRouter, engine: Engine) -> None:
     @router.get("/health")
     @router.get("/ping")
     async def health() -> Response:
-        if not engine.generator.ready.is_set():
-            raise Refused(503, "healthcheck", "unhealthy")
+        _ready(engine)
         return Response(status_code=200)
 
     @router.get("/metrics")
@@ -51,7 +50,7 @@ def _probes(router: APIRouter, engine: Engine) -> None:
 
     @router.get("/info")
     async def info() -> dict[str, Any]:
-        ready = engine.generator.ready.is_set()
+        ready = engine.generator.loaded
         return {
             "model_id": engine.models.name,
             "model_sha": None,
@@ -260,7 +259,7 @@ def _stream(
 
 
 def _ready(engine: Engine) -> None:
-    if not engine.generator.ready.is_set():
+    if not engine.generator.healthy:
         raise Refused(503, "healthcheck", "unhealthy")
 
 
