@@ -8,25 +8,28 @@ import os
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from curbside.errors import StorageFull
 from curbside_inference.domain.problems import BadAdapter
-from curbside_inference.domain.question import BASE, VERSION
+from curbside_inference.domain.question import RESERVED, VERSION
 
 # An adapter of rank 64 for a 70B model has 1.6 GB.
 _MOST_BYTES: Final = 8_000_000_000
 _CONFIG: Final = "adapter_config.json"
 
 
-def place_adapter(archive: bytes, directory: Path, version: str) -> Path:
+def place_adapter(
+    archive: bytes, directory: Path, version: str, *, reserved: Collection[str] = RESERVED
+) -> Path:
     """Unpack the tar `archive` to `directory/version`; doing it again does nothing.
 
-    Raises BadAdapter for a version that is no plain name, for an archive with links, devices or paths that
-    lead elsewhere, and for one without an adapter's configuration.
+    Raises BadAdapter for a version that is no plain name or one of the `reserved`, for an archive with links,
+    devices or paths that lead elsewhere, and for one without an adapter's configuration.
     """
-    if not VERSION.fullmatch(version) or version == BASE:
+    if not VERSION.fullmatch(version) or version in reserved:
         raise BadAdapter(f"{version[:40]!r} cannot be a model version", field="model_version")
     place = directory / version
     if (place / _CONFIG).is_file():

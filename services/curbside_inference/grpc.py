@@ -1,4 +1,7 @@
-"""The gateway over gRPC, by the same handlers. Its one notice carries the embedded model's, too."""
+"""The gateway over gRPC, by the same handlers. Its one notice carries the embedded model's, too.
+
+A stream's initial metadata has the notices that HTTP's head has: the opinion that carries them comes last.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from curbside.contracts.v1 import inference_pb2_grpc as rpc
 from curbside.identity.grpc import current_principal
 from curbside.identity.principal import Scope
 from curbside.runtime.services import GrpcBinding
+from curbside_inference.domain.model import ModelInUse
 from curbside_inference.domain.opinion import Opinion
 from curbside_inference.domain.question import Question, question_of
-from curbside_inference.http import Give, Stream
+from curbside_inference.http import Give, Stream, notices
 from curbside_inference.settings import InferenceSettings
 
 _SERVICE: Final = "/curbside.contracts.v1.Inference"
@@ -30,11 +34,12 @@ class InferenceServicer(rpc.InferenceServicer):
         pieces: Any = self._stream(self._question(request), current_principal())
         async with aclosing(pieces):
             async for piece in pieces:
-                yield (
-                    pb.OpinionChunk(text=piece)
-                    if isinstance(piece, str)
-                    else pb.OpinionChunk(final=_opinion(piece))
-                )
+                if isinstance(piece, ModelInUse):
+                    await context.send_initial_metadata(tuple(notices(piece).items()))
+                elif isinstance(piece, str):
+                    yield pb.OpinionChunk(text=piece)
+                else:
+                    yield pb.OpinionChunk(final=_opinion(piece))
 
     def _question(self, request: Any) -> Question:
         """Proto3 has no absent string: an empty one is no value."""
@@ -44,6 +49,7 @@ class InferenceServicer(rpc.InferenceServicer):
             report_id=request.report_id or None,
             prior=request.prior or None,
             prior_report_id=request.prior_report_id or None,
+            model=request.model or None,
             max_characters=self._settings.max_report_characters,
         )
 
@@ -57,7 +63,7 @@ def binding(give: Give, stream: Stream, settings: InferenceSettings) -> GrpcBind
 
 
 def _opinion(opinion: Opinion) -> Any:
-    notices = (opinion.notice, opinion.model.demonstration_notice)
+    both = (opinion.notice, opinion.model.demonstration_notice)
     return pb.Opinion(
         opinion_id=opinion.opinion_id,
         task=opinion.task.value,
@@ -66,6 +72,8 @@ def _opinion(opinion: Opinion) -> Any:
             pb.Evidence(text=piece.text, start=piece.start, end=piece.end) for piece in opinion.evidence
         ],
         model_version=opinion.model.version,
-        notice=" ".join(notice for notice in notices if notice),
+        notice=" ".join(notice for notice in both if notice),
         shielded_spans=opinion.shielded_spans,
+        truncated=not opinion.answer.whole,
+        input=opinion.input.text,
     )

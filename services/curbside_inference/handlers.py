@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,12 +22,14 @@ from curbside.storage.zones import Zone
 from curbside_inference import store
 from curbside_inference.adapters import place_adapter
 from curbside_inference.domain.evidence import evidence_for
-from curbside_inference.domain.opinion import Answer, Opinion
+from curbside_inference.domain.model import PRODUCTION, EngineModels
+from curbside_inference.domain.opinion import Answer, Opinion, Piece
 from curbside_inference.domain.problems import TooManyQuestions
 from curbside_inference.domain.question import Question
 from curbside_inference.metrics import measured
-from curbside_inference.preparation import PRODUCTION, Prepared
+from curbside_inference.preparation import Prepared
 
+log = logging.getLogger(__name__)
 GROUP: Final = "inference"
 _ACTOR: Final = "service:inference"
 
@@ -94,10 +97,12 @@ async def stream_opinion(
     prepare: Prepare,
     stream: Stream,
     conclude: Conclude,
-) -> AsyncIterator[str | Opinion]:
-    """The answer's pieces as they come, then the whole opinion. Closing the iterator closes the engine's."""
+) -> AsyncIterator[Piece]:
+    """The model that answers, its answer's pieces as they come, then the whole opinion. Closing the iterator
+    closes the engine's."""
     with measured(question.task), seats.seat():
         prepared = await prepare(question, principal)
+        yield prepared.model
         pieces = stream(
             prepared.model.engine_name, prepared.messages, max_tokens=MAX_ANSWER_TOKENS[prepared.task]
         )
@@ -109,7 +114,25 @@ async def stream_opinion(
 async def conclude_opinion(
     prepared: Prepared, answer: Answer, *, database: Database, blobs: BlobStore
 ) -> Opinion:
-    """Record the opinion with its event and audit in one transaction, and return it."""
+    """Record the opinion with its event and audit in one transaction, and return it.
+
+    What has begun is finished, also where the asker leaves: nobody could say whether a commit that was cut
+    off had happened.
+    """
+    recording = asyncio.create_task(_record(prepared, answer, database, blobs))
+    try:
+        return await asyncio.shield(recording)
+    except asyncio.CancelledError:
+        while not recording.done():
+            # An asker's task may be cancelled again and again until it ends; `wait` leaves `recording` alone.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({recording})
+        if not recording.cancelled() and (error := recording.exception()) is not None:
+            log.error("an opinion whose asker had left could not be recorded", exc_info=error)
+        raise
+
+
+async def _record(prepared: Prepared, answer: Answer, database: Database, blobs: BlobStore) -> Opinion:
     tenant, subject = prepared.principal.tenant, prepared.subject
     opinion = Opinion(
         opinion_id=prepared.opinion_id,
@@ -130,6 +153,7 @@ async def conclude_opinion(
     shown = {"task": prepared.task, "input": prepared.input.text, "messages": prepared.messages}
     latency_ms = round((time.perf_counter() - prepared.started) * 1000)
     refs: list[BlobRef] = []
+    committing = False
     try:
         for content in (shown, output):
             data = json.dumps(content, ensure_ascii=False).encode()
@@ -171,9 +195,12 @@ async def conclude_opinion(
                     "shielded_spans": prepared.spans,
                 },
             )
+            committing = True
     except BaseException:
-        for ref in refs:
-            await blobs.delete(ref)
+        # A commit that raised may have happened, and blobs without an opinion are better than the reverse.
+        if not committing:
+            for ref in refs:
+                await blobs.delete(ref)
         raise
     return opinion
 
@@ -199,20 +226,41 @@ async def learn_report(event: Event, *, database: Database) -> None:
         )
 
 
-async def place_model(event: Event, *, database: Database, blobs: BlobStore, adapters_dir: Path) -> None:
-    """Unpack a promoted adapter where the engine finds it, and only then let it answer."""
+async def place_model(
+    event: Event, *, database: Database, blobs: BlobStore, adapters_dir: Path, engine: EngineModels
+) -> None:
+    """Unpack a promoted adapter where the engine finds it, and only then let it answer.
+
+    Where the engine is known not to serve it yet, it waits, and what answered until now goes on answering.
+    """
     payload = event.payload
     assert isinstance(payload, events_pb2.ModelPromoted)
+    version, alias = payload.model_version, payload.alias or PRODUCTION
     archive = await blobs.get(BlobRef.from_message(payload.adapter))
-    await asyncio.to_thread(place_adapter, archive, adapters_dir, payload.model_version)
+    await asyncio.to_thread(place_adapter, archive, adapters_dir, version, reserved=engine.base_names)
+    serving = engine.serves(version)
     async with database.begin() as transaction:
+        session = transaction.session
         if not await transaction.first_time(event, GROUP):
             return
+        known = await store.promoted(session, event.tenant, alias)
+        answering = next((row for row in known if engine.serves(row.model_version)), None)
+        await store.drop_alias(session, event.tenant, store.waiting(alias))
+        if answering is not None and not serving:
+            await store.point_alias(
+                session,
+                event.tenant,
+                alias,
+                model_version=answering.model_version,
+                base_model=answering.base_model,
+                dataset_version=answering.dataset_version,
+                promoted_at=answering.promoted_at,
+            )
         await store.point_alias(
-            transaction.session,
+            session,
             event.tenant,
-            payload.alias or PRODUCTION,
-            model_version=payload.model_version,
+            alias if serving else store.waiting(alias),
+            model_version=version,
             base_model=payload.base_model,
             dataset_version=payload.dataset_version,
             promoted_at=datetime.now(UTC),
@@ -221,6 +269,10 @@ async def place_model(event: Event, *, database: Database, blobs: BlobStore, ada
             actor=_ACTOR,
             tenant=event.tenant,
             action="model.placed",
-            target=payload.model_version,
-            details={"alias": payload.alias, "base_model": payload.base_model},
+            target=version,
+            details={"alias": alias, "base_model": payload.base_model, "serving": serving},
+        )
+    if not serving:
+        log.warning(
+            "a promoted model version waits: the engine does not serve it", extra={"model_version": version}
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -16,19 +16,19 @@ from curbside.contracts.tasks import NOTICE
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanAsk
 from curbside.identity.principal import Principal
-from curbside_inference.domain.opinion import ModelInUse, Opinion
+from curbside_inference.domain.model import ModelInUse
+from curbside_inference.domain.opinion import Opinion, Piece
 from curbside_inference.domain.question import Question, question_of
 from curbside_inference.settings import InferenceSettings
 
 Give = Callable[[Question, Principal], Awaitable[Opinion]]
-Stream = Callable[[Question, Principal], AsyncIterator[str | Opinion]]
+Stream = Callable[[Question, Principal], AsyncIterator[Piece]]
 
 # nginx's, for an asker that left before the answer: nobody reads it, metrics count it.
 _CLIENT_LEFT: Final = 499
 _STREAM_HEADERS: Final = {
     "cache-control": "no-store",
     "x-accel-buffering": "no",
-    "curbside-notice": NOTICE,  # the opinion that carries it comes last
 }
 
 
@@ -73,6 +73,10 @@ class ModelBody(BaseModel):
     embedded: bool
     notice: str
     demonstration_notice: str | None = None
+    waiting_version: str | None = Field(
+        default=None, description="Promoted, and not yet served by the engine: `model_version` answers."
+    )
+    mend: str | None = Field(default=None, description="What lets `waiting_version` answer.")
 
 
 class EventStream(StreamingResponse):
@@ -80,8 +84,10 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, source: AsyncIterator[str], close: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(source, headers=_STREAM_HEADERS)
+    def __init__(
+        self, source: AsyncIterator[str], close: Callable[[], Awaitable[None]], headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(source, headers={**_STREAM_HEADERS, **headers})
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,9 +134,19 @@ def routes(
             embedded=used.embedded,
             notice=NOTICE,
             demonstration_notice=used.demonstration_notice,
+            waiting_version=used.waiting,
+            mend=used.mend,
         )
 
     return router
+
+
+def notices(model: ModelInUse) -> dict[str, str]:
+    """The notices of an answer of `model`, as headers: the opinion that carries them comes last."""
+    demonstration = model.demonstration_notice
+    return {"curbside-notice": NOTICE} | (
+        {"curbside-demonstration-notice": demonstration} if demonstration else {}
+    )
 
 
 def opinion_body(opinion: Opinion) -> OpinionBody:
@@ -152,18 +168,23 @@ def opinion_body(opinion: Opinion) -> OpinionBody:
 
 async def _streamed(source: Any, request: Request) -> Response:
     """Events of `source`. What fails before the first piece is a problem with its status, not an event."""
+
+    async def begin() -> tuple[ModelInUse, Piece]:
+        return await anext(source), await anext(source)
+
     try:
-        first = await _unless_gone(anext(source), request)
+        begun = await _unless_gone(begin(), request)
     except BaseException:
         await source.aclose()
         raise
-    if first is None:
+    if begun is None:
         await source.aclose()
         return Response(status_code=_CLIENT_LEFT)
-    return EventStream(_events(first, source), source.aclose)
+    model, first = begun
+    return EventStream(_events(first, source), source.aclose, notices(model))
 
 
-async def _events(first: str | Opinion, source: AsyncIterator[str | Opinion]) -> AsyncIterator[str]:
+async def _events(first: Piece, source: AsyncIterator[Piece]) -> AsyncIterator[str]:
     yield _event(first)
     try:
         async for piece in source:
@@ -175,15 +196,16 @@ async def _events(first: str | Opinion, source: AsyncIterator[str | Opinion]) ->
         raise
 
 
-def _event(piece: str | Opinion) -> str:
-    if isinstance(piece, str):
-        return _sse({"text": piece})
-    return _sse(opinion_body(piece).model_dump(exclude_none=True), "opinion")
+def _event(piece: Piece) -> str:
+    if isinstance(piece, Opinion):
+        return _sse(opinion_body(piece).model_dump(exclude_none=True), "opinion")
+    return _sse({"text": piece})
 
 
 def _sse(data: dict[str, Any], event: str | None = None) -> str:
     head = f"event: {event}\n" if event else ""
-    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n"
+    # ASCII: a client that splits lines as str.splitlines does would break an event at U+2028.
+    return f"{head}data: {json.dumps(data)}\n\n"
 
 
 async def _unless_gone(work: Awaitable[Any], request: Request) -> Any:

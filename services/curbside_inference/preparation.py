@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from curbside.contracts.tasks import Message, Task, prompt
 from curbside.identity.principal import Principal
@@ -16,14 +16,12 @@ from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
 from curbside_inference import store
-from curbside_inference.domain.opinion import ModelInUse, joined_input, model_in_use
-from curbside_inference.domain.problems import UnknownReport
+from curbside_inference.domain.model import PRODUCTION, EngineModels, ModelInUse, Promoted, model_in_use
+from curbside_inference.domain.opinion import joined_input
+from curbside_inference.domain.problems import BadQuestion, UnknownReport
 from curbside_inference.domain.question import Question, Stored
 from curbside_inference.metrics import SHIELDED_SPANS
-from curbside_inference.settings import InferenceSettings
 from curbside_inference.shield import Shielded
-
-PRODUCTION: Final = "production"
 
 
 class Deidentify(Protocol):
@@ -56,10 +54,10 @@ async def prepare(
     blobs: BlobStore,
     ring: KeyRing,
     deidentify: Deidentify,
-    settings: InferenceSettings,
-    base_model: str,
+    engine: EngineModels,
 ) -> Prepared:
-    """Raises UnknownReport, Withheld or ShieldUnavailable; no text gets through unshielded."""
+    """Raises UnknownReport, BadQuestion, Withheld, ShieldUnavailable or UnknownModel; no text gets through
+    unshielded."""
     started = time.perf_counter()
     opinion_id, tenant = uuid.uuid4().hex, principal.tenant
     known = await _stored_rows(question, tenant, database)
@@ -94,36 +92,23 @@ async def prepare(
         report_id=question.report.report_id if isinstance(question.report, Stored) else "",
         input=joined_input(seen, prior),
         messages=prompt(question.task, seen.text, prior.text if prior is not None else None),
-        model=await find_model(
-            principal, asked=question.model, database=database, settings=settings, base_model=base_model
-        ),
+        model=await find_model(principal, asked=question.model, database=database, engine=engine),
         spans=report.spans + sum(part.spans for part in priors),
         started=started,
     )
 
 
 async def find_model(
-    principal: Principal,
-    *,
-    asked: str | None = None,
-    database: Database,
-    settings: InferenceSettings,
-    base_model: str,
+    principal: Principal, *, asked: str | None = None, database: Database, engine: EngineModels
 ) -> ModelInUse:
-    """The model that answers a question of `principal`'s tenant."""
+    """The model that answers a question of `principal`'s tenant. Raises UnknownModel."""
     async with database.read() as session:
-        row = await store.model_of(session, principal.tenant, PRODUCTION)
-    return model_in_use(
-        asked=asked,
-        promoted=row.model_version if row is not None else None,
-        promoted_base=row.base_model if row is not None else None,
-        base_model=base_model,
-        engine_base=settings.engine_base_name,
-    )
+        rows = await store.promoted(session, principal.tenant, PRODUCTION)
+    return model_in_use(engine, [Promoted(row.model_version, row.base_model) for row in rows], asked)
 
 
 async def _stored_rows(question: Question, tenant: str, database: Database) -> dict[str, Any]:
-    """The stored reports that the question names, by id. Raises UnknownReport naming the field."""
+    """The stored reports that the question names, by id. Raises UnknownReport or BadQuestion."""
     named = {
         field: part.report_id
         for field, part in (("report_id", question.report), ("prior_report_id", question.prior))
@@ -142,4 +127,11 @@ async def _stored_rows(question: Question, tenant: str, database: Database) -> d
                     mend="Wait until ingestion shows it as deidentified or released, or send its text.",
                 )
             rows[report_id] = row
+    if len({row.subject for row in rows.values()}) > 1:
+        raise BadQuestion(
+            "the two reports are not known to be of one patient",
+            field="prior_report_id",
+            mend="Name a prior report of the same patient. A report that came without a patient's id counts "
+            "as a patient of its own: send its text as `prior`.",
+        )
     return rows

@@ -8,6 +8,7 @@ from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_inference import grpc, handlers, http, preparation
 from curbside_inference.consumer import subscriptions
+from curbside_inference.domain.model import EngineModels
 from curbside_inference.engine_client import EngineClient
 from curbside_inference.settings import InferenceSettings
 from curbside_inference.shield import Shield
@@ -34,6 +35,7 @@ def build(platform: Platform) -> Service:
         timeout=settings.shield_timeout,
         check_timeout=settings.check_timeout,
     )
+    served = EngineModels(platform.settings.base_model, settings.engine_base_name, settings.engine_adapters)
     seats = handlers.Seats(settings.max_concurrent)
     prepare = partial(
         preparation.prepare,
@@ -41,8 +43,7 @@ def build(platform: Platform) -> Service:
         blobs=blobs,
         ring=platform.ring,
         deidentify=shield.deidentify,
-        settings=settings,
-        base_model=platform.settings.base_model,
+        engine=served,
     )
     conclude = partial(handlers.conclude_opinion, database=database, blobs=blobs)
     give = partial(
@@ -57,19 +58,18 @@ def build(platform: Platform) -> Service:
         router=http.routes(
             give=give,
             stream=stream,
-            model=partial(
-                preparation.find_model,
-                database=database,
-                settings=settings,
-                base_model=platform.settings.base_model,
-            ),
+            model=partial(preparation.find_model, database=database, engine=served),
             settings=settings,
         ),
         grpc=[grpc.binding(give, stream, settings)],
         subscriptions=subscriptions(
             learn_report=partial(handlers.learn_report, database=database),
             place_model=partial(
-                handlers.place_model, database=database, blobs=blobs, adapters_dir=adapters_dir
+                handlers.place_model,
+                database=database,
+                blobs=blobs,
+                adapters_dir=adapters_dir,
+                engine=served,
             ),
         ),
         checks={"engine": engine.check, "shield": shield.check},

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from curbside.settings import settings_config
+from curbside_inference.domain.question import VERSION
 
 Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(minutes=30))]
 
@@ -21,6 +23,10 @@ class InferenceSettings(BaseSettings):
     engine_api_key: SecretStr | None = None
     # What the engine calls its base model: TGI and the embedded engine "tgi", vLLM its --served-model-name.
     engine_base_name: str = "tgi"
+    # The model versions whose adapters the engine was started with, as a JSON list: ["m1", "m2"], or [] for
+    # none. For an engine that loads adapters only when it starts, as TGI does. Without it: one that finds what
+    # is placed in the adapters' directory, as the embedded one does.
+    engine_adapters: Annotated[frozenset[str] | None, NoDecode] = None
     # host:port of deidentification's gRPC; without it, this machine's CURBSIDE_RUNTIME__GRPC_PORT.
     deidentification_target: str | None = Field(default=None, pattern=r"^\S+:\d+$")
     # Where promoted adapters are unpacked for the engine to find; without it, <data>/adapters.
@@ -37,3 +43,17 @@ class InferenceSettings(BaseSettings):
     engine_timeout: Wait = timedelta(seconds=180)
     # Below the 3 s that a readiness check may take in all.
     check_timeout: Wait = timedelta(seconds=2)
+
+    @field_validator("engine_adapters", mode="before")
+    @classmethod
+    def _versions(cls, value: Any) -> Any:
+        try:
+            versions = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            versions = value
+        if versions is None or (
+            isinstance(versions, list | frozenset)
+            and all(isinstance(version, str) and VERSION.fullmatch(version) for version in versions)
+        ):
+            return versions
+        raise ValueError('must be a JSON list of model versions, such as ["m1", "m2"], or []')

@@ -22,7 +22,8 @@ REPORTS: Final = Table(
     Column("policy", String(128), nullable=False),
     Column("learned_at", UtcDateTime(), nullable=False),
 )
-# Which version answers, by tenant and alias.
+# Which version answers, by tenant and alias; under `waiting(alias)` the one that was promoted since, where
+# the engine did not serve it then.
 ALIASES: Final = Table(
     "aliases",
     METADATA,
@@ -65,15 +66,24 @@ async def forget_report(session: AsyncSession, tenant: str, report_id: str) -> N
     await session.execute(delete(REPORTS).where(REPORTS.c.report_id == report_id, REPORTS.c.tenant == tenant))
 
 
-async def model_of(session: AsyncSession, tenant: str, alias: str) -> Row[Any] | None:
-    query = select(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias == alias)
-    return (await session.execute(query)).first()
+def waiting(alias: str) -> str:
+    return f"waiting:{alias}"
+
+
+async def promoted(session: AsyncSession, tenant: str, alias: str) -> list[Row[Any]]:
+    """What `alias` means, the newest first: two versions where the newer was not served when it came."""
+    query = select(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias.in_([waiting(alias), alias]))
+    return sorted(await session.execute(query), key=lambda row: bool(row.alias == alias))
 
 
 async def point_alias(session: AsyncSession, tenant: str, alias: str, **values: Any) -> None:
     """Let `alias` mean another version from now on."""
-    await session.execute(delete(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias == alias))
+    await drop_alias(session, tenant, alias)
     await session.execute(insert(ALIASES).values(tenant=tenant, alias=alias, **values))
+
+
+async def drop_alias(session: AsyncSession, tenant: str, alias: str) -> None:
+    await session.execute(delete(ALIASES).where(ALIASES.c.tenant == tenant, ALIASES.c.alias == alias))
 
 
 async def add_opinion(session: AsyncSession, **values: Any) -> None:

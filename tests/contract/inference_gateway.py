@@ -59,27 +59,40 @@ class Gateway:
         assert response.status_code == 200, response.text
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["curbside-notice"] == NOTICE
-        events = []
-        for block in response.text.split("\n\n")[:-1]:
-            fields = dict(line.split(": ", 1) for line in block.split("\n"))
-            events.append((fields.get("event", "message"), json.loads(fields["data"])))
+        events, fields = [], dict[str, str]()
+        # As clients do that know more line ends than the standard's: an event must not hold one of those.
+        for line in response.text.splitlines():
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            else:
+                events.append((fields.get("event", "message"), json.loads(fields["data"])))
+                fields = {}
         return events
 
     async def given(self) -> list[Event]:
         return await self.opened.published(OPINIONS_GIVEN)
 
-    async def learn(self, text: str, **payload: Any) -> str:
+    async def learn(
+        self, text: str, report_id: str = "r1", subject: str = "patient-1", **payload: Any
+    ) -> str:
         """Let a de-identified report be known; its id."""
-        ref = await store_blob(self.opened.platform.blobs, Zone.SAFE, text.encode(), subject="patient-1")
+        ref = await store_blob(self.opened.platform.blobs, Zone.SAFE, text.encode(), subject=subject)
         stored = events_pb2.ReportDeidentified(
-            report_id="r1",
+            report_id=report_id,
             text=ref.to_message(),
             spans_by_category={"NAME": 2, "DATE": 1},
             policy="p@1",
             **payload,
         )
-        await self.opened.deliver(new_event(stored, tenant="default", subject="patient-1"))
-        return "r1"
+        await self.opened.deliver(new_event(stored, tenant="default", subject=subject))
+        return report_id
+
+    async def model(self) -> dict[str, Any]:
+        """What the gateway says of the model that answers."""
+        response = await self.http.get("/inference/v1/model")
+        assert response.status_code == 200, response.text
+        return dict(response.json())
 
     async def promote(self, version: str, archive: bytes, base_model: str = "embedded") -> Event:
         ref = await store_blob(training_blobs(self.opened), Zone.MODELS, archive, subject="platform")

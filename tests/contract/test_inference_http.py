@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,27 @@ from grpc import aio
 from inference_gateway import ADAPTER, ANSWER, REPORT, SAFE, WAIT, Gateway, adapter_tar, open_gateway
 from inference_peers import NAME
 from sqlalchemy import create_engine, select
+from sqlalchemy.exc import OperationalError
 
 from curbside.contracts.events import encode
 from curbside.contracts.tasks import DEMONSTRATION_NOTICE, MAX_ANSWER_TOKENS, NOTICE, Task
 from curbside.contracts.v1 import events_pb2, inference_pb2, inference_pb2_grpc
+from curbside.errors import Unavailable
 from curbside.identity.grpc import RightsInterceptor
-from curbside.identity.principal import Role
+from curbside.identity.principal import Principal, Role
+from curbside.phi import SafeText
 from curbside.runtime.host import listen
+from curbside.settings import BadSetting, load
 from curbside.storage.blobs import BlobRef
 from curbside.storage.migrate import sync_url
 from curbside.testing.platform import open_test_platform
+from curbside_inference import store
+from curbside_inference.domain.model import ModelInUse
+from curbside_inference.domain.opinion import Answer
 from curbside_inference.domain.problems import BadAdapter
+from curbside_inference.handlers import conclude_opinion
+from curbside_inference.preparation import Prepared
+from curbside_inference.settings import InferenceSettings
 from curbside_inference.store import METADATA
 
 
@@ -86,6 +98,23 @@ async def test_a_stream_ends_with_the_whole_opinion(gateway: Gateway) -> None:
     assert len(await gateway.given()) == 1
 
 
+async def test_a_streams_head_has_the_notices_that_its_opinion_has(gateway: Gateway) -> None:
+    head = (await gateway.ask(stream=True)).headers
+    assert head["curbside-notice"] == NOTICE
+    assert head["curbside-demonstration-notice"] == DEMONSTRATION_NOTICE
+    await gateway.promote("m1", adapter_tar(), base_model="some-org/clinical-8b")
+    head = (await gateway.ask(stream=True)).headers
+    assert head["curbside-notice"] == NOTICE
+    assert "curbside-demonstration-notice" not in head
+
+
+async def test_a_line_end_of_unicode_breaks_no_event(gateway: Gateway) -> None:
+    gateway.engine.pieces = ["A nodule\u2028", "in the\u2029left lobe"]
+    *pieces, (name, opinion) = await gateway.events(report="A\u2028nodule in the\u2029left lobe\u0085.")
+    assert "".join(data["text"] for _, data in pieces) == "A nodule\u2028in the\u2029left lobe"
+    assert (name, opinion["answer"]) == ("opinion", "A nodule\u2028in the\u2029left lobe")
+
+
 async def test_a_cut_answer_says_so(gateway: Gateway) -> None:
     gateway.engine.finish = "length"
     assert (await gateway.opinion())["truncated"] is True
@@ -118,6 +147,94 @@ async def test_an_opinion_is_recorded_with_its_texts_event_and_audit_and_without
     )
     written = (encode(event), json.dumps(shown), json.dumps(output), str(record), caplog.text)
     assert not [place for place in written if "Katzenbach" in str(place)]
+
+
+def prepared() -> Prepared:
+    return Prepared(
+        opinion_id=uuid.uuid4().hex,
+        task=Task.SUMMARIZE,
+        principal=Principal("token:test", "default", frozenset({Role.CLINICIAN})),
+        subject="patient-1",
+        report_id="",
+        input=SafeText("A nodule.", rules=("test",)),
+        messages=[],
+        model=ModelInUse("base", "tgi", "embedded"),
+        spans=0,
+        started=time.perf_counter(),
+    )
+
+
+async def recorded(gateway: Gateway) -> tuple[int, int, int]:
+    """Opinions, their events, and their blobs; each opinion's blobs can be read."""
+    platform = gateway.opened.platform
+    async with platform.database.read() as session:
+        rows = (await session.execute(select(store.OPINIONS))).all()
+    for row in rows:
+        for ref in (row.input, row.output):
+            assert await platform.blobs.get(BlobRef.from_json(ref))
+    blobs = (platform.settings.data / "blobs" / "safe").rglob("*")
+    return len(rows), len(await gateway.given()), sum(path.is_file() for path in blobs)
+
+
+async def test_an_opinion_is_recorded_whole_whenever_its_asker_leaves(gateway: Gateway) -> None:
+    platform = gateway.opened.platform
+
+    def concluding() -> asyncio.Task[Any]:
+        answer = Answer("A nodule.", whole=True)
+        return asyncio.create_task(
+            conclude_opinion(prepared(), answer, database=platform.database, blobs=platform.blobs)
+        )
+
+    await concluding()
+    started = time.perf_counter()
+    await concluding()
+    takes = time.perf_counter() - started
+    moments, left = 40, 0
+    for moment in range(moments):
+        task = concluding()
+        await asyncio.wait({task}, timeout=takes * 1.2 * moment / moments)
+        while not task.done():  # as a server's cancel scope does it: until the task ends
+            task.cancel()
+            await asyncio.sleep(0)
+        left += task.cancelled()
+    assert left > 1
+    opinions, events, blobs = await recorded(gateway)
+    assert opinions == events == blobs / 2
+    # One that was cancelled before it began has recorded nothing.
+    assert moments - 1 <= opinions <= moments + 2
+
+
+async def test_blobs_go_where_the_commit_cannot_have_happened_and_stay_where_it_may(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = gateway.opened.platform
+
+    async def conclude() -> None:
+        answer = Answer("A nodule.", whole=True)
+        await conclude_opinion(prepared(), answer, database=platform.database, blobs=platform.blobs)
+
+    async def refused(*_: Any, **__: Any) -> None:
+        raise OperationalError("INSERT", {}, Exception("no such table"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_opinion", refused)
+        with pytest.raises(Unavailable):
+            await conclude()
+    assert await recorded(gateway) == (0, 0, 0)
+
+    begin = platform.database.begin
+
+    @contextlib.asynccontextmanager
+    async def lost() -> AsyncIterator[Any]:
+        async with begin() as transaction:
+            yield transaction
+        raise Unavailable("the connection was lost while the commit was under way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.database, "begin", lost)
+        with pytest.raises(Unavailable):
+            await conclude()
+    assert await recorded(gateway) == (1, 1, 2)
 
 
 async def test_two_pasted_texts_are_two_subjects_and_both_texts_of_one_question_are_one(
@@ -334,6 +451,17 @@ async def test_a_stored_report_is_asked_about_by_its_id(gateway: Gateway) -> Non
     assert gateway.shield.subjects == ["patient-1"]  # dates of the pasted text move as the stored ones did
 
 
+async def test_stored_reports_of_two_patients_are_not_compared(gateway: Gateway) -> None:
+    await gateway.learn("A nodule.", "r1", "patient-1")
+    await gateway.learn("No nodule.", "r2", "patient-2")
+    await gateway.learn("No nodule.", "r3", "patient-1")
+    refused = await gateway.ask("compare", report=None, report_id="r1", prior_report_id="r2")
+    assert_problem(refused, 422, "opinion.bad-question", "prior_report_id")
+    assert not gateway.engine.asked
+    compared = await gateway.opinion("compare", report=None, report_id="r1", prior_report_id="r3")
+    assert compared["input"] == "A nodule.\n\nPrior report:\nNo nodule."
+
+
 async def test_a_report_that_is_not_there_or_not_ones_own_or_retracted_is_unknown(gateway: Gateway) -> None:
     unknown = await gateway.ask(report=None, report_id="r1")
     assert_problem(unknown, 404, "opinion.unknown-report", "report_id")
@@ -373,6 +501,69 @@ async def test_a_promoted_model_answers_once_its_adapter_is_in_place(gateway: Ga
     assert (await gateway.opinion(model="base"))["model_version"] == "base"
     assert (await gateway.opinion(model="m-2025"))["model_version"] == "m-2025"
     assert [asked["model"] for asked in gateway.engine.asked] == ["m-2026.1", "tgi", "m-2025"]
+
+
+async def test_only_what_the_engine_serves_answers_and_what_waits_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURBSIDE_INFERENCE__ENGINE_ADAPTERS", '["m1"]')
+    async with open_gateway(tmp_path / "data", monkeypatch) as gateway:
+
+        async def answers() -> tuple[str, str | None]:
+            told = await gateway.model()
+            opinion = await gateway.opinion()
+            last = gateway.engine.asked[-1]["model"]
+            assert told["model_version"] == opinion["model_version"] == {"tgi": "base"}.get(last, last)
+            waiting = told.get("waiting_version")
+            assert ("mend" in told) == (waiting is not None)
+            if waiting is not None:
+                assert repr(waiting) in told["mend"]
+                assert "CURBSIDE_INFERENCE__ENGINE_ADAPTERS" in told["mend"]
+                assert_problem(await gateway.ask(model=waiting), 404, "opinion.unknown-model", "model")
+            return opinion["model_version"], waiting
+
+        assert await answers() == ("base", None)
+        await gateway.promote("m0", adapter_tar())
+        assert await answers() == ("base", "m0")
+        await gateway.promote("m1", adapter_tar())
+        assert await answers() == ("m1", None)
+        for version in ("m2", "m3"):
+            await gateway.promote(version, adapter_tar())
+            assert await answers() == ("m1", version)
+        assert (await gateway.opinion(model="base"))["model_version"] == "base"
+        # It is placed all the same: the engine finds it when it starts anew.
+        assert (gateway.opened.platform.settings.data / "adapters" / "m3" / "adapter_config.json").is_file()
+        # What answers is what answered before, so the gateway is as ready as it was.
+        assert (await gateway.http.get("/readyz")).status_code == 200
+    monkeypatch.setenv("CURBSIDE_INFERENCE__ENGINE_ADAPTERS", '["m1", "m3"]')
+    async with open_gateway(tmp_path / "data", monkeypatch) as gateway:
+        assert await answers() == ("m3", None)
+        await gateway.promote("m4", adapter_tar())
+        assert await answers() == ("m3", "m4")
+        await gateway.promote("m1", adapter_tar())  # rolled back
+        assert await answers() == ("m1", None)
+    monkeypatch.setenv("CURBSIDE_INFERENCE__ENGINE_ADAPTERS", "[]")
+    async with open_gateway(tmp_path / "data", monkeypatch) as gateway:
+        assert await answers() == ("base", "m1")
+
+
+@pytest.mark.parametrize("value", ["m1,m2", '["../m1"]', "[1]", "{}", ""])
+def test_a_list_of_adapters_that_cannot_be_read_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("CURBSIDE_INFERENCE__ENGINE_ADAPTERS", value)
+    with pytest.raises(BadSetting, match=r"CURBSIDE_INFERENCE__ENGINE_ADAPTERS: .* JSON list"):
+        load(InferenceSettings)
+
+
+async def test_the_bases_names_are_the_base_and_no_versions(gateway: Gateway) -> None:
+    await gateway.promote("m1", adapter_tar())
+    for name in ("base", "tgi", "embedded"):
+        assert (await gateway.opinion(model=name))["model_version"] == "base"
+        with pytest.raises(BadAdapter):
+            await gateway.promote(name, adapter_tar())
+    assert [asked["model"] for asked in gateway.engine.asked] == ["tgi"] * 3
+    assert (await gateway.model())["model_version"] == "m1"
 
 
 async def test_only_the_embedded_model_says_that_it_demonstrates(gateway: Gateway) -> None:
@@ -441,9 +632,14 @@ async def test_grpc_gives_the_same_opinion_and_carries_both_notices(gateway: Gat
         assert [SAFE[piece.start : piece.end] for piece in opinion.evidence] == [
             piece.text for piece in opinion.evidence
         ]
-        *pieces, last = [chunk async for chunk in stub.StreamOpinion(request, metadata=metadata)]
+        assert (opinion.truncated, opinion.input) == (False, SAFE)
+        call = stub.StreamOpinion(request, metadata=metadata)
+        head = dict(await call.initial_metadata())
+        assert head["curbside-notice"] == NOTICE
+        assert head["curbside-demonstration-notice"] == DEMONSTRATION_NOTICE
+        *pieces, last = [chunk async for chunk in call]
         assert "".join(chunk.text for chunk in pieces) == ANSWER == last.final.answer
-        assert last.final.notice == opinion.notice
+        assert (last.final.notice, last.final.input) == (opinion.notice, SAFE)
         assert not any(chunk.HasField("final") for chunk in pieces)
         for call, status in (
             (stub.GiveOpinion(request), grpc.StatusCode.UNAUTHENTICATED),
@@ -458,6 +654,26 @@ async def test_grpc_gives_the_same_opinion_and_carries_both_notices(gateway: Gat
                 await call
             assert refused.value.code() is status
     assert len(await gateway.given()) == 2
+
+
+async def test_grpc_asks_the_version_that_is_named_and_says_what_was_cut(gateway: Gateway) -> None:
+    await gateway.promote("m1", adapter_tar(), base_model="some-org/clinical-8b")
+    gateway.engine.finish = "length"
+    metadata = tuple((await gateway.opened.headers(Role.HOSPITAL_SYSTEM)).items())
+
+    def request(model: str = "") -> Any:
+        return inference_pb2.OpinionRequest(task="summarize", report=REPORT, model=model)
+
+    async with grpc_stub(gateway) as stub:
+        opinion = await stub.GiveOpinion(request(), metadata=metadata)
+        assert (opinion.model_version, opinion.notice, opinion.truncated) == ("m1", NOTICE, True)
+        named = stub.StreamOpinion(request("base"), metadata=metadata)
+        assert "curbside-demonstration-notice" not in dict(await named.initial_metadata())
+        *_, last = [chunk async for chunk in named]
+        assert (last.final.model_version, last.final.truncated) == ("base", True)
+        with pytest.raises(aio.AioRpcError) as refused:
+            await stub.GiveOpinion(request("../m1"), metadata=metadata)
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_who_leaves_a_grpc_stream_closes_the_engines(gateway: Gateway) -> None:

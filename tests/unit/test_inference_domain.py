@@ -15,8 +15,9 @@ from curbside.errors import CurbsideError
 from curbside.phi import PhiText, SafeText
 from curbside_inference.adapters import place_adapter
 from curbside_inference.domain.evidence import MOST, content_words, evidence_for, sentences
-from curbside_inference.domain.opinion import joined_input, model_in_use
-from curbside_inference.domain.problems import BadAdapter, ReportTooLong
+from curbside_inference.domain.model import EngineModels, Promoted, model_in_use
+from curbside_inference.domain.opinion import joined_input
+from curbside_inference.domain.problems import BadAdapter, ReportTooLong, UnknownModel
 from curbside_inference.domain.question import Stored, question_of
 
 REPORT = (
@@ -89,14 +90,32 @@ def test_the_input_shown_is_what_the_model_saw(report: str, prior: str) -> None:
 
 def test_the_model_asked_for_goes_before_the_promoted_one_and_the_base_is_last() -> None:
     def name(asked: str | None, promoted: str | None) -> tuple[str, str]:
-        used = model_in_use(
-            asked=asked, promoted=promoted, promoted_base=None, base_model="b", engine_base="tgi"
-        )
+        known = [Promoted(promoted, "b")] if promoted else []
+        used = model_in_use(EngineModels("b", "tgi"), known, asked)
         return used.version, used.engine_name
 
     assert name("m2", "m1") == ("m2", "m2")
     assert name(None, "m1") == ("m1", "m1")
     assert name("base", "m1") == name(None, None) == ("base", "tgi")
+
+
+def test_a_base_is_asked_for_by_its_own_names_and_by_no_other_bases() -> None:
+    engine = EngineModels("some-org--8b", "served", frozenset({"m1"}))
+    for asked in ("base", "served", "some-org--8b"):
+        used = model_in_use(engine, [Promoted("m1", "some-org--8b")], asked)
+        assert (used.version, used.engine_name) == ("base", "served")
+    for asked in ("embedded", "tgi", "m2"):
+        with pytest.raises(UnknownModel) as refused:
+            model_in_use(engine, [], asked)
+        assert (refused.value.field, bool(refused.value.mend)) == ("model", True)
+
+
+def test_what_waits_changes_neither_the_answering_version_nor_its_base() -> None:
+    engine = EngineModels("embedded", "tgi", frozenset({"m1"}))
+    used = model_in_use(engine, [Promoted("m2", "other"), Promoted("m1", "embedded")])
+    assert (used.version, used.base_model, used.waiting) == ("m1", "embedded", "m2")
+    used = model_in_use(engine, [Promoted("m2", "other")])
+    assert (used.version, used.embedded, used.waiting) == ("base", True, "m2")
 
 
 def archive(*members: tarfile.TarInfo, config: bool = True) -> bytes:
@@ -134,7 +153,7 @@ def test_an_archive_that_is_no_plain_adapter_leaves_nothing(data: bytes, tmp_pat
     assert not list(tmp_path.rglob("escaped"))
 
 
-@pytest.mark.parametrize("version", ["", ".", "..", "../m", "a/b", ".hidden", "base"])
+@pytest.mark.parametrize("version", ["", ".", "..", "../m", "a/b", ".hidden", "base", "tgi", "embedded"])
 def test_a_version_that_is_no_plain_name_is_no_directory(version: str, tmp_path: Path) -> None:
     with pytest.raises(BadAdapter):
         place_adapter(archive(), tmp_path, version)

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE, Task
+from curbside.contracts.tasks import NOTICE, Task
 from curbside.phi import SafeText
 from curbside_inference.domain.evidence import Evidence
-from curbside_inference.domain.question import BASE
-
-EMBEDDED: Final = "embedded"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInUse:
-    """`version` is a promoted version or "base"; `engine_name` is what the engine calls it."""
-
-    version: str
-    engine_name: str
-    base_model: str
-
-    @property
-    def embedded(self) -> bool:
-        return self.base_model == EMBEDDED
-
-    @property
-    def demonstration_notice(self) -> str | None:
-        return DEMONSTRATION_NOTICE if self.embedded else None
+from curbside_inference.domain.model import ModelInUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +33,8 @@ class Opinion:
         return NOTICE
 
 
-def model_in_use(
-    *, asked: str | None, promoted: str | None, promoted_base: str | None, base_model: str, engine_base: str
-) -> ModelInUse:
-    """The model that answers: the one asked for, or the promoted one, or the base where none is promoted.
-
-    An engine serves one base, so a version asked for by name has the promoted version's.
-    """
-    version = asked or promoted or BASE
-    return ModelInUse(
-        version=version,
-        engine_name=engine_base if version == BASE else version,
-        base_model=promoted_base or base_model,
-    )
+# What a streamed opinion comes in: the model that answers, pieces of its answer, the whole.
+Piece = ModelInUse | str | Opinion
 
 
 def joined_input(report: SafeText, prior: SafeText | None) -> SafeText:

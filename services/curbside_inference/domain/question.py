@@ -12,6 +12,9 @@ from curbside_inference.domain.problems import BadQuestion, ReportTooLong, Unkno
 
 # What names the base model in a question and in an opinion.
 BASE: Final = "base"
+EMBEDDED: Final = "embedded"
+# What engines and settings call a base model ("tgi" is TGI's own name for it); no version has such a name.
+RESERVED: Final = frozenset({BASE, EMBEDDED, "tgi"})
 # A version is also a directory's name: no separators, no leading dot.
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REPORT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")

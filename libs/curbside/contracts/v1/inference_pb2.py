@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%curbside/contracts/v1/inference.proto\x12\x15\x63urbside.contracts.v1\"i\n\x0eOpinionRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0e\n\x06report\x18\x02 \x01(\t\x12\r\n\x05prior\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\t\x12\x17\n\x0fprior_report_id\x18\x05 \x01(\t\"4\n\x08\x45vidence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\r\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"\xad\x01\n\x07Opinion\x12\x12\n\nopinion_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x31\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1f.curbside.contracts.v1.Evidence\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x0e\n\x06notice\x18\x06 \x01(\t\x12\x16\n\x0eshielded_spans\x18\x07 \x01(\r\"K\n\x0cOpinionChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x05\x66inal\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.Opinion2\xc0\x01\n\tInference\x12T\n\x0bGiveOpinion\x12%.curbside.contracts.v1.OpinionRequest\x1a\x1e.curbside.contracts.v1.Opinion\x12]\n\rStreamOpinion\x12%.curbside.contracts.v1.OpinionRequest\x1a#.curbside.contracts.v1.OpinionChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%curbside/contracts/v1/inference.proto\x12\x15\x63urbside.contracts.v1\"x\n\x0eOpinionRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0e\n\x06report\x18\x02 \x01(\t\x12\r\n\x05prior\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\t\x12\x17\n\x0fprior_report_id\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\"4\n\x08\x45vidence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\r\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"\xcf\x01\n\x07Opinion\x12\x12\n\nopinion_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x31\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1f.curbside.contracts.v1.Evidence\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x0e\n\x06notice\x18\x06 \x01(\t\x12\x16\n\x0eshielded_spans\x18\x07 \x01(\r\x12\x11\n\ttruncated\x18\x08 \x01(\x08\x12\r\n\x05input\x18\t \x01(\t\"K\n\x0cOpinionChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\x12-\n\x05\x66inal\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.Opinion2\xc0\x01\n\tInference\x12T\n\x0bGiveOpinion\x12%.curbside.contracts.v1.OpinionRequest\x1a\x1e.curbside.contracts.v1.Opinion\x12]\n\rStreamOpinion\x12%.curbside.contracts.v1.OpinionRequest\x1a#.curbside.contracts.v1.OpinionChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'curbside.contracts.v1.infer
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPINIONREQUEST']._serialized_start=64
-  _globals['_OPINIONREQUEST']._serialized_end=169
-  _globals['_EVIDENCE']._serialized_start=171
-  _globals['_EVIDENCE']._serialized_end=223
-  _globals['_OPINION']._serialized_start=226
-  _globals['_OPINION']._serialized_end=399
-  _globals['_OPINIONCHUNK']._serialized_start=401
-  _globals['_OPINIONCHUNK']._serialized_end=476
-  _globals['_INFERENCE']._serialized_start=479
-  _globals['_INFERENCE']._serialized_end=671
+  _globals['_OPINIONREQUEST']._serialized_end=184
+  _globals['_EVIDENCE']._serialized_start=186
+  _globals['_EVIDENCE']._serialized_end=238
+  _globals['_OPINION']._serialized_start=241
+  _globals['_OPINION']._serialized_end=448
+  _globals['_OPINIONCHUNK']._serialized_start=450
+  _globals['_OPINIONCHUNK']._serialized_end=525
+  _globals['_INFERENCE']._serialized_start=528
+  _globals['_INFERENCE']._serialized_end=720
 # @@protoc_insertion_point(module_scope)

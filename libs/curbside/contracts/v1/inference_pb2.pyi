@@ -27,6 +27,7 @@ class OpinionRequest(_message.Message):
     PRIOR_FIELD_NUMBER: _builtins.int
     REPORT_ID_FIELD_NUMBER: _builtins.int
     PRIOR_REPORT_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """summarize | diagnose | anomalies | compare"""
     report: _builtins.str
@@ -36,6 +37,8 @@ class OpinionRequest(_message.Message):
     report_id: _builtins.str
     """a stored report, instead of `report`"""
     prior_report_id: _builtins.str
+    model: _builtins.str
+    """a model version; empty: the promoted one"""
     def __init__(
         self,
         *,
@@ -44,10 +47,11 @@ class OpinionRequest(_message.Message):
         prior: _builtins.str = ...,
         report_id: _builtins.str = ...,
         prior_report_id: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prior", b"prior", "prior_report_id", b"prior_report_id", "report", b"report", "report_id", b"report_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "prior", b"prior", "prior_report_id", b"prior_report_id", "report", b"report", "report_id", b"report_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -90,12 +94,18 @@ class Opinion(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
     SHIELDED_SPANS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
     opinion_id: _builtins.str
     task: _builtins.str
     answer: _builtins.str
     model_version: _builtins.str
     notice: _builtins.str
     shielded_spans: _builtins.int
+    truncated: _builtins.bool
+    """the answer was cut at its limit of tokens"""
+    input: _builtins.str
+    """the de-identified text that the model saw, which evidence points into"""
     @_builtins.property
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]: ...
     def __init__(
@@ -108,10 +118,12 @@ class Opinion(_message.Message):
         model_version: _builtins.str = ...,
         notice: _builtins.str = ...,
         shielded_spans: _builtins.int = ...,
+        truncated: _builtins.bool = ...,
+        input: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "evidence", b"evidence", "model_version", b"model_version", "notice", b"notice", "opinion_id", b"opinion_id", "shielded_spans", b"shielded_spans", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "evidence", b"evidence", "input", b"input", "model_version", b"model_version", "notice", b"notice", "opinion_id", b"opinion_id", "shielded_spans", b"shielded_spans", "task", b"task", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

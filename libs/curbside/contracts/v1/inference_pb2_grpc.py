@@ -56,7 +56,8 @@ class InferenceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamOpinion(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Initial metadata has curbside-notice, and curbside-demonstration-notice where the embedded model answers.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

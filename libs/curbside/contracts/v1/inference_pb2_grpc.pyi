@@ -33,12 +33,14 @@ class InferenceStub:
     def __new__(cls, channel: _aio.Channel) -> InferenceAsyncStub: ...
     GiveOpinion: _grpc.UnaryUnaryMultiCallable[_inference_pb2.OpinionRequest, _inference_pb2.Opinion]
     StreamOpinion: _grpc.UnaryStreamMultiCallable[_inference_pb2.OpinionRequest, _inference_pb2.OpinionChunk]
+    """Initial metadata has curbside-notice, and curbside-demonstration-notice where the embedded model answers."""
 
 @_typing.type_check_only
 class InferenceAsyncStub(InferenceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GiveOpinion: _aio.UnaryUnaryMultiCallable[_inference_pb2.OpinionRequest, _inference_pb2.Opinion]  # type: ignore[assignment]
     StreamOpinion: _aio.UnaryStreamMultiCallable[_inference_pb2.OpinionRequest, _inference_pb2.OpinionChunk]  # type: ignore[assignment]
+    """Initial metadata has curbside-notice, and curbside-demonstration-notice where the embedded model answers."""
 
 class InferenceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -53,6 +55,7 @@ class InferenceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _inference_pb2.OpinionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_inference_pb2.OpinionChunk], _abc.AsyncIterator[_inference_pb2.OpinionChunk]]: ...
+    ) -> _typing.Union[_abc.Iterator[_inference_pb2.OpinionChunk], _abc.AsyncIterator[_inference_pb2.OpinionChunk]]:
+        """Initial metadata has curbside-notice, and curbside-demonstration-notice where the embedded model answers."""
 
 def add_InferenceServicer_to_server(servicer: InferenceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
