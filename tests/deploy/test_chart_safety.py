@@ -139,6 +139,15 @@ def test_tgi_reads_adapters_where_they_are_written(charts: Charts) -> None:
     assert f"={written}/v1" in environment(tgi)["LORA_ADAPTERS"]
 
 
+def test_the_gateway_routes_to_no_adapter_that_tgi_was_not_started_with(charts: Charts) -> None:
+    def known(values: str) -> str | None:
+        return environment(container(charts[values], "inference")).get("CURBSIDE_INFERENCE__ENGINE_ADAPTERS")
+
+    assert known("closed") == '["v1","v2"]'
+    assert known("hub") == "[]"
+    assert known("skaffold") is None  # the embedded engine finds an adapter as soon as it is placed
+
+
 def test_ray_trains_on_gpus_of_its_own_pool_within_bounds(charts: Charts) -> None:
     cluster = named(charts["closed"], "RayCluster", "curbside-ray")["spec"]
     assert cluster["enableInTreeAutoscaling"]
