@@ -224,11 +224,12 @@ async def test_other_content_under_the_same_id_is_refused_and_an_amendment_super
 
 
 async def test_a_displaced_report_is_announced_under_its_own_patient(client: Client) -> None:
-    await client.accepted(external_id="e1", patient_id="p1")
-    await client.accepted(external_id="e1", patient_id="p2", status="amended")
-    received = await client.received()
+    first = await client.accepted(external_id="e1", patient_id="p1")
+    second = await client.accepted(external_id="e1", patient_id="p2", status="amended")
+    events = await client.received()
+    subject_of = {event.payload.report_id: event.subject for event in events}  # type: ignore[attr-defined]
     (event,) = await client.opened.published(REPORTS_DISPLACED)
-    assert event.subject == received[0].subject != received[1].subject
+    assert event.subject == subject_of[first] != subject_of[second]
 
 
 async def test_a_report_that_displaces_nothing_announces_nothing(client: Client) -> None:
