@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
 from curbside.bus.embedded import EmbeddedBus
 from curbside.contracts.events import new_event
 from curbside.contracts.topics import REPORTS_RECEIVED
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import StorageFull
+from curbside.errors import StorageFull, Unavailable
 from curbside.identity.tokens import METADATA
-from curbside.settings import Profile
+from curbside.runtime.platform import state_directory
+from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.blobs import BadBlobName, BlobDamaged, BlobNotFound, BlobRef, BlobStore
 from curbside.storage.database import Database, sqlite_url
+from curbside.storage.directories import UnusableDirectory, private_directory
 from curbside.storage.keys import DataKeyErased, DataKeys, KeyRing, MissingKey
 from curbside.storage.migrate import migrate
 from curbside.storage.relay import publish_waiting
@@ -123,6 +130,97 @@ async def test_two_stores_that_make_a_key_at_once_agree_on_it(tmp_path: Path, ri
         *(asyncio.to_thread(store.get_or_create, Zone.PHI, "default", "s") for store in stores)
     )
     assert len(set(keys)) == 1
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was put on the disk so far, in order."""
+    paths: list[Path] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    return paths
+
+
+def test_a_new_key_is_on_the_disk_by_its_name_before_it_is_used(
+    ring: KeyRing, tmp_path: Path, synced: list[Path]
+) -> None:
+    ring.key("kek-phi")
+    assert synced[0] == tmp_path  # which holds the new directory
+    assert synced[-1] == tmp_path / "keys"
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["kek-phi.key"]
+
+
+async def test_a_first_blob_of_a_zone_puts_every_new_directory_on_the_disk(
+    blobs: BlobStore, tmp_path: Path, synced: list[Path]
+) -> None:
+    root = tmp_path / "blobs"
+    subject = root / "phi" / "default" / "abc"
+    await blobs.put(Zone.PHI, b"x", tenant="default", subject="abc")
+    assert {subject, subject.parent, subject.parent.parent, root, tmp_path} <= set(synced)
+    synced.clear()
+    await blobs.put(Zone.PHI, b"y", tenant="default", subject="abc")
+    assert root not in synced  # once is enough
+
+
+async def test_whoever_makes_the_data_directory_makes_it_for_its_owner_alone(
+    tmp_path: Path, ring: KeyRing
+) -> None:
+    makers: list[Callable[[Path], object]] = [
+        lambda data: migrate("curbside.identity", sqlite_url(data, "identity")),
+        lambda data: KeyRing(data, Profile.DEVELOPMENT).key("audit"),
+        lambda data: DataKeys(data / "keys.db", ring).get_or_create(Zone.PHI, "default", "s"),
+        lambda data: state_directory(RuntimeSettings(data_dir=data)),
+        lambda data: asyncio.run(EmbeddedBus(data / "log.db", FAST_BUS).check()),
+        lambda data: asyncio.run(BlobStore(data, DataKeys(data, ring), ring, grants=BOTH).check_space()),
+    ]
+    for number, make in enumerate(makers):
+        data = tmp_path / str(number) / "data"
+        await asyncio.to_thread(make, data)
+        assert [stat.S_IMODE(place.stat().st_mode) for place in (data.parent, data)] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/below", "nowhere/nope"])
+def test_a_data_directory_that_cannot_be_is_one_sentence(place: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("not a directory")
+    (tmp_path / "nowhere").symlink_to("/proc")
+    with pytest.raises(UnusableDirectory, match=r"cannot be used \(.+\).*CURBSIDE_RUNTIME__DATA_DIR"):
+        migrate("curbside.identity", sqlite_url(tmp_path / place, "identity"))
+
+
+@pytest.mark.parametrize(
+    ("cause", "error"),
+    [("database or disk is full", StorageFull), ("disk I/O error", StorageFull), ("locked", Unavailable)],
+)
+def test_what_a_migration_fails_with_says_what_to_do(
+    cause: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("INSERT INTO x VALUES ('Jane')", {}, sqlite3.OperationalError(cause))
+
+    monkeypatch.setattr("alembic.command.upgrade", fail)
+    with pytest.raises(error, match="the database of identity") as raised:
+        migrate("curbside.identity", sqlite_url(tmp_path, "identity"))
+    assert "Jane" not in str(raised.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_disk_that_fills_under_a_key_or_a_directory_is_a_full_disk(
+    number: int, ring: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFull, match="is full"):
+        private_directory(tmp_path / "new")
+    (tmp_path / "keys").mkdir()
+    with pytest.raises(StorageFull, match="is full"):
+        ring.key("kek-phi")
 
 
 async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:

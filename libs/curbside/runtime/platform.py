@@ -11,6 +11,7 @@ from curbside.runtime.services import Platform, ServicePackage
 from curbside.settings import BusSettings, RuntimeSettings, load
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, sqlite_url
+from curbside.storage.directories import private_directory
 from curbside.storage.keys import DataKeys, KeyRing
 from curbside.storage.migrate import migrate
 from curbside.storage.zones import GRANTS
@@ -63,5 +64,5 @@ def open_platform(
 def state_directory(settings: RuntimeSettings) -> Path:
     """Where pids, sockets and tokens of a running installation lie."""
     directory = settings.data / "run"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_directory(directory)
     return directory

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import re
 import secrets
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import BadInput, CurbsideError, NotFound, StorageFull
+from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
 from curbside.storage.keys import DataKeys, KeyRing, seal, unseal
 from curbside.storage.zones import Zone, ZoneForbidden
 
@@ -106,6 +106,7 @@ class BlobStore:
         self._ring = ring
         self._grants = grants
         self._min_free_bytes = min_free_bytes
+        self._entered: set[Zone] = set()  # zones whose own directory we know to be on the disk
 
     async def put(self, zone: Zone, data: bytes, *, tenant: str, subject: str = "platform") -> BlobRef:
         """Seal `data` and make it durable (fsync of file and directory) before returning its reference."""
@@ -124,7 +125,7 @@ class BlobStore:
 
     async def check_space(self) -> None:
         """Raise StorageFull where less is free than an intake needs to finish what it began."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        private_directory(self._root)
         free = shutil.disk_usage(self._root).free
         if free < self._min_free_bytes:
             raise StorageFull(
@@ -161,12 +162,15 @@ class BlobStore:
                     scratch.unlink()
                 raise
             for directory in (path.parent, path.parent.parent, path.parent.parent.parent):
-                _sync(directory)
+                sync(directory)
+            if zone not in self._entered:
+                # Another process may have made the zone and not have come to this yet.
+                sync(self._root)
+                sync(self._root.parent)
+                self._entered.add(zone)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(
-                    f"the disk that holds {str(self._root)!r} is full", mend="Free space on it."
-                ) from error
+            if error.errno in FULL_DISK:
+                raise full_disk(self._root) from error
             raise
         return ref
 
@@ -190,11 +194,3 @@ class BlobStore:
 def _associated(ref: BlobRef) -> bytes:
     # Bound to its place, so that one patient's blob cannot be passed off as another's.
     return f"curbside-blob:1:{ref.zone}:{ref.tenant}:{ref.subject}:{ref.blob_id}".encode()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

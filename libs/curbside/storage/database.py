@@ -86,7 +86,7 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """A read-write transaction: commits when the block ends, rolls back when it raises."""
-        with _translated(self.service):
+        with translated(self.service):
             async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
                 yield Transaction(session, self)
         self.committed.set()
@@ -94,7 +94,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A consistent snapshot; it takes no write lock."""
-        with _translated(self.service):
+        with translated(self.service):
             engine = self._engine.execution_options(curbside_read_only=True)
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -140,7 +140,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-class _translated:  # noqa: N801  (a context manager that reads as a word)
+class translated:  # noqa: N801  (a context manager that reads as a word)
     """Turn a driver's error into one that says what to do; its text may quote parameters, so it is cut."""
 
     def __init__(self, service: str) -> None:

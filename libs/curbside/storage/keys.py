@@ -6,6 +6,7 @@ subject unreadable. Key-encryption keys lie in files of mode 0600, or in a mount
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,8 +20,9 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from curbside.errors import NotFound, OperatorError, StorageFull, Unavailable
+from curbside.errors import NotFound, OperatorError, Unavailable
 from curbside.settings import Profile
+from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
 from curbside.storage.zones import Zone
 
 KEY_BYTES: Final = 32  # AES-256, HMAC-SHA256
@@ -94,19 +96,24 @@ class KeyRing:
         return key
 
     def _make(self, path: Path) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(self._directory)
         scratch = path.with_suffix(f".{secrets.token_hex(4)}")
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(scratch, path)  # fails where another process was first: its key stands
-        except FileExistsError:
-            pass
+            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its key stands
+                os.link(scratch, path)
+            # Before anything is sealed with it: what a key seals is lost where a crash takes its name away.
+            sync(self._directory)
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                raise full_disk(self._directory) from error
+            raise
         finally:
-            scratch.unlink()
+            scratch.unlink(missing_ok=True)
 
 
 class DataKeys:
@@ -162,7 +169,7 @@ class DataKeys:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_directory(self._path.parent)
             try:
                 db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA journal_mode = WAL")
@@ -212,5 +219,5 @@ def _associated(zone: Zone, tenant: str, subject: str) -> bytes:
 
 def _storage_error(path: Path, error: sqlite3.OperationalError) -> Unavailable:
     if "full" in str(error) or "disk I/O" in str(error):
-        return StorageFull(f"the disk that holds {str(path.parent)!r} is full", mend="Free space on it.")
+        return full_disk(path.parent)
     return Unavailable(f"{str(path)!r} does not answer: {error}", mend="Check the data directory.")

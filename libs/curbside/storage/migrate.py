@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,8 @@ from alembic.operations import Operations
 from filelock import FileLock
 from sqlalchemy import MetaData, create_engine, pool
 
+from curbside.storage.database import translated
+from curbside.storage.directories import private_directory
 from curbside.storage.tables import service_metadata
 
 
@@ -22,13 +25,14 @@ def sync_url(url: str) -> str:
 
 def migrate(package: str, url: str) -> None:
     """Bring the database at `url` to the newest revision of `package`'s tree. Safe to run at once
-    from several processes, and again."""
+    from several processes, and again. Raises UnusableDirectory, StorageFull or Unavailable."""
+    service = package.removeprefix("curbside").lstrip("._")
+    lock: AbstractContextManager[object] = nullcontext()
     if url.startswith("sqlite"):
         path = Path(url.split("///", 1)[1])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".migrate.lock")):
-            command.upgrade(alembic_config(package, url), "head")
-    else:
+        private_directory(path.parent)
+        lock = FileLock(path.with_suffix(".migrate.lock"))
+    with lock, translated(service):
         command.upgrade(alembic_config(package, url), "head")
 
 
