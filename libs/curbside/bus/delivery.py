@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Final
 
 from curbside.bus.protocol import Handler, Record
 from curbside.contracts.events import decode
@@ -20,6 +21,13 @@ from curbside.telemetry.tracing import consumer_span
 log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
+# What a dead letter's headers say beside those of its record; a replay takes them off again.
+DEAD_LETTER_HEADERS: Final = (
+    "curbside-dlq-topic",
+    "curbside-dlq-group",
+    "curbside-dlq-error",
+    "curbside-dlq-attempts",
+)
 
 
 def backoff(attempt: int, settings: BusSettings) -> timedelta:
@@ -47,7 +55,7 @@ async def deliver(
         attempts += 1
         try:
             event = decode(record.value)
-            with consumer_span(record.topic, group, event):
+            with consumer_span(record.topic, group, event, record.headers):
                 await handle(event)
         except Exception as error:
             code = error.code if isinstance(error, CurbsideError) else type(error).__name__
@@ -71,11 +79,5 @@ async def deliver(
 
 
 def _dead_letter(record: Record, *, group: str, code: str, attempts: int) -> Record:
-    headers: Mapping[str, str] = {
-        **record.headers,
-        "curbside-dlq-topic": record.topic,
-        "curbside-dlq-group": group,
-        "curbside-dlq-error": code,
-        "curbside-dlq-attempts": str(attempts),
-    }
-    return Record(f"{record.topic}.dlq", record.key, record.value, headers)
+    said = zip(DEAD_LETTER_HEADERS, (record.topic, group, code, str(attempts)), strict=True)
+    return Record(f"{record.topic}.dlq", record.key, record.value, {**record.headers, **dict(said)})

@@ -11,9 +11,11 @@ from typing import Final
 from sqlalchemy import delete, func, select
 
 from curbside.bus.protocol import Bus, Record
+from curbside.contracts.v1 import events_pb2
 from curbside.errors import Unavailable
 from curbside.storage.database import Database
 from curbside.telemetry.metrics import OUTBOX_WAITING
+from curbside.telemetry.tracing import TRACE_PARENT
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +35,15 @@ async def publish_waiting(database: Database, bus: Bus) -> int:
             waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
     OUTBOX_WAITING.labels(service=database.service).set(waiting)
     if rows:
-        await bus.publish([Record(row.topic, row.key, row.value) for row in rows])
+        await bus.publish([Record(row.topic, row.key, row.value, _headers(row.value)) for row in rows])
         async with database.begin() as transaction:
             await transaction.session.execute(delete(outbox).where(outbox.c.id.in_([row.id for row in rows])))
     return len(rows)
+
+
+def _headers(value: bytes) -> dict[str, str]:
+    trace_parent = events_pb2.Envelope.FromString(value).trace_parent
+    return {TRACE_PARENT: trace_parent} if trace_parent else {}
 
 
 async def relay(database: Database, bus: Bus) -> None:

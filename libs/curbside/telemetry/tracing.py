@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.resources import Resource
@@ -13,6 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from curbside.contracts.events import Event
 
+TRACE_PARENT: Final = "traceparent"  # W3C Trace Context, 3.2: the header's name
 _TRACER = trace.get_tracer("curbside")
 
 
@@ -30,7 +32,7 @@ def current_trace_parent() -> str:
     """The W3C traceparent of the current span, or an empty string outside one."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    return carrier.get("traceparent", "")
+    return carrier.get(TRACE_PARENT, "")
 
 
 @contextmanager
@@ -44,9 +46,12 @@ def request_span(name: str, headers: Mapping[str, str]) -> Iterator[trace.Span]:
 
 
 @contextmanager
-def consumer_span(topic: str, group: str, event: Event) -> Iterator[trace.Span]:
-    """The span of handling `event`, a child of the span that published it."""
-    context = propagate.extract({"traceparent": event.trace_parent}) if event.trace_parent else None
+def consumer_span(topic: str, group: str, event: Event, headers: Mapping[str, str]) -> Iterator[trace.Span]:
+    """The span of handling `event`, a child of the span that published it.
+
+    That one is named by the record's `headers`, where other tools look for it too, or else by the envelope.
+    """
+    context = propagate.extract({TRACE_PARENT: headers.get(TRACE_PARENT) or event.trace_parent})
     with _TRACER.start_as_current_span(
         f"handle {event.type}",
         context=context,
