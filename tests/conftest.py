@@ -16,6 +16,17 @@ SHARED = ROOT.parent / "shared"
 set_process_environment(HF_HUB_OFFLINE="1", RAY_memory_monitor_refresh_ms="0")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gpu", action="store_true", help="run the tests marked gpu too, on this machine's GPU")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--gpu"):
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="--gpu was not given"))
+
+
 @pytest.fixture
 def ring(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keys", Profile.DEVELOPMENT)

@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -119,7 +120,7 @@ def _pack_all(
         from transformers import AutoTokenizer
     except ImportError as error:
         raise MissingExtra(error.name or "transformers", "training") from error
-    tokenizer = AutoTokenizer.from_pretrained(str(base_model))
+    tokenizer = AutoTokenizer.from_pretrained(str(base_model), local_files_only=True)
     return (
         pack(train, tokenizer, recipe.max_tokens),
         pack(validation, tokenizer, recipe.max_tokens),
@@ -137,36 +138,13 @@ def _run_ray(
     ray_address: str | None,
 ) -> tuple[Any, dict[str, float]]:
     """Fit under Ray; the last checkpoint and its metrics."""
-    set_process_environment(**RAY_ENVIRONMENT)
-    try:
+    with on_ray(
+        f"the run {run_id}", recipe, ray_address, lambda told: on_progress(Progress(**told))
+    ) as queue:
         import ray
         from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
-        from ray.util.queue import Queue
-    except ImportError as error:
-        raise MissingExtra(error.name or "ray", "training") from error
 
-    begun_here = not ray.is_initialized()
-    if begun_here:
-        local: dict[str, Any] = {
-            "num_cpus": recipe.workers * recipe.cpus_per_worker,
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-        ray.init(
-            **({"address": ray_address} if ray_address else local),
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            runtime_env={
-                # A model is found in the cache or not at all: a worker never waits for a hub.
-                "env_vars": {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", **RAY_ENVIRONMENT}
-            },
-        )
-    queue: Any = Queue(actor_options={"num_cpus": 0})
-    stop = threading.Event()
-    listener = threading.Thread(target=_listen, args=(queue, stop, on_progress), daemon=True)
-    listener.start()
-    try:
         trainer = TorchTrainer(
             train_on_worker,
             train_loop_config={
@@ -190,36 +168,105 @@ def _run_ray(
             ),
         )
         result = trainer.fit()
-    except CurbsideError:
-        raise
-    except Exception as error:
-        raise TrainingFailed(
-            f"Ray gave the run {run_id} up ({type(error).__name__}); its workers' logs say why.",
-            mend="Read the worker logs, mend the cause, and start the run again: it resumes.",
-        ) from error
-    finally:
-        stop.set()
-        listener.join(timeout=5)
-        if begun_here:
-            ray.shutdown()
     if result.checkpoint is None:
         raise TrainingFailed(f"The run {run_id} ended without a checkpoint.")
     numbers = {k: float(v) for k, v in (result.metrics or {}).items() if isinstance(v, int | float)}
     return result.checkpoint, numbers
 
 
-def _listen(queue: Any, stop: threading.Event, on_progress: Callable[[Progress], None]) -> None:
-    """Hand on what the worker says, until `stop`; a lost message costs a bar's tick, never the run."""
+@contextmanager
+def on_ray(
+    what: str, recipe: Recipe, address: str | None, on_message: Callable[[Mapping[str, Any]], None]
+) -> Iterator[Any]:
+    """Ray for as long as `what` takes: the cluster at `address`, or one of its own on this machine.
+
+    Yields the queue whose messages `on_message` gets, on a thread. Raises TrainingFailed where Ray does not
+    start or gives up; an error of ours passes as it is.
+    """
+    set_process_environment(**RAY_ENVIRONMENT)
+    try:
+        import ray
+        from ray.exceptions import RayTaskError
+        from ray.util.queue import Queue
+    except ImportError as error:
+        raise MissingExtra(error.name or "ray", "training") from error
+
+    begun_here = not ray.is_initialized()
+    began = False
+    stop = threading.Event()
+    listener: threading.Thread | None = None
+    try:
+        if begun_here:
+            ray.init(
+                **({"address": address} if address else _own_ray(recipe)),
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                runtime_env={
+                    # A model is found in the cache or not at all: a worker never waits for a hub.
+                    "env_vars": {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", **RAY_ENVIRONMENT}
+                },
+            )
+        # Started again where its node dies: what it held is lost, what follows is not.
+        queue: Any = Queue(actor_options={"num_cpus": 0, "max_restarts": -1})
+        listener = threading.Thread(target=_listen, args=(queue, stop, on_message), daemon=True)
+        listener.start()
+        began = True
+        yield queue
+    except Exception as error:
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        if isinstance(cause, CurbsideError):
+            raise cause from None
+        if not began:
+            raise TrainingFailed(
+                f"Ray did not start for {what} ({type(error).__name__}).",
+                mend="Set CURBSIDE_TRAINING__RAY_ADDRESS to a cluster that answers."
+                if address
+                else "Free memory and /dev/shm on this machine, and start the run again.",
+            ) from error
+        raise TrainingFailed(
+            f"Ray gave {what} up ({type(error).__name__}); its workers' logs say why.",
+            mend="Read the worker logs, mend the cause, and start the run again: it resumes.",
+        ) from error
+    finally:
+        stop.set()
+        if listener is not None:
+            listener.join(timeout=5)
+        if begun_here:
+            ray.shutdown()
+
+
+def _own_ray(recipe: Recipe) -> dict[str, Any]:
+    return {
+        # Without it Ray joins whichever cluster RAY_ADDRESS or its own notes in /tmp name.
+        "address": "local",
+        "num_cpus": recipe.workers * recipe.cpus_per_worker,
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+
+
+def _listen(queue: Any, stop: threading.Event, on_message: Callable[[Mapping[str, Any]], None]) -> None:
+    """Hand on what the workers say, until `stop` and all is said; a lost message costs a bar's tick."""
     from ray.exceptions import RayError
     from ray.util.queue import Empty
 
-    while not stop.is_set():
+    while True:
+        ending = stop.is_set()
         try:
-            on_progress(Progress(**queue.get(timeout=1)))
-        except Empty:
-            continue
-        except RayError:
-            return
+            on_message(queue.get(block=not ending, timeout=1))
+        except (Empty, RayError) as error:
+            if ending:
+                return
+            if isinstance(error, RayError):
+                stop.wait(1)
+
+
+def tell(queue: Any, message: Mapping[str, Any]) -> None:
+    """Say `message` to the driver. A queue that is lost costs a bar's tick, never the run."""
+    from ray.exceptions import RayError
+
+    with suppress(RayError):
+        queue.put(dict(message))
 
 
 def train_on_worker(config: dict[str, Any]) -> None:
@@ -228,7 +275,6 @@ def train_on_worker(config: dict[str, Any]) -> None:
     import ray.train
     import torch
     from ray.train.huggingface.transformers import RayTrainReportCallback, prepare_trainer
-    from transformers import Trainer, TrainingArguments
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -238,57 +284,18 @@ def train_on_worker(config: dict[str, Any]) -> None:
     if not recipe.use_gpu:
         torch.set_num_threads(recipe.cpus_per_worker)
 
-    model = adapted(recipe, config["base_model"])
-    per_step = recipe.reports_per_step * recipe.workers * recipe.gradient_accumulation
-    total = ceil(len(train) / per_step) * recipe.epochs
-    every = max(1, ceil(total / recipe.checkpoints_per_run))
+    clock = Clock()
     with tempfile.TemporaryDirectory(prefix="curbside-run-") as output:
-        arguments = TrainingArguments(
-            output_dir=output,
-            num_train_epochs=recipe.epochs,
-            per_device_train_batch_size=recipe.reports_per_step,
-            per_device_eval_batch_size=recipe.reports_per_step,
-            gradient_accumulation_steps=recipe.gradient_accumulation,
-            learning_rate=recipe.learning_rate,
-            max_grad_norm=1.0,
-            seed=recipe.seed,
-            data_seed=recipe.seed,
-            use_cpu=not recipe.use_gpu,
-            logging_steps=1,
-            save_strategy="steps",
-            save_steps=every,
-            save_total_limit=1,
-            # RayTrainReportCallback reports the newest metrics with each checkpoint, so both come together.
-            eval_strategy="steps" if validation else "no",
-            eval_steps=every,
-            prediction_loss_only=True,
-            remove_unused_columns=False,
-            label_names=["labels"],
-            dataloader_pin_memory=recipe.use_gpu,
-            disable_tqdm=True,
-            report_to=[],
-            restore_callback_states_from_checkpoint=True,
-        )
-        pace = _pace(recipe.time_limit, total)
-        optimizer = torch.optim.AdamW(
-            (p for p in model.parameters() if p.requires_grad),
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-        )
-        warmup = max(1, round(total * recipe.warmup_share))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min((step + 1) / warmup, 1.0) * max(0.0, 1.0 - pace.share(step))
-        )
         report: Any = RayTrainReportCallback()  # type: ignore[no-untyped-call]
         trainer = prepare_trainer(
-            Trainer(
-                model=model,
-                args=arguments,
-                data_collator=collate,
-                train_dataset=train,
-                eval_dataset=validation or None,
-                optimizers=(optimizer, schedule),
-                callbacks=[pace, report, _teller(config["queue"], pace)],
+            assemble(
+                recipe,
+                train,
+                validation,
+                base_model=config["base_model"],
+                output=Path(output),
+                clock=clock,
+                callbacks=[report, _teller(config["queue"], clock, recipe.time_limit)],
             )
         )
         checkpoint = ray.train.get_checkpoint()
@@ -299,6 +306,104 @@ def train_on_worker(config: dict[str, Any]) -> None:
                 trainer.train(
                     resume_from_checkpoint=os.path.join(directory, RayTrainReportCallback.CHECKPOINT_NAME)
                 )
+
+
+@dataclass
+class Clock:
+    """The seconds that a run has taken, those before it was killed included; read once in a step.
+
+    A reading holds until the next, so that the learning rate, the limit and the progress of a step agree.
+    With several workers rank 0 reads for all: on clocks of their own they would take different learning
+    rates, and the first to end would leave the others waiting for its gradients.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    seconds: float = 0.0
+    _since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._since = self.now()
+
+    def resume(self, seconds: float) -> None:
+        self.seconds, self._since = seconds, self.now() - seconds
+
+    def read(self) -> None:
+        from torch import distributed
+
+        read = [self.now() - self._since]
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.broadcast_object_list(read, src=0)
+        self.seconds = read[0]
+
+
+def assemble(
+    recipe: Recipe,
+    train: Sequence[Pack],
+    validation: Sequence[Pack],
+    *,
+    base_model: str,
+    output: Path,
+    clock: Clock,
+    callbacks: Sequence[Any],
+) -> Any:
+    """The Trainer of one worker. `callbacks` follow the one that keeps time."""
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    model = adapted(recipe, base_model)
+    per_step = recipe.reports_per_step * recipe.workers * recipe.gradient_accumulation
+    total = ceil(len(train) / per_step) * recipe.epochs
+    every = max(1, ceil(total / recipe.checkpoints_per_run))
+    arguments = TrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.reports_per_step,
+        per_device_eval_batch_size=recipe.reports_per_step,
+        gradient_accumulation_steps=recipe.gradient_accumulation,
+        learning_rate=recipe.learning_rate,
+        max_grad_norm=1.0,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        use_cpu=not recipe.use_gpu,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=1,
+        # RayTrainReportCallback reports the newest metrics with each checkpoint, so both come together.
+        eval_strategy="steps" if validation else "no",
+        eval_steps=every,
+        prediction_loss_only=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=recipe.use_gpu,
+        disable_tqdm=True,
+        report_to=[],
+        restore_callback_states_from_checkpoint=True,
+    )
+    optimizer = torch.optim.AdamW(
+        (p for p in model.parameters() if p.requires_grad),
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+    )
+    warmup = max(1, round(total * recipe.warmup_share))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / warmup, 1.0) * (1.0 - _share(step, total, clock, recipe.time_limit)),
+    )
+    return Trainer(
+        model=model,
+        args=arguments,
+        data_collator=collate,
+        train_dataset=train,
+        eval_dataset=validation or None,
+        optimizers=(optimizer, schedule),
+        callbacks=[_pace(clock, recipe.time_limit), *callbacks],
+    )
+
+
+def _share(step: int, total: int, clock: Clock, limit: timedelta | None) -> float:
+    """The part of a run that is over, by its steps or by its time, whichever ends first."""
+    return min(1.0, max(step / total, clock.seconds / limit.total_seconds() if limit else 0.0))
 
 
 def adapted(recipe: Recipe, base_model: str) -> Any:
@@ -330,55 +435,51 @@ def adapted(recipe: Recipe, base_model: str) -> Any:
     return get_peft_model(model, lora)
 
 
-def _pace(limit: timedelta | None, total: int) -> Any:
-    """A callback that ends a run at its time limit with a checkpoint, and remembers time across restarts."""
+def _pace(clock: Clock, limit: timedelta | None) -> Any:
+    """A callback that ends a run at its time limit with a checkpoint, and keeps its time in checkpoints.
+
+    When transformers restores a checkpoint it drops the callback and makes another of the same class. The
+    time therefore stands in `clock`, which both share with the learning rate's schedule.
+    """
     from transformers.trainer_callback import ExportableState, TrainerCallback
 
     class Pace(TrainerCallback, ExportableState):
-        def __init__(self) -> None:
-            self.before = 0.0
-            self.started = time.monotonic()
-
-        @property
-        def seconds(self) -> float:
-            return self.before + time.monotonic() - self.started
-
-        def share(self, step: int) -> float:
-            by_time = self.seconds / limit.total_seconds() if limit else 0.0
-            return min(1.0, max(step / total, by_time))
+        def __init__(self, seconds: float = 0.0) -> None:
+            clock.resume(seconds)
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.started = time.monotonic()
+            clock.resume(clock.seconds)
+
+        # The schedule steps after this and before on_step_end.
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            clock.read()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if limit and self.seconds >= limit.total_seconds():
+            if limit and clock.seconds >= limit.total_seconds():
                 control.should_training_stop = control.should_save = True
                 control.should_evaluate = args.eval_strategy != "no"
 
         def state(self) -> dict[str, Any]:
-            return {"args": {}, "attributes": {"before": self.seconds}}
+            return {"args": {"seconds": clock.seconds}, "attributes": {}}
 
     return Pace()
 
 
-def _teller(queue: Any, pace: Any) -> Any:
+def _teller(queue: Any, clock: Clock, limit: timedelta | None) -> Any:
     """A callback that puts each step's loss on `queue`."""
     from transformers.trainer_callback import TrainerCallback
 
     class Teller(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if state.is_world_process_zero and logs and "loss" in logs:
-                queue.put(
-                    asdict(
-                        Progress(
-                            step=state.global_step,
-                            total=state.max_steps,
-                            loss=float(logs["loss"]),
-                            seconds=pace.seconds,
-                            share=pace.share(state.global_step),
-                        )
-                    )
+                said = Progress(
+                    step=state.global_step,
+                    total=state.max_steps,
+                    loss=float(logs["loss"]),
+                    seconds=clock.seconds,
+                    share=_share(state.global_step, state.max_steps, clock, limit),
                 )
+                tell(queue, asdict(said))
 
     return Teller()
 

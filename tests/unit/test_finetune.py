@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from curbside.contracts.tasks import Change, Task
 from curbside.testing.tiny_model import write_tiny_model
 from curbside_training.domain.examples import Example
 from curbside_training.domain.packing import batch, pack
 from curbside_training.domain.recipe import BadRecipe, Lora, Recipe, load_recipe
-from curbside_training.finetune import Finetuned, NothingToLearn, Progress, adapted, finetune
+from curbside_training.evaluate import evaluate
+from curbside_training.finetune import (
+    Clock,
+    Finetuned,
+    NothingToLearn,
+    Progress,
+    TrainingFailed,
+    adapted,
+    assemble,
+    finetune,
+    on_ray,
+    tell,
+)
 
 FINDINGS = {"nodule": "Lung nodule", "effusion": "Pleural effusion", "fracture": "Rib fracture"}
 
@@ -50,6 +66,7 @@ QUICK = Recipe(
     checkpoints_per_run=2,
 )
 LONGER = QUICK.model_copy(update={"epochs": 10, "checkpoints_per_run": 10})
+LIMITED = LONGER.model_copy(update={"time_limit": timedelta(hours=1)})
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +178,87 @@ def test_nothing_that_fits_is_said_before_anything_starts(tiny: Path, tmp_path: 
         )
 
 
+class Killed(Exception):
+    pass
+
+
+def learning_rates(
+    tiny: Path, output: Path, recipe: Recipe, *, killed_after: int | None = None, resume: str | None = None
+) -> list[tuple[int, float]]:
+    """Step and learning rate of a run whose every step takes ten seconds."""
+    from transformers import AutoTokenizer
+    from transformers.trainer_callback import TrainerCallback
+
+    seconds = [1000.0 if resume else 0.0]
+    rates: list[tuple[int, float]] = []
+
+    class Told(TrainerCallback):
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            seconds[0] += 10
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if "learning_rate" in logs:
+                rates.append((state.global_step, logs["learning_rate"]))
+            if state.global_step == killed_after and (output / f"checkpoint-{killed_after - 1}").exists():
+                raise Killed
+
+    trainer = assemble(
+        recipe,
+        pack(EXAMPLES, AutoTokenizer.from_pretrained(tiny), 1024).packs,
+        [],
+        base_model=str(tiny),
+        output=output,
+        clock=Clock(now=lambda: seconds[0]),
+        callbacks=[Told()],
+    )
+    try:
+        trainer.train(resume_from_checkpoint=resume)
+    except Killed:
+        assert killed_after is not None
+    return rates
+
+
+def test_a_resumed_run_has_the_time_left_that_it_had(tiny: Path, tmp_path: Path) -> None:
+    recipe = LONGER.model_copy(update={"time_limit": timedelta(seconds=100)})
+    whole = learning_rates(tiny, tmp_path / "whole", recipe)
+    assert whole[-1][0] == 10  # of the 30 steps that ten epochs take
+    first = learning_rates(tiny, tmp_path / "killed", recipe, killed_after=7)
+    second = learning_rates(
+        tiny, tmp_path / "resumed", recipe, resume=str(tmp_path / "killed" / "checkpoint-6")
+    )
+    assert (first[-1][0], second[0][0]) == (7, 7)
+    assert second[0][1] <= first[-1][1]
+    assert [*first[:6], *second] == whole
+
+
+def read_on_rank(rank: int, rendezvous: str, results: Any) -> None:
+    from torch import distributed
+
+    distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    times = iter([0.0, 10.0 + rank, 20.0 + 5 * rank])
+    clock = Clock(now=lambda: next(times))
+    seconds = []
+    for _ in range(2):
+        clock.read()
+        seconds.append(clock.seconds)
+    results.put(seconds)
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+def test_workers_go_by_the_clock_of_the_first(tmp_path: Path) -> None:
+    from torch import multiprocessing
+
+    results = multiprocessing.get_context("spawn").Queue()
+    multiprocessing.spawn(read_on_rank, (str(tmp_path / "rendezvous"), results), nprocs=2)
+    assert [results.get(timeout=10) for _ in range(2)] == [[10.0, 20.0], [10.0, 20.0]]
+
+
+def test_a_time_limit_is_longer_than_nothing() -> None:
+    with pytest.raises(ValidationError, match="time_limit"):
+        Recipe(time_limit=timedelta(0))
+
+
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -182,7 +280,7 @@ import os, signal, sys
 from pathlib import Path
 import psutil
 sys.path[:0] = [sys.argv[3]]
-from test_finetune import LONGER, run
+from test_finetune import LIMITED, run
 
 class Told(list):
     def append(self, progress):
@@ -191,7 +289,7 @@ class Told(list):
             print(progress.step, *children, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
-run(Path(sys.argv[1]), Path(sys.argv[2]), Told(), LONGER)
+run(Path(sys.argv[1]), Path(sys.argv[2]), Told(), LIMITED)
 """
 
 
@@ -232,9 +330,14 @@ def test_a_killed_driver_leaves_no_process_and_resumes_at_its_checkpoint(
         timeout=300,
     )
     assert killed.returncode == -signal.SIGKILL
+    spent = max(
+        json.loads(path.read_text("utf-8"))["stateful_callbacks"]["Pace"]["args"]["seconds"]
+        for path in tmp_path.glob("run-1/checkpoint_*/checkpoint/trainer_state.json")
+    )
     told: list[Progress] = []
-    done = run(tiny, tmp_path, told, LONGER)
+    done = run(tiny, tmp_path, told, LIMITED)
     assert told[0].step > 1
+    assert told[0].seconds > spent > 0
     assert told[-1].step == told[-1].total == 30
     assert (done.adapter / "adapter_config.json").is_file()
     children = [int(pid) for pid in killed.stdout.split()[1:]]
@@ -242,3 +345,82 @@ def test_a_killed_driver_leaves_no_process_and_resumes_at_its_checkpoint(
     assert len(children) > 3  # gcs, raylet, the worker and its controller at least
     # Ray's two agents try for a minute to tell the dead GCS of the dead raylet before they end.
     assert psutil.wait_procs(left, timeout=180)[1] == []
+
+
+@pytest.mark.slow
+def test_two_workers_end_together_at_their_time_limit_on_a_ray_of_their_own(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # somebody's cluster, which is none of ours
+    told: list[Progress] = []
+    recipe = QUICK.model_copy(
+        update={"workers": 2, "reports_per_step": 1, "epochs": 1000, "time_limit": timedelta(seconds=3)}
+    )
+    done = run(tiny, tmp_path, told, recipe)
+    assert told[-1].step < told[-1].total
+    assert told[-1].share == 1.0
+    assert done.metrics["eval_loss"] > 0
+
+
+@pytest.mark.slow
+def test_a_lost_queue_costs_only_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
+    import ray
+
+    told: list[Any] = []
+    heard = threading.Event()
+
+    def hear(message: Any) -> None:
+        told.append(message)
+        heard.set()
+
+    with on_ray("a test", QUICK, None, hear) as queue:
+        tell(queue, {"step": 1})
+        assert heard.wait(60)
+        ray.kill(queue.actor, no_restart=True)
+        tell(queue, {"step": 2})
+    assert told == [{"step": 1}]
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("address", "mend"), [("ray://127.0.0.1:1", "CURBSIDE_TRAINING__RAY_ADDRESS"), (None, "memory")]
+)
+@pytest.mark.parametrize("failing", ["init", "queue"])
+def test_a_ray_that_does_not_start_is_shut_down_and_said_in_a_sentence(
+    failing: str, address: str | None, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    import ray.util.queue
+
+    def refuse(**_: Any) -> None:
+        raise ConnectionError("127.0.0.1:1")
+
+    ended: list[bool] = []
+    monkeypatch.setattr(ray, "init", refuse if failing == "init" else lambda **_: None)
+    monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
+    monkeypatch.setattr(ray.util.queue, "Queue", refuse)
+    said = r"Ray did not start for the run r1 \(ConnectionError\)"
+    with pytest.raises(TrainingFailed, match=said) as caught, on_ray("the run r1", QUICK, address, print):
+        pass
+    assert mend in (caught.value.mend or "")
+    assert ended == [True]
+
+
+@pytest.mark.gpu
+def test_a_gpu_tunes_and_evaluates(tiny: Path, tmp_path: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA device on this machine: run this on one with a GPU and its driver")
+    told: list[Progress] = []
+    done = run(tiny, tmp_path, told, QUICK.model_copy(update={"use_gpu": True}))
+    assert told[-1].step == told[-1].total == 6
+    assert done.metrics["eval_loss"] > 0
+    torch.cuda.reset_peak_memory_stats()
+    found = evaluate(EXAMPLES, base_model=tiny, adapter=done.adapter, use_gpu=True)
+    assert torch.cuda.max_memory_allocated() > 0
+    measured = found.measures["held_out"]
+    assert measured["base"].questions == measured["tuned"].questions == len(EXAMPLES)
+    assert measured["base"].perplexity != measured["tuned"].perplexity

@@ -52,7 +52,7 @@ class Recipe(BaseModel):
     seed: int = Field(default=20_261, ge=0)
     checkpoints_per_run: int = Field(default=4, ge=1, le=1000)
     # The learning rate reaches zero at this time where the epochs would take longer.
-    time_limit: timedelta | None = None
+    time_limit: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     workers: int = Field(default=1, ge=1, le=4096)
     use_gpu: bool = False
     cpus_per_worker: int = Field(default=2, ge=1, le=512)
