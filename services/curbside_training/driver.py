@@ -284,11 +284,12 @@ def tune_and_evaluate(
 ) -> Outcome:
     """The real work: Ray Train, then base and tuned side by side. Blocking, minutes to days."""
     from curbside.models import base_model_directory
-    from curbside_training.evaluate import EvaluationProgress, evaluate
+    from curbside_training.evaluate import EvaluationProgress, evaluate, evaluate_on_ray
     from curbside_training.finetune import Progress, finetune
 
     base_model = _local(base_model_directory(recipe.base_model, cache))
-    set_process_environment(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    # Not HF_HUB_OFFLINE, which Ray's workers have: this process may have another run's base to fetch.
+    set_process_environment(TOKENIZERS_PARALLELISM="false")
     standing.enter(store.RunState.TRAINING)
 
     def trained(progress: Progress) -> None:
@@ -307,19 +308,32 @@ def tune_and_evaluate(
     standing.enter(store.RunState.EVALUATING)
     answered: dict[str, int] = {}
 
-    def evaluated(progress: EvaluationProgress) -> None:
+    def asked(progress: EvaluationProgress) -> None:
         answered[progress.variant] = progress.answered
         standing.say(phase_done=sum(answered.values()), phase_total=2 * progress.total)
 
-    measured = evaluate(
-        materials.held_out,
-        base_model=base_model,
-        adapter=tuned.adapter,
-        train=materials.train,
-        max_tokens=recipe.max_tokens,
-        use_gpu=recipe.use_gpu,
-        on_progress=evaluated,
-    ).json()
+    if ray_address:
+        evaluated = evaluate_on_ray(
+            materials.held_out,
+            recipe=recipe,
+            base_model=base_model,
+            adapter=tuned.adapter,
+            train=materials.train,
+            run_id=run_id,
+            ray_address=ray_address,
+            on_progress=asked,
+        )
+    else:
+        evaluated = evaluate(
+            materials.held_out,
+            base_model=base_model,
+            adapter=tuned.adapter,
+            train=materials.train,
+            max_tokens=recipe.max_tokens,
+            use_gpu=recipe.use_gpu,
+            on_progress=asked,
+        )
+    measured = evaluated.json()
     evaluation = {
         "groups": measured["measures"],
         "samples": measured["samples"],

@@ -19,6 +19,8 @@ from curbside.models.decoding import Rows, merge
 from curbside_training.domain.examples import Example, Group
 from curbside_training.domain.measures import Answered, Measured, constant_answers, estimate, measure, rouge_l
 from curbside_training.domain.packing import Branch, Pack, batch, pack
+from curbside_training.domain.recipe import Recipe
+from curbside_training.finetune import on_ray, tell
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +97,7 @@ def evaluate(
 
     if threads:
         torch.set_num_threads(threads)
-    tokenizer: Any = AutoTokenizer.from_pretrained(str(base_model))
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(base_model), local_files_only=True)
     packed = pack(examples, tokenizer, max_tokens)
     if not packed.packs:
         raise NothingToEvaluate(
@@ -103,7 +105,9 @@ def evaluate(
             field="examples",
             mend="Publish a dataset whose test split holds examples.",
         )
-    model: Any = AutoModelForCausalLM.from_pretrained(str(base_model), dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        str(base_model), dtype=torch.bfloat16, local_files_only=True
+    )
     if adapter is not None:
         from peft import PeftModel
 
@@ -136,6 +140,58 @@ def evaluate(
                 questions = [one.example for one in of_group[Variant.BASE]]
                 measures[name][Variant.CONSTANT.value] = _constant(questions, constant_answers(train))
     return Evaluation(measures, _samples(answered), packed.too_long)
+
+
+def evaluate_on_ray(
+    examples: Sequence[Example],
+    *,
+    recipe: Recipe,
+    base_model: Path | str,
+    adapter: Path,
+    train: Sequence[Example],
+    run_id: str,
+    ray_address: str,
+    on_progress: Callable[[EvaluationProgress], None],
+) -> Evaluation:
+    """`evaluate` on one worker of the cluster that trains: there is the GPU and the memory for the model.
+
+    `base_model` and `adapter` lie where the workers find them, as in training. Raises NothingToEvaluate as
+    `evaluate` does, TrainingFailed where Ray gives up.
+    """
+    asked = {
+        "base_model": str(base_model),
+        "adapter": str(adapter.resolve()),
+        "max_tokens": recipe.max_tokens,
+        "threads": None if recipe.use_gpu else recipe.cpus_per_worker,
+        "use_gpu": recipe.use_gpu,
+    }
+
+    def told(message: Mapping[str, Any]) -> None:
+        on_progress(EvaluationProgress(**{**message, "variant": Variant(message["variant"])}))
+
+    with on_ray(f"the evaluation of the run {run_id}", recipe, ray_address, told) as queue:
+        import ray
+
+        task = ray.remote(evaluate_on_worker).options(
+            num_cpus=recipe.cpus_per_worker,
+            num_gpus=1 if recipe.use_gpu else 0,
+            max_retries=recipe.max_failures,
+        )
+        evaluation: Evaluation = ray.get(task.remote(list(examples), list(train), asked, queue))
+    return evaluation
+
+
+def evaluate_on_worker(
+    examples: Sequence[Example], train: Sequence[Example], asked: Mapping[str, Any], queue: Any
+) -> Evaluation:
+    """What the Ray worker runs."""
+
+    def say(progress: EvaluationProgress) -> None:
+        # Plain values: the queue's actor runs on the head, which need not have this package.
+        tell(queue, asdict(progress) | {"variant": progress.variant.value})
+
+    adapter = Path(asked["adapter"])
+    return evaluate(examples, train=train, on_progress=say, **{**asked, "adapter": adapter})
 
 
 def answer_all(model: Any, tokenizer: Any, packs: Sequence[Pack]) -> Iterator[list[Answered]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from curbside.testing.tiny_model import write_tiny_model
 from curbside_training.domain.examples import Example, Group
 from curbside_training.domain.measures import (
     Answered,
+    Estimate,
     constant_answers,
     estimate,
     measure,
@@ -20,7 +24,16 @@ from curbside_training.domain.measures import (
     same_answer,
 )
 from curbside_training.domain.packing import pack
-from curbside_training.evaluate import EvaluationProgress, NothingToEvaluate, answer_all, evaluate
+from curbside_training.domain.recipe import Recipe
+from curbside_training.driver import Standing, tune_and_evaluate
+from curbside_training.evaluate import (
+    EvaluationProgress,
+    NothingToEvaluate,
+    answer_all,
+    evaluate,
+    evaluate_on_ray,
+)
+from curbside_training.materials import Materials
 
 
 def example(
@@ -70,6 +83,12 @@ def adapter(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("Lung nodule", "Lung nodules", False),
         ("Lung nodule", "", False),
         ("T2N0 carcinoma", "T3N0 carcinoma", False),
+        ("HER2+ carcinoma", "HER2- carcinoma", False),
+        ("ER-/PR+ carcinoma", "ER+/PR- carcinoma", False),
+        ("Nodule < 6 mm", "Nodule >6 mm", False),
+        ("Nodule < 6 mm", "nodule <6 mm.", True),
+        ("Sj\u00f6gren syndrome", "Sjo\u0308gren syndrome", True),
+        ("M\u00fcller cyst", "M\u00f6ller cyst", False),
     ],
 )
 def test_a_diagnosis_is_right_when_its_words_are_the_same(reference: str, answer: str, same: bool) -> None:
@@ -115,6 +134,13 @@ def test_a_figure_without_questions_has_no_value() -> None:
     measured = measure([answered("New. Nodule.", "New.", Task.COMPARE)])
     assert measured.diagnosis_accuracy.value is None
     assert measured.diagnosis_accuracy.count == 0
+
+
+@pytest.mark.parametrize("likelihood", [float("nan"), float("-inf"), -5000.0])
+def test_a_model_that_diverged_has_no_perplexity(likelihood: float) -> None:
+    question = example(0, Task.DIAGNOSE, "Lung nodule")
+    found = measure([Answered(question, "", likelihood, 2)]).perplexity
+    assert found == Estimate(None, None, None, 1)
 
 
 def test_the_constant_answer_is_the_most_frequent_one() -> None:
@@ -186,6 +212,98 @@ def test_an_evaluation_has_a_json_form(tiny: Path) -> None:
         again["measures"]["test"]["base"]["perplexity"][key] for key in ("low", "value", "high")
     )
     assert 1 < low <= value <= high
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A Ray cluster that has one GPU by its own account."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
+    )
+    yield cluster.address
+    cluster.shutdown()
+
+
+def finished_run(directory: Path, adapter: Path) -> Path:
+    """The directory of a run that has been tuned and not evaluated yet, as a killed driver leaves it."""
+    shutil.copytree(adapter, directory / "adapter")
+    tuned = {"metrics": {}, "seconds": 1.0, "reports": 2, "examples": 4, "too_long": []}
+    (directory / "finetuned.json").write_text(json.dumps({**tuned, "adapter": "adapter"}))
+    return directory
+
+
+def work(tiny: Path, directory: Path, ray_address: str | None) -> tuple[Mapping[str, Any], Standing]:
+    standing = Standing()
+    outcome = tune_and_evaluate(
+        Recipe(base_model=str(tiny), cpus_per_worker=1),
+        Materials(train=QUESTIONS, validation=[], held_out=QUESTIONS),
+        run_id="run-1",
+        directory=directory,
+        standing=standing,
+        cache=directory,
+        ray_address=ray_address,
+    )
+    return outcome.evaluation, standing
+
+
+@pytest.mark.slow
+def test_on_a_cluster_a_worker_evaluates_and_finds_the_same(
+    tiny: Path, adapter: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = work(tiny, finished_run(tmp_path / "here", adapter), None)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the driver loaded the model")
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", refuse)
+    there, standing = work(tiny, finished_run(tmp_path / "there", adapter), address)
+    assert there.keys() == here.keys()
+    for variant in ("base", "tuned"):
+        found, expected = (one["groups"]["held_out"][variant] for one in (there, here))
+        assert found["questions"] == expected["questions"] == 4
+        # The worker has one thread, and bf16 sums in another order.
+        assert found["perplexity"]["value"] == pytest.approx(expected["perplexity"]["value"], rel=0.05)
+    assert (standing.values["phase_done"], standing.values["phase_total"]) == (8, 8)
+
+
+@pytest.mark.slow
+def test_an_evaluation_takes_a_gpu_where_its_recipe_does_and_says_what_it_lacks(
+    tiny: Path, adapter: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    asked: list[dict[str, Any]] = []
+    options = ray.remote_function.RemoteFunction.options
+
+    def noted(self: Any, **wanted: Any) -> Any:
+        asked.append(wanted)
+        return options(self, **wanted)
+
+    monkeypatch.setattr(ray.remote_function.RemoteFunction, "options", noted)
+    long = Example("long", "r", "s", Task.DIAGNOSE, "x" * 5000, "Lung nodule")
+    with pytest.raises(NothingToEvaluate, match=r"max_tokens=64"):
+        evaluate_on_ray(
+            [long],
+            recipe=Recipe(use_gpu=True, cpus_per_worker=1, max_tokens=64),
+            base_model=tiny,
+            adapter=adapter,
+            train=[],
+            run_id="run-1",
+            ray_address=address,
+            on_progress=lambda _: None,
+        )
+    assert {"num_cpus": 1, "num_gpus": 1, "max_retries": 2} in asked
+    assert not ray.is_initialized()
+
+
+def test_a_driver_that_has_worked_may_still_ask_the_hub(
+    tiny: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    work(tiny, finished_run(tmp_path / "run", adapter), None)
+    assert "HF_HUB_OFFLINE" not in os.environ
 
 
 def test_questions_that_do_not_fit_are_named(tiny: Path) -> None:

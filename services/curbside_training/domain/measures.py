@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from curbside_training.domain.examples import Example
 
 RESAMPLES: Final = 1_000
 SEED: Final = 20_261
-_NOT_WORDS: Final = re.compile(r"[^a-z0-9]+")
+# A comparison, or letters and digits with the sign that says a test's result: HER2+ is not HER2-. A hyphen
+# between words is none.
+_WORD: Final = re.compile(r"[<>≤≥]|[^\W_]+(?:[+-](?![^\W_]))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over `count` questions with its 95 % bootstrap interval; None where there is no question."""
+    """A figure over `count` questions with its 95 % bootstrap interval.
+
+    None where there is no question, or no finite figure, which a gate takes for failed: a model whose
+    training diverged has a likelihood of zero, or none.
+    """
 
     value: float | None
     low: float | None
@@ -47,7 +54,7 @@ Score = Callable[[Answered], tuple[float, float]]
 
 def normalized(answer: str) -> str:
     """Lower case, words and numbers only, single spaces: what 'the same answer' means."""
-    return _NOT_WORDS.sub(" ", answer.casefold()).strip()
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", answer).casefold()))
 
 
 def same_answer(one: Answered) -> tuple[float, float]:
@@ -93,7 +100,13 @@ def estimate(
     totals = by_patient[drawn].sum(axis=1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], [2.5, 97.5])
     whole = by_patient.sum(axis=0)
-    return Estimate(after(whole[0] / whole[1]), after(float(low)), after(float(high)), len(answers))
+    try:
+        value, lowest, highest = (after(float(ratio)) for ratio in (whole[0] / whole[1], low, high))
+    except OverflowError:
+        value = lowest = highest = math.inf
+    if not all(map(math.isfinite, (value, lowest, highest))):
+        return Estimate(None, None, None, len(answers))
+    return Estimate(value, lowest, highest, len(answers))
 
 
 @dataclass(frozen=True, slots=True)
