@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from curbside.contracts.tasks import Task
 from curbside.errors import CurbsideError
@@ -16,8 +16,13 @@ from curbside_workbench.http import InferenceApi
 log = logging.getLogger(__name__)
 SESSION_ENDED: Final = "Your session has ended. Reload the page to sign in again."
 
-# The opinion's panel, and that of the text which the model saw.
-Shown = tuple[str, str]
+
+class Shown(NamedTuple):
+    """The opinion's panel, that of the text which the model saw, and whether more comes."""
+
+    opinion: str
+    seen: str
+    going: bool = False
 
 
 async def answer(api: InferenceApi, token: str, task: str, report: str, prior: str) -> AsyncGenerator[Shown]:
@@ -25,12 +30,12 @@ async def answer(api: InferenceApi, token: str, task: str, report: str, prior: s
     unseen = rendering.nothing_seen()
     comparing = task == Task.COMPARE.value
     if not report.strip():
-        yield rendering.problem("Paste a report first."), unseen
+        yield Shown(rendering.problem("Paste a report first."), unseen)
         return
     if comparing and not prior.strip():
-        yield rendering.problem("Paste the prior report to compare with."), unseen
+        yield Shown(rendering.problem("Paste the prior report to compare with."), unseen)
         return
-    yield rendering.waiting(), unseen
+    yield Shown(rendering.waiting(), unseen, going=True)
     text = ""
     try:
         pieces = api.ask(token, Task(task), PhiText(report), PhiText(prior) if comparing else None)
@@ -38,19 +43,19 @@ async def answer(api: InferenceApi, token: str, task: str, report: str, prior: s
             async for piece in pieces:
                 if isinstance(piece, str):
                     text += piece
-                    yield rendering.waiting(text), unseen
+                    yield Shown(rendering.waiting(text), unseen, going=True)
                 else:
                     opinion: Any = piece
-                    yield rendering.opinion_panel(opinion), rendering.seen_panel(opinion)
+                    yield Shown(rendering.opinion_panel(opinion), rendering.seen_panel(opinion))
                     return
     except CurbsideError as error:
         ended = getattr(error, "http_status", None) == 401
         sentence = SESSION_ENDED if ended else rendering.sentence_of(error.message, error.mend)
-        yield rendering.problem(sentence), unseen
+        yield Shown(rendering.problem(sentence), unseen)
         return
     except Exception as error:
         # Gradio would print its message, which may quote what was pasted; our log drops it.
         log.error("the page could not show an answer", exc_info=error)
-        yield rendering.problem("Something went wrong on our side; it is in our log."), unseen
+        yield Shown(rendering.problem("Something went wrong on our side; it is in our log."), unseen)
         return
-    yield rendering.problem("The answer broke off before it was whole. Ask again."), unseen
+    yield Shown(rendering.problem("The answer broke off before it was whole. Ask again."), unseen)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from curbside.contracts.tasks import Task
 from curbside.errors import CurbsideError
-from curbside_workbench.asking import SESSION_ENDED, Shown, answer
+from curbside_workbench.asking import SESSION_ENDED, answer
 from curbside_workbench.domain import rendering
 from curbside_workbench.http import InferenceApi
 from curbside_workbench.sessions import COOKIE, Sessions
@@ -69,14 +69,17 @@ def build_page(api: InferenceApi, sessions: Sessions, settings: WorkbenchSetting
         except CurbsideError:
             return rendering.banner(embedded=False)
 
-    async def ask(task: str, report: str, prior: str, request: gr.Request) -> AsyncGenerator[Shown]:
+    async def ask(
+        task: str, report: str, prior: str, request: gr.Request
+    ) -> AsyncGenerator[tuple[str, str, Any]]:
+        """The two panels, and the button that stops while there is something to stop."""
         token = sessions.token(request.cookies.get(COOKIE))
         if token is None:
-            yield rendering.problem(SESSION_ENDED), rendering.nothing_seen()
+            yield rendering.problem(SESSION_ENDED), rendering.nothing_seen(), gr.update(interactive=False)
             return
         async with aclosing(answer(api, token, task, report, prior)) as panels:
             async for shown in panels:
-                yield shown
+                yield shown.opinion, shown.seen, gr.update(interactive=shown.going)
 
     with gr.Blocks(title="Curbside", analytics_enabled=False) as page:
         gr.HTML(_HEAD)
@@ -96,7 +99,7 @@ def build_page(api: InferenceApi, sessions: Sessions, settings: WorkbenchSetting
                 )
                 with gr.Row():
                     asked = gr.Button("Ask", variant="primary", scale=3)
-                    stopped = gr.Button("Stop", scale=1)
+                    stopped = gr.Button("Stop", scale=1, interactive=False)
                     cleared = gr.Button("Clear", scale=1)
             with gr.Column(scale=1, min_width=380):
                 gr.HTML('<h3 class="cb-title">Opinion</h3>')
@@ -112,16 +115,24 @@ def build_page(api: InferenceApi, sessions: Sessions, settings: WorkbenchSetting
         asking = asked.click(
             ask,
             [task, report, prior],
-            [opinion, seen],
+            [opinion, seen, stopped],
             concurrency_limit=settings.max_concurrent,
             trigger_mode="once",
             **quiet,
         )
-        stopped.click(rendering.stopped, None, opinion, cancels=[asking], queue=False, **quiet)
-        cleared.click(
-            lambda: ("", "", rendering.empty_opinion(), rendering.nothing_seen()),
+        idle = gr.update(interactive=False)
+        stopped.click(
+            lambda: (rendering.stopped(), idle),
             None,
-            [report, prior, opinion, seen],
+            [opinion, stopped],
+            cancels=[asking],
+            queue=False,
+            **quiet,
+        )
+        cleared.click(
+            lambda: ("", "", rendering.empty_opinion(), rendering.nothing_seen(), idle),
+            None,
+            [report, prior, opinion, seen, stopped],
             cancels=[asking],
             queue=False,
             **quiet,

@@ -14,7 +14,7 @@ from starlette.types import Scope
 from curbside.errors import MissingExtra
 from curbside.runtime.health import LIVE_PATH, METRICS_PATH, READY_PATH
 from curbside.runtime.services import SERVICES, Platform, Service
-from curbside.settings import load, set_process_environment
+from curbside.settings import Profile, load, set_process_environment
 from curbside_workbench import sign_in
 from curbside_workbench.http import InferenceApi
 from curbside_workbench.sessions import Sessions
@@ -42,6 +42,8 @@ def build(platform: Platform) -> Service:
             api=api,
             sessions=Sessions(platform.ring, settings.session_lifetime),
             settings=settings,
+            # In development there is no TLS: `curbside up` serves a loopback address.
+            secure_cookie=platform.settings.profile is Profile.PRODUCTION,
         ),
         stop=[api.close],
     )
@@ -57,12 +59,17 @@ class Pages(Mount):
 
 
 def mount_page(
-    app: FastAPI, *, api: InferenceApi, sessions: Sessions, settings: WorkbenchSettings
+    app: FastAPI,
+    *,
+    api: InferenceApi,
+    sessions: Sessions,
+    settings: WorkbenchSettings,
+    secure_cookie: bool,
 ) -> FastAPI:
     """`app` with the page at "/", after all its own routes."""
     gradio, page = _import_page()
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    pages.include_router(sign_in.routes(api, sessions))
+    pages.include_router(sign_in.routes(api, sessions, secure=secure_cookie))
     gradio.mount_gradio_app(
         pages,
         page.build_page(api, sessions, settings),

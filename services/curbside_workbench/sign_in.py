@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from string import Template
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,12 +20,18 @@ from curbside_workbench.sessions import COOKIE, Sessions
 
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
+# What a token may look like, so that a header can carry it; whether it is good, inference says.
+_TOKEN: Final = re.compile(r"[!-~]{1,256}")
+_REFUSED: Final = "That token is not valid here, or may not ask for opinions."
+# Methods that change nothing, which another site's page may lead a browser to.
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # The page asks nothing of any other host; the browser holds it to that. Gradio needs inline script and eval.
 _HEADERS: Final = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": with it a browser sends the origin "null" with our own forms.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 _PAGE: Final = Template("""<!doctype html>
@@ -53,7 +60,8 @@ $notice</small>
 """)
 
 
-def routes(api: InferenceApi, sessions: Sessions) -> APIRouter:
+def routes(api: InferenceApi, sessions: Sessions, *, secure: bool) -> APIRouter:
+    """`secure`: the cookie travels over TLS alone, also where an ingress before us ended it."""
     router = APIRouter()
 
     @router.get(SIGN_IN)
@@ -61,22 +69,27 @@ def routes(api: InferenceApi, sessions: Sessions) -> APIRouter:
         return _page()
 
     @router.post(SIGN_IN)
-    async def sign_in(request: Request, token: Annotated[str, Form(max_length=256)] = "") -> Response:
+    async def sign_in(request: Request) -> Response:
         """Whether a token is good, inference says: the workbench knows no tokens."""
+        # Read by hand: FastAPI's answer to a form of the wrong shape would repeat the token.
+        given = (await request.form()).get("token")
+        token = given.strip() if isinstance(given, str) else ""
+        if not _TOKEN.fullmatch(token):
+            return _page(_REFUSED, 401)
         try:
-            await api.model(token.strip() or "none")
+            await api.model(token)
         except Refused as refused:
             if refused.http_status in (401, 403):
-                return _page("That token is not valid here, or may not ask for opinions.", 401)
+                return _page(_REFUSED, 401)
             return _page(sentence_of(refused.message, refused.mend), 503)
         except CurbsideError as error:
             return _page(sentence_of(error.message, error.mend), 503)
         response = RedirectResponse("/", 303)
         response.set_cookie(
             COOKIE,
-            sessions.seal(token.strip()),
+            sessions.seal(token),
             max_age=int(sessions.lifetime.total_seconds()),
-            secure=request.url.scheme == "https",
+            secure=secure or request.url.scheme == "https",
             httponly=True,
             samesite="lax",  # a link from the record system may open the page; no other site may post
         )
@@ -92,7 +105,11 @@ def routes(api: InferenceApi, sessions: Sessions) -> APIRouter:
 
 
 class Gate:
-    """Lets the signed-in through; others are led to sign in, or get a 401 where no person would see it."""
+    """Lets the signed-in through; others are led to sign in, or get a 401 where no person would see it.
+
+    What another site's page posts is refused, to sign in too: it could sign a person in with its own token
+    and read what is asked under it.
+    """
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
         self._app = app
@@ -113,10 +130,22 @@ class Gate:
         request = Request(scope)
         signed_in = self._sessions.token(request.cookies.get(COOKIE)) is not None
         answer: ASGIApp = self._app
-        if not signed_in and scope["path"] != SIGN_IN:
+        if scope["method"] not in _SAFE and _of_another_site(request):
+            answer = Response("This came from another site's page: open Curbside itself.", 403)
+        elif not signed_in and scope["path"] != SIGN_IN:
             seen = scope["method"] == "GET" and scope["path"] == "/"
             answer = RedirectResponse(SIGN_IN, 303) if seen else Response("Sign in again.", 401)
         await answer(scope, receive, guarded_send)
+
+
+def _of_another_site(request: Request) -> bool:
+    """As the browser says: no page can forge Sec-Fetch-Site or Origin. What is no browser sends neither."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    # An old browser, or an address without TLS, where browsers leave the other out.
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")
 
 
 def _page(problem: str | None = None, status: int = 200) -> HTMLResponse:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -26,6 +28,11 @@ PUBLIC = {
     "/docs/oauth2-redirect",
     "/static-offline-docs",
 }
+
+
+# Of the workbench, which asks for a session: the scope of its token is inference's to ask for. Style, scripts
+# and pictures need a session, too.
+PUBLIC_PAGES = {"/sign-in"}
 
 
 def scopes(dependant: Dependant) -> Iterator[Scope]:
@@ -53,6 +60,41 @@ async def test_every_route_declares_a_scope_or_is_public(name: str, tmp_path: Pa
     ]
     assert not undeclared
     assert any(path.startswith(f"/{name}/") for path in found)
+
+
+def endpoints(app: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Method and path of every route, those of mounted applications too, with "x" for each parameter."""
+    app = getattr(app, "_app", app)  # what is behind the gate
+    if not hasattr(app, "routes"):
+        yield "GET", prefix  # a directory of files
+        return
+    for context in iter_route_contexts(app.routes):
+        path = prefix + re.sub(r"\{[^}]+\}", "x", context.path or "")
+        methods = getattr(context.route, "methods", None)
+        if methods is None:
+            assert hasattr(context.route, "app"), f"{context.route!r} is neither a route of HTTP nor a mount"
+            yield from endpoints(context.route.app, path)
+            continue
+        for method in methods:
+            yield method, path
+
+
+async def test_no_page_and_no_asset_of_the_workbench_answers_a_stranger(tmp_path: Path) -> None:
+    async with open_test_platform(
+        "workbench", tmp_path, settings=RuntimeSettings(data_dir=tmp_path)
+    ) as opened:
+        found = set(endpoints(opened.app))
+        assert {("POST", "/sign-out"), ("GET", "/"), ("GET", "/config")} < found
+        assert len(found) > 50  # gradio's are among them
+        transport = httpx2.ASGITransport(app=opened.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            answers = {
+                (method, path): await http.request(method, path)
+                for method, path in sorted(found)
+                if path not in PUBLIC | PUBLIC_PAGES
+            }
+    assert answers.pop(("GET", "/")).headers["location"] == "/sign-in"
+    assert {asked: answer.status_code for asked, answer in answers.items() if answer.status_code != 401} == {}
 
 
 @pytest.mark.parametrize(

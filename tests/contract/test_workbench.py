@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 
 from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE
 from curbside.identity.principal import Role
+from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.keys import KeyRing
 from curbside.storage.migrate import sync_url
 from curbside.telemetry.logs import JsonFormatter
@@ -38,6 +39,7 @@ class Browser:
     http: httpx2.AsyncClient
     opened: TestPlatform
     gateway: Gateway
+    stop: list[bool] = field(default_factory=list)  # whether Stop could be pressed, beside each state
 
     async def sign_in(self, *roles: Role) -> httpx2.Response:
         token = await self.gateway.opened.token(*roles or (Role.CLINICIAN,))
@@ -59,14 +61,15 @@ class Browser:
             headers={"content-type": "application/json"},
         )
         assert joined.status_code == 200, joined.text
-        shown: list[Any] = ["", ""]
+        shown: list[Any] = ["", "", {}]
         async with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": "s1"}) as reply:
             async for line in reply.aiter_lines():
                 message = json.loads(line[5:]) if line.startswith("data:") else {}
                 if message.get("msg") in ("process_generating", "process_completed"):
                     data = message["output"].get("data", [])
                     shown = [applied(old, new) for old, new in zip(shown, data, strict=False)] or shown
-                    yield tuple(shown)
+                    self.stop.append(shown[2].get("interactive", False))
+                    yield tuple(shown[:2])
                 if message.get("msg") == "close_stream":
                     return
 
@@ -76,11 +79,12 @@ class Browser:
 
 
 def applied(old: Any, new: Any) -> Any:
-    """A panel after an event: Gradio sends a whole value, or how it differs from the one before."""
+    """A value after an event: Gradio sends a whole one, or how it differs from the one before."""
     if not isinstance(new, list):
         return new
     for action, path, value in new:
-        assert not path, "a panel is one string"
+        if path:  # a button's state; a panel is one string
+            value, action = {**old, path[0]: value}, "replace"
         old = old + value if action == "append" else value
     return old
 
@@ -117,6 +121,78 @@ async def test_the_page_asks_for_a_token_and_inference_says_whether_it_is_good(b
     assert (await browser.http.get("/")).status_code == 303
 
 
+@pytest.mark.parametrize(
+    "token",
+    ["tök€n", "x" * 300, "a\nb", "\x00", " ", ""],
+    ids=["wide", "long", "line", "nul", "space", "none"],
+)
+async def test_what_can_be_no_token_is_answered_with_the_page(browser: Browser, token: str) -> None:
+    for form in ({"data": {"token": token}}, {"files": {"token": ("name", token.encode())}}):
+        wrong = await browser.http.post("/sign-in", **form)
+        assert (wrong.status_code, COOKIE in wrong.cookies) == (401, False)
+        assert "That token is not valid here" in wrong.text
+        assert len(token) < 3 or token not in wrong.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "http://127.0.0.1:9"},
+        {"origin": "null"},
+        {"origin": ""},
+    ],
+    ids=range(6),
+)
+async def test_another_sites_page_posts_nothing(browser: Browser, headers: dict[str, str]) -> None:
+    token = await browser.gateway.opened.token(Role.CLINICIAN)
+    refused = await browser.http.post("/sign-in", data={"token": token}, headers=headers)
+    assert (refused.status_code, COOKIE in refused.cookies) == (403, False)
+    await browser.sign_in()
+    for path in ("/gradio_api/queue/join", "/sign-out"):
+        assert (await browser.http.post(path, headers=headers)).status_code == 403
+    assert (await browser.http.get("/", headers=headers)).status_code == 200  # a link may lead here
+
+
+async def test_a_browsers_own_form_signs_in(browser: Browser) -> None:
+    url = browser.http.base_url
+    token = await browser.gateway.opened.token(Role.CLINICIAN)
+    for headers in (
+        {"sec-fetch-site": "same-origin", "origin": f"{url.scheme}://{url.netloc.decode()}"},
+        {"sec-fetch-site": "none"},
+        {"origin": f"{url.scheme}://{url.netloc.decode()}"},
+    ):
+        assert (
+            await browser.http.post("/sign-in", data={"token": token}, headers=headers)
+        ).status_code == 303
+    # With "no-referrer" a browser would send the origin "null" with this very form.
+    assert (await browser.http.get("/sign-in")).headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("profile", "scheme", "secure"),
+    [
+        (Profile.DEVELOPMENT, "http", False),  # `curbside up`, on a loopback address
+        (Profile.DEVELOPMENT, "https", True),
+        (Profile.PRODUCTION, "http", True),  # behind an ingress that ends TLS
+    ],
+)
+async def test_the_cookie_travels_over_tls_where_there_is_any(
+    browser: Browser, tmp_path: Path, profile: Profile, scheme: str, secure: bool
+) -> None:
+    # On the keys that the fixture's platform made: production makes none.
+    settings = RuntimeSettings(data_dir=tmp_path / "workbench", min_free_disk_bytes=0, profile=profile)
+    token = await browser.gateway.opened.token(Role.CLINICIAN)
+    async with open_test_platform("workbench", tmp_path / "workbench", settings=settings) as opened:
+        transport = httpx2.ASGITransport(app=opened.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=f"{scheme}://test") as http:
+            welcome = await http.post("/sign-in", data={"token": token})
+            assert welcome.status_code == 303
+            assert ("Secure" in welcome.headers["set-cookie"]) is secure
+
+
 async def test_nothing_behind_the_gate_answers_a_stranger(browser: Browser) -> None:
     for path in ("/config", "/gradio_api/info", "/gradio_api/queue/data?session_hash=s1", "/theme.css"):
         assert (await browser.http.get(path)).status_code == 401
@@ -148,7 +224,24 @@ async def test_an_answer_streams_in_and_ends_with_its_evidence_and_notice(browse
     assert "1 identifier replaced." in seen
     assert '<mark>FINDINGS: <span class="cb-gone">[NAME]</span> has a 5 mm nodule' in seen
     assert all(NOTICE in opinion for opinion, _ in panels)
+    assert browser.stop == [True] * (len(panels) - 2) + [False] * 2  # gradio repeats the last state
     assert NAME not in str(panels)
+
+
+async def test_stop_waits_for_something_to_stop_and_says_no_more_than_is_true(browser: Browser) -> None:
+    await browser.sign_in()
+    buttons = {
+        component["props"]["value"]: component["props"]
+        for component in (await browser.config())["components"]
+        if component["type"] == "button"
+    }
+    assert buttons["Stop"]["interactive"] is False
+    assert "Stopped.</p>" in rendering.stopped()
+    await browser.answer("summarize", " ")
+    assert not any(browser.stop)
+    browser.gateway.engine.ends_early = True
+    await browser.answer()
+    assert browser.stop[-1] is False
 
 
 async def test_what_stands_in_a_report_is_never_markup(browser: Browser) -> None:

@@ -54,7 +54,7 @@ def waiting(text: str = "") -> str:
 
 
 def stopped() -> str:
-    return _panel('<p class="cb-muted">Stopped. Nothing was kept of this question.</p>')
+    return _panel('<p class="cb-muted">Stopped.</p>')
 
 
 def problem(sentence: str) -> str:
