@@ -24,8 +24,8 @@ class InferenceSettings(BaseSettings):
     # What the engine calls its base model: TGI and the embedded engine "tgi", vLLM its --served-model-name.
     engine_base_name: str = "tgi"
     # The model versions whose adapters the engine was started with, as a JSON list: ["m1", "m2"], or [] for
-    # none. For an engine that loads adapters only when it starts, as TGI does. Without it: one that finds what
-    # is placed in the adapters' directory, as the embedded one does.
+    # none. For an engine that loads adapters only when it starts, as TGI does. Without it: one that finds
+    # what is placed in the adapters' directory, as the embedded one does.
     engine_adapters: Annotated[frozenset[str] | None, NoDecode] = None
     # host:port of deidentification's gRPC; without it, this machine's CURBSIDE_RUNTIME__GRPC_PORT.
     deidentification_target: str | None = Field(default=None, pattern=r"^\S+:\d+$")
