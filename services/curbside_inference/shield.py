@@ -25,6 +25,7 @@ _OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
+_SERVICE: Final = pb.DESCRIPTOR.services_by_name["Deidentification"].full_name
 _MENDS: Final = {
     "deid.language": "Send an English report; other languages are not read.",
     "deid.too-long": "Send a shorter part of the report.",
@@ -73,11 +74,14 @@ class Shield:
         return Shielded(safe, len(response.spans))
 
     async def check(self) -> None:
-        """Raise ShieldUnavailable unless deidentification's gRPC server says SERVING."""
+        """Raise ShieldUnavailable unless deidentification's gRPC server says SERVING.
+
+        It is asked by its name: where both run in one process, the whole process waits for this very check.
+        """
 
         def ask(channel: aio.Channel) -> Any:
             stub: Any = health_pb2_grpc.HealthStub(channel)  # its stubs do not know its methods
-            return stub.Check(health_pb2.HealthCheckRequest(), timeout=self._check)
+            return stub.Check(health_pb2.HealthCheckRequest(service=_SERVICE), timeout=self._check)
 
         answer = await self._call(ask)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:

@@ -147,7 +147,8 @@ class FakeShield(rpc.DeidentificationServicer):
         rpc.add_DeidentificationServicer_to_server(self, server)
         servicer: Any = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-        await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+        name = "curbside.contracts.v1.Deidentification"
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         self.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         try:

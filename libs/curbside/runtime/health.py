@@ -36,6 +36,22 @@ async def readiness(services: Sequence[Service], shared: Mapping[str, Check]) ->
     return results
 
 
+def serving(services: Sequence[Service], results: Mapping[str, Mapping[str, str]]) -> dict[str, bool]:
+    """Whether each gRPC service may be called, by its full name; the empty name stands for the whole process
+    (gRPC health checking protocol). `results` are those of `readiness`.
+
+    A name depends on its own service and on the platform only: the gateway's shield asks for
+    deidentification's, and is itself a part of the whole.
+    """
+    ready = {name: all(result == "ok" for result in checks.values()) for name, checks in results.items()}
+    return {"": all(ready.values())} | {
+        method.split("/")[1]: ready.get("platform", True) and ready.get(service.name, True)
+        for service in services
+        for binding in service.grpc
+        for method in binding.scopes
+    }
+
+
 async def _results(checks: Mapping[str, Check]) -> dict[str, str]:
     results = await asyncio.gather(*(_result(check) for check in checks.values()))
     return dict(zip(checks, results, strict=True))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
 
 import uvicorn
 from grpc import aio
@@ -19,10 +21,11 @@ from curbside.bus.protocol import Bus
 from curbside.errors import OperatorError
 from curbside.identity.grpc import RightsInterceptor
 from curbside.identity.tokens import Tokens
+from curbside.runtime.health import readiness, serving
 from curbside.runtime.platform import key_ring, open_bus, open_platform, open_tokens
-from curbside.runtime.services import Platform, Service, load_package
+from curbside.runtime.services import Check, Platform, Service, load_package
 from curbside.runtime.web import create_app
-from curbside.settings import RuntimeSettings
+from curbside.settings import RuntimeSettings, bracketed
 from curbside.storage.relay import relay
 from curbside.telemetry.logs import configure_logging
 from curbside.telemetry.tracing import configure_tracing
@@ -31,12 +34,26 @@ log = logging.getLogger(__name__)
 
 _GRPC_PUBLIC = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
+# A probe that follows gRPC health asks every few seconds.
+_HEALTH_INTERVAL: Final = timedelta(seconds=2)
+
 
 class PortTaken(OperatorError):
     code = "operator.port-taken"
 
     def __init__(self, port: int, setting: str) -> None:
         super().__init__(f"port {port} is taken: stop what listens on it, or set {setting} to a free port.")
+
+
+class CannotListen(OperatorError):
+    code = "operator.cannot-listen"
+
+    def __init__(self, host: str, port: int, setting: str, error: OSError) -> None:
+        host_setting = f"{setting.rpartition('__')[0]}__HOST"
+        mend = f"set {host_setting} to an address of this machine"
+        if error.errno == errno.EACCES:
+            mend = f"set {setting} to 1024 or above"
+        super().__init__(f"cannot listen on {bracketed(host)}:{port} ({error.strerror}): {mend}.")
 
 
 class Host:
@@ -97,12 +114,16 @@ class Host:
             )
         )
         http.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # ours stop it
-        rpc = await self._serve_grpc(services, tokens)
+        # Its stubs do not know its methods.
+        states: Any = grpc_health.aio.HealthServicer()
+        rpc = await self._serve_grpc(services, tokens, states)
         background: list[Awaitable[None]] = [
             *(relay(platform.database, bus) for platform in platforms),
             *(bus.consume(subscription) for service in services for subscription in service.subscriptions),
             *(task() for service in services for task in service.tasks),
         ]
+        if rpc is not None:
+            background.append(_tell_health(states, services, checks))
         tasks = [asyncio.ensure_future(work) for work in background]
         serving = asyncio.create_task(http.serve(sockets=[listener]))
         stop = asyncio.create_task(stopping.wait())
@@ -110,6 +131,7 @@ class Host:
         # Whichever ends first ends the rest: a background loop that dies must not die in silence.
         done, _ = await asyncio.wait([serving, stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
+        await states.enter_graceful_shutdown()  # every name is NOT_SERVING from here on
         http.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         if rpc is not None:
@@ -123,7 +145,9 @@ class Host:
         for task in done - {stop}:
             task.result()  # raises what ended us, so that the supervisor restarts this process
 
-    async def _serve_grpc(self, services: Sequence[Service], tokens: Tokens) -> aio.Server | None:
+    async def _serve_grpc(
+        self, services: Sequence[Service], tokens: Tokens, states: Any
+    ) -> aio.Server | None:
         bindings = [binding for service in services for binding in service.grpc]
         if not bindings:
             return None
@@ -137,22 +161,39 @@ class Host:
         )
         for binding in bindings:
             binding.add(binding.servicer, server)
-        servicer: Any = grpc_health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-        await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
-        address = f"{self._settings.host}:{self._settings.grpc_port}"
+        health_pb2_grpc.add_HealthServicer_to_server(states, server)
+        for name in serving(services, {}):
+            await states.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        host, port, setting = self._settings.host, self._settings.grpc_port, "CURBSIDE_RUNTIME__GRPC_PORT"
+        listen(host, port, setting).close()  # gRPC would not say why it cannot
         try:
-            bound = server.add_insecure_port(address)
+            bound = server.add_insecure_port(f"{bracketed(host)}:{port}")
         except RuntimeError:
             bound = 0
         if not bound:
-            raise PortTaken(self._settings.grpc_port, "CURBSIDE_RUNTIME__GRPC_PORT")
+            raise PortTaken(port, setting)
         await server.start()
         return server
 
 
+async def _tell_health(states: Any, services: Sequence[Service], checks: Mapping[str, Check]) -> None:
+    """Keep what gRPC health says at what readiness says."""
+    while True:
+        for name, ready in serving(services, await readiness(services, checks)).items():
+            await states.set(
+                name,
+                health_pb2.HealthCheckResponse.SERVING
+                if ready
+                else health_pb2.HealthCheckResponse.NOT_SERVING,
+            )
+        await asyncio.sleep(_HEALTH_INTERVAL.total_seconds())
+
+
 def listen(host: str, port: int, setting: str) -> socket.socket:
-    """A listening socket, bound before anything slow starts; raises PortTaken naming `setting`."""
+    """A listening socket, bound before anything slow starts.
+
+    `setting` is the variable of its port: PortTaken names it, CannotListen names its service's host.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol must be named: asyncio turns Nagle's algorithm off only where it is TCP by name, and
     # with it on every answer waits 40 ms for the peer's delayed acknowledgement.
@@ -163,6 +204,8 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise PortTaken(port, setting) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port, setting) from error
+        raise CannotListen(host, port, setting, error) from error
     listener.setblocking(False)
     return listener
