@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -15,26 +16,39 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
+from filelock import FileLock
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
+from curbside.demo.installation import Installation, NotOurs
 from curbside.errors import NotFound, Unauthenticated, Unavailable
 from curbside.identity import Role, Scope
 from curbside.identity.http import CanIngest
 from curbside.identity.tokens import Tokens, UnknownRole
 from curbside.runtime import health
-from curbside.runtime.host import PortTaken, listen
+from curbside.runtime.command import _sentence
+from curbside.runtime.command import app as app_of_command
+from curbside.runtime.host import CannotListen, Host, PortTaken, listen
 from curbside.runtime.installation import provide_tokens
-from curbside.runtime.platform import key_ring, open_tokens
-from curbside.runtime.services import Service
-from curbside.runtime.supervisor import AlreadyRunning, Child, ChildGaveUp, Supervisor
+from curbside.runtime.platform import key_ring, open_bus, open_tokens
+from curbside.runtime.services import Check, GrpcBinding, Service
+from curbside.runtime.supervisor import OPERATOR_STATUS, AlreadyRunning, Child, ChildGaveUp, Supervisor
+from curbside.runtime.up import UnknownService, run_serve
 from curbside.runtime.web import create_app
-from curbside.settings import BadSetting, Profile, RuntimeSettings, load
+from curbside.settings import BadSetting, Profile, RuntimeSettings, child_environment, load
+from curbside.testing.installation import free_ports
 
 router = APIRouter()
+DEIDENTIFICATION = "curbside.contracts.v1.Deidentification"
+INFERENCE = "curbside.contracts.v1.Inference"
+Status = health_pb2.HealthCheckResponse
 
 
 class Body(BaseModel):
@@ -244,6 +258,18 @@ def test_a_taken_port_is_one_sentence_that_names_the_setting() -> None:
             listen("127.0.0.1", taken.getsockname()[1], "CURBSIDE_RUNTIME__HTTP_PORT")
 
 
+@pytest.mark.parametrize(
+    ("host", "port"), [("192.0.2.1", 0), ("no-such-host.invalid", 0), ("2001:db8::1", 0)], ids=str
+)
+def test_an_address_that_is_not_this_machines_names_the_host_and_not_the_port(host: str, port: int) -> None:
+    # 192.0.2.0/24 and 2001:db8::/32 are for documentation (RFC 5737, RFC 3849): no machine has them.
+    with pytest.raises(CannotListen, match="set CURBSIDE_RUNTIME__HOST to an address") as raised:
+        listen(host, port, "CURBSIDE_RUNTIME__GRPC_PORT")
+    assert f"[{host}]:0" in raised.value.message or f" {host}:0" in raised.value.message
+    with pytest.raises(CannotListen, match="CURBSIDE_ENGINE__HOST"):
+        listen(host, port, "CURBSIDE_ENGINE__PORT")
+
+
 def test_a_bad_setting_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CURBSIDE_RUNTIME__HTTP_PORT", "99999999")
     with pytest.raises(BadSetting, match="CURBSIDE_RUNTIME__HTTP_PORT"):
@@ -304,15 +330,86 @@ def test_a_killed_child_is_started_again_and_all_stop_together(tmp_path: Path) -
         os.kill(second, 0)
 
 
+def test_a_disk_that_fills_ends_neither_the_supervisor_nor_the_other_children(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    children = [
+        Child(name, ("serve", "--here", "datasets"), _free_ports(tmp_path)) for name in ("one", "two")
+    ]
+    supervisor, thread, raised = supervised(children, tmp_path)
+    wait_for(lambda: "two" in pids(tmp_path))
+    first = pids(tmp_path)
+    # Neither a log can be opened nor the state be written: /dev/full answers ENOSPC to every write.
+    log, unwritten = tmp_path / "logs" / "one.log", tmp_path / "run" / "processes.part"
+    log.unlink()
+    log.symlink_to(log)
+    unwritten.symlink_to("/dev/full")
+    os.kill(first["one"], signal.SIGKILL)
+    wait_for(lambda: "one cannot be started" in caplog.text)
+    log.unlink()
+    wait_for(lambda: "cannot be written" in caplog.text)
+    assert pids(tmp_path) == first
+    os.kill(first["two"], 0)
+    unwritten.unlink()
+    supervisor._state_due = 0  # not to wait for the backoff
+    wait_for(lambda: pids(tmp_path).get("one", first["one"]) != first["one"])
+    assert pids(tmp_path)["two"] == first["two"]
+    supervisor.stop()
+    thread.join(30)
+    assert not raised
+
+
+def test_a_stale_pid_of_a_killed_supervisor_is_a_strangers_and_is_left_alone(tmp_path: Path) -> None:
+    installation = Installation(RuntimeSettings(data_dir=tmp_path), {})
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "supervisor-all.lock").touch()  # the kernel let go of it when its holder was killed
+    with subprocess.Popen(["sleep", "100"]) as stranger:
+        (tmp_path / "run" / "processes.json").write_text(json.dumps({"supervisor": stranger.pid}))
+        assert not installation._alive()
+        installation.stop()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_running_supervisor_is_found_by_its_lock_and_stopped_by_its_pid(tmp_path: Path) -> None:
+    script = (
+        "import sys; from datetime import timedelta; from pathlib import Path; "
+        "from curbside.runtime.supervisor import Supervisor; from curbside.runtime.up import supervise; "
+        "supervise(Supervisor([], Path(sys.argv[1]), timedelta(seconds=5), log_files=True))"
+    )
+    installation = Installation(RuntimeSettings(data_dir=tmp_path), {})
+    assert not installation._alive()
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as process:
+        wait_for(installation._alive)
+        installation.stop()
+        assert process.wait(10) == 0
+    assert not installation._alive()
+
+
+def test_what_runs_as_another_user_is_left_to_that_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "processes.json").write_text('{"supervisor": 1}')
+    monkeypatch.setattr(os, "kill", refuse)
+    with (
+        FileLock(tmp_path / "run" / "supervisor-all.lock"),
+        pytest.raises(NotOurs, match="another user's curbside"),
+    ):
+        Installation(RuntimeSettings(data_dir=tmp_path), {}).stop()
+
+
 def _free_ports(data: Path) -> dict[str, str]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return {
-            "CURBSIDE_RUNTIME__DATA_DIR": str(data),
-            "CURBSIDE_RUNTIME__HTTP_PORT": str(one.getsockname()[1]),
-            "CURBSIDE_RUNTIME__GRPC_PORT": str(two.getsockname()[1]),
-        }
+    http, rpc, engine = free_ports(3)
+    return {
+        "CURBSIDE_RUNTIME__DATA_DIR": str(data),
+        "CURBSIDE_RUNTIME__HTTP_PORT": str(http),
+        "CURBSIDE_RUNTIME__GRPC_PORT": str(rpc),
+        "CURBSIDE_ENGINE__PORT": str(engine),
+    }
 
 
 def test_a_child_that_needs_the_operator_ends_the_start_with_its_sentence(tmp_path: Path) -> None:
@@ -320,6 +417,68 @@ def test_a_child_that_needs_the_operator_ends_the_start_with_its_sentence(tmp_pa
     thread.join(30)
     assert isinstance(raised[0], ChildGaveUp)
     assert "--socket" in raised[0].message
+
+
+class Unserved:
+    """A gRPC service of which only the name matters."""
+
+
+def grpc_service(name: str, grpc_name: str, check: Check) -> Service:
+    def add(servicer: object, server: grpc.aio.Server) -> None: ...
+
+    method = f"/curbside.contracts.v1.{grpc_name}/Call"
+    binding = GrpcBinding(add, Unserved(), {method: Scope.REPORTS_WRITE})
+    return Service(name, grpc=[binding], checks={"check": check})
+
+
+async def test_grpc_health_follows_readiness_by_service_and_ends_with_the_host(
+    runtime: RuntimeSettings, tokens: Tokens, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curbside.runtime.host._HEALTH_INTERVAL", timedelta(milliseconds=10))
+    (port,) = free_ports(1)
+    settings = runtime.model_copy(update={"grpc_port": port})
+    bus = open_bus(settings)
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+
+    async def says(name: str) -> Any:
+        request = health_pb2.HealthCheckRequest(service=name)
+        return (await stub.Check(request, timeout=10, wait_for_ready=True)).status
+
+    async def shield() -> None:
+        """The gateway's: it asks the process that it is a part of."""
+        if await says(DEIDENTIFICATION) != Status.SERVING:
+            raise Unavailable("the shield is down")
+
+    async def becomes(**expected: Any) -> None:
+        names = {"whole": "", "deidentification": DEIDENTIFICATION, "inference": INFERENCE}
+        async with asyncio.timeout(20):
+            while {key: await says(names[key]) for key in expected} != expected:
+                await asyncio.sleep(0.01)
+
+    switch.down = True
+    services = [
+        grpc_service("deidentification", "Deidentification", switch.check),
+        grpc_service("inference", "Inference", shield),
+    ]
+    host = Host(["deidentification", "inference"], settings)
+    listener = listen("127.0.0.1", 0, "CURBSIDE_RUNTIME__HTTP_PORT")
+    serving = asyncio.create_task(host._serve(services, [], tokens, bus, listener))
+    down, up = Status.NOT_SERVING, Status.SERVING
+    await becomes(whole=down, deidentification=down, inference=down)
+    switch.down = False
+    await becomes(whole=up, deidentification=up, inference=up)
+    switch.down = True
+    await becomes(whole=down, deidentification=down, inference=down)
+    switch.down = False
+    await becomes(whole=up)
+    watching = stub.Watch(health_pb2.HealthCheckRequest())
+    assert (await watching.read()).status == up
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert (await watching.read()).status == down
+    await channel.close()  # a stream that stays open is waited for until the grace ends
+    await serving
+    await bus.close()
 
 
 def test_help_is_instant_because_heavy_imports_are_lazy() -> None:
@@ -342,6 +501,89 @@ def test_help_is_instant_because_heavy_imports_are_lazy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def curbside(
+    *arguments: str, limit: int | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`curbside` in a process of its own, whose files may not grow beyond `limit` bytes."""
+    prelude = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    prelude += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); " if limit is not None else ""
+    return subprocess.run(
+        [sys.executable, "-c", f"{prelude}from curbside.runtime.command import main; main()", *arguments],
+        env=child_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_full_disk_at_the_start_is_one_sentence_for_the_operator(tmp_path: Path) -> None:
+    answer = curbside("up", "--data", str(tmp_path / "data"), limit=8192, **_free_ports(tmp_path))
+    assert answer.stderr == (
+        "curbside: the database of identity cannot grow: its disk is full. Free space on it.\n"
+    )
+    assert answer.returncode == OPERATOR_STATUS
+
+
+def test_an_unusable_data_directory_is_one_sentence_for_the_operator(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    answer = curbside("up", "--data", str(tmp_path / "file"), **_free_ports(tmp_path))
+    assert answer.stderr.startswith("curbside: the directory '")
+    assert "CURBSIDE_RUNTIME__DATA_DIR" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert answer.returncode == OPERATOR_STATUS
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "says"),
+    [
+        (errno.ENOSPC, 2, "curbside: the disk is full ('/x/y' could not be written): free space on it."),
+        (errno.EACCES, 2, "curbside: '/x/y' cannot be used (Permission denied)"),
+        (errno.EROFS, 2, "curbside: '/x/y' cannot be used (Read-only file system)"),
+        (errno.ENOENT, 1, "FileNotFoundError"),  # of no known cause: its frames are needed
+    ],
+)
+def test_what_an_operator_can_mend_is_no_traceback(number: int, status: int, says: str) -> None:
+    script = (
+        "import sys; from curbside.runtime import command; sys.argv = ['curbside', 'fail']\n"
+        "@command.app.command('fail')\n"
+        f"def fail(): raise OSError({number}, {os.strerror(number)!r}, '/x/y')\n"
+        "command.main()"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert says in answer.stderr
+    assert answer.returncode == status
+
+
+@pytest.mark.parametrize(
+    ("message", "mend", "said"),
+    [
+        ("the disk is full", "Free space on it.", "the disk is full. Free space on it."),
+        ("The disk is full.", "Free space on it.", "The disk is full. Free space on it."),
+        ("the disk is full: free space", None, "the disk is full: free space"),
+    ],
+)
+def test_a_message_and_its_mend_are_two_sentences(message: str, mend: str | None, said: str) -> None:
+    assert _sentence(message, mend) == said
+
+
+@pytest.mark.parametrize("services", [["ingestion", "engine"], ["worker", "driver"]])
+def test_a_child_is_served_alone(services: list[str], runtime: RuntimeSettings) -> None:
+    with pytest.raises(UnknownService, match="a process of its own"):
+        run_serve(services, runtime, here=True, socket=None)
+
+
+def test_what_the_services_write_is_read_by_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for run in ("run_up", "run_serve"):
+        monkeypatch.setattr(f"curbside.runtime.up.{run}", lambda *_, **__: None)
+    before = os.umask(0)
+    try:
+        for arguments in (["up"], ["serve", "ingestion"]):
+            assert CliRunner().invoke(app_of_command, arguments).exit_code == 0
+            assert os.umask(0) == 0o027
+    finally:
+        os.umask(before)
 
 
 def test_the_command_says_what_to_do_in_one_sentence(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from typing import Final
 from curbside.errors import OperatorError
 from curbside.runtime.client import Api, NotRunning, connect
 from curbside.runtime.reading import progress_bar
+from curbside.runtime.supervisor import supervisor_runs
 from curbside.settings import RuntimeSettings, child_environment
+from curbside.storage.directories import private_directory
 
 # The first start fetches two model wheels (131 MB) and converts one: 40 s here, minutes on a slow line.
 _START_LIMIT: Final = timedelta(minutes=10)
@@ -24,6 +26,10 @@ _START_LIMIT: Final = timedelta(minutes=10)
 
 class DidNotStart(OperatorError):
     code = "operator.did-not-start"
+
+
+class NotOurs(OperatorError):
+    code = "operator.not-ours"
 
 
 class Installation:
@@ -66,14 +72,17 @@ class Installation:
 
     def stop(self) -> None:
         """Stop what runs on this data directory, gracefully, and wait for its end."""
-        pid = self._supervisor_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGTERM)
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
             self._process.wait()
-        else:
-            while self._supervisor_pid() is not None:
-                time.sleep(0.2)
+        told: int | None = None
+        while supervisor_runs(self.data):
+            # A supervisor that has only just begun has not written its pid yet.
+            pid = self.processes().get("supervisor")
+            if pid is not None and pid != told:
+                told = pid
+                self._tell_to_stop(pid)
+            time.sleep(0.2)
 
     def processes(self) -> dict[str, int]:
         """Pids by name, as the supervisor last wrote them; empty where nothing runs."""
@@ -86,19 +95,18 @@ class Installation:
     def _alive(self) -> bool:
         if self._process is not None and self._process.poll() is None:
             return True
-        return self._supervisor_pid() is not None
+        return supervisor_runs(self.data)
 
-    def _supervisor_pid(self) -> int | None:
-        if self._process is not None:
-            self._process.poll()  # a killed child of ours would look alive until it is waited for
-        pid = self.processes().get("supervisor")
-        if pid is None:
-            return None
+    def _tell_to_stop(self, pid: int) -> None:
         try:
-            os.kill(pid, 0)
+            os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
-            return None
-        return pid
+            pass  # it has just ended by itself
+        except PermissionError:
+            raise NotOurs(
+                f"another user's curbside runs on {str(self.data)!r}: stop it as that user, or use --data "
+                "with another directory."
+            ) from None
 
     def _client(self) -> Api | None:
         try:
@@ -108,7 +116,7 @@ class Installation:
 
     def _spawn(self) -> None:
         logs = self.data / "logs"
-        logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(logs)
         with open(logs / "supervisor.log", "wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "curbside", "up", "--data", str(self.data)],

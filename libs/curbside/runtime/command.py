@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -43,21 +44,54 @@ TokenFile = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--token-file", help="A file with a bearer token; default the administrator's."),
 ]
+# Others read nothing of what the services write. The group reads: in a cluster text-generation-inference is
+# another user of the same group, and reads the adapters. On one machine the data directory keeps the group out.
+_UMASK = 0o027
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
 
 
 def main() -> None:
     """Run the command; an error for the operator is one sentence and status 2, any other status 1."""
-    from curbside.errors import CurbsideError, OperatorError
+    from curbside.errors import CurbsideError, OperatorError, StorageFull
 
     try:
         app()
     except CurbsideError as error:
-        mend = f" {error.mend}" if error.mend else ""
-        print(f"curbside: {error.message}{mend}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, OperatorError) else 1) from None
+        print(f"curbside: {_sentence(error.message, error.mend)}", file=sys.stderr)
+        # A disk that is full at the start stays full until somebody frees space on it.
+        raise SystemExit(2 if isinstance(error, OperatorError | StorageFull) else 1) from None
+    except OSError as error:
+        said = _operator_sentence(error)
+        if said is None:
+            raise
+        print(f"curbside: {said}", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _sentence(message: str, mend: str | None) -> str:
+    """A message, which is a sentence or the beginning of one, and how to mend it."""
+    if mend is None:
+        return message
+    return f"{message} {mend}" if message.endswith((".", "?", "!", ":")) else f"{message}. {mend}"
+
+
+def _operator_sentence(error: OSError) -> str | None:
+    """What an operator can mend about `error`: a full disk, or a place that this user cannot write."""
+    import errno
+
+    from curbside.storage.directories import FULL_DISK
+
+    place = f"{str(error.filename)!r}" if error.filename is not None else None
+    if error.errno in FULL_DISK:
+        return f"the disk is full{f' ({place} could not be written)' if place else ''}: free space on it."
+    if place and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return (
+            f"{place} cannot be used ({error.strerror}): give this user the right to it, or name another "
+            "data directory with --data or CURBSIDE_RUNTIME__DATA_DIR."
+        )
+    return None
 
 
 def _settings(data: Path | None = None, **overrides: object) -> RuntimeSettings:
@@ -77,6 +111,7 @@ def up(data: Data = None) -> None:
     """Run every service on this machine, until Ctrl-C."""
     from curbside.runtime.up import run_up
 
+    os.umask(_UMASK)
     run_up(_settings(data))
 
 
@@ -98,6 +133,7 @@ def serve(
     """Run one service: what a pod runs."""
     from curbside.runtime.up import run_serve
 
+    os.umask(_UMASK)
     run_serve(services, _settings(), here=here, socket=socket)
 
 

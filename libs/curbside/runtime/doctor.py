@@ -55,8 +55,8 @@ def _findings(settings: RuntimeSettings) -> Iterator[Finding]:
         memory >= _MEMORY_BYTES * 0.95,
         "" if memory >= _MEMORY_BYTES * 0.95 else "The demo needs 8 GB: close other programs.",
     )
-    settings.data.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.data.parent).free
+    there_already = next(place for place in (settings.data, *settings.data.parents) if place.is_dir())
+    free = shutil.disk_usage(there_already).free
     enough = free >= _DISK_BYTES
     yield Finding("disk", f"{free / _GB:.1f} GB free", enough, "" if enough else "Free at least 5 GB.")
     for service, package in _DEPENDENCIES.items():

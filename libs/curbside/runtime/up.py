@@ -42,12 +42,19 @@ def run_up(settings: RuntimeSettings) -> None:
 
 def run_serve(services: Sequence[str], settings: RuntimeSettings, *, here: bool, socket: Path | None) -> None:
     """Run one service with its children, or, with `here`, any services without them."""
+    from curbside.telemetry.logs import configure_logging
+
     unknown = [name for name in services if name not in (*SERVICES, *CHILDREN)]
     if unknown:
         raise UnknownService(
             f"there is no service {unknown[0]!r}: use one of {', '.join((*SERVICES, *CHILDREN))}."
         )
-    if services[0] in CHILDREN:
+    alone = [name for name in services if name in CHILDREN]
+    if alone and len(services) > 1:
+        raise UnknownService(
+            f"{alone[0]!r} is no service but a process of its own: curbside serve {alone[0]}."
+        )
+    if alone:
         run_child(services[0], settings, socket)
         return
     children = children_of(tuple(services), settings)
@@ -56,6 +63,7 @@ def run_serve(services: Sequence[str], settings: RuntimeSettings, *, here: bool,
 
         Host(services, settings).run()
         return
+    configure_logging("supervisor", settings.log_level)
     supervise(
         Supervisor(children, settings.data, settings.shutdown_grace, log_files=False, name="-".join(services))
     )
@@ -63,8 +71,10 @@ def run_serve(services: Sequence[str], settings: RuntimeSettings, *, here: bool,
 
 def run_child(name: str, settings: RuntimeSettings, socket: Path | None) -> None:
     from curbside.telemetry.logs import configure_logging
+    from curbside.telemetry.tracing import configure_tracing
 
     configure_logging(name, settings.log_level)
+    configure_tracing(name, settings.otlp_endpoint)
     if name == "engine":
         from curbside.settings import load
         from curbside_inference.engine.app import run_engine
