@@ -1,4 +1,4 @@
-"""ReportReceived becomes the command DeidentifyReport."""
+"""ReportReceived becomes the command DeidentifyReport, ReportDisplaced the command DisplaceReport."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from typing import Final
 
 from curbside.bus.protocol import Subscription
 from curbside.contracts.events import Event
-from curbside.contracts.topics import REPORTS_RECEIVED
+from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
 
 GROUP: Final = "deidentification"
 
 
-def subscription(deidentify_report: Callable[[Event], Awaitable[None]], *, concurrency: int) -> Subscription:
-    """Up to `concurrency` partitions at once, as many as there are workers to keep busy."""
-    return Subscription(REPORTS_RECEIVED, GROUP, deidentify_report, concurrency)
+Handle = Callable[[Event], Awaitable[None]]
+
+
+def subscriptions(
+    deidentify_report: Handle, displace_report: Handle, *, concurrency: int
+) -> list[Subscription]:
+    """Reports are received from up to `concurrency` partitions at once, as many as there are workers."""
+    return [
+        Subscription(REPORTS_RECEIVED, GROUP, deidentify_report, concurrency),
+        Subscription(REPORTS_DISPLACED, GROUP, displace_report),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -46,6 +46,11 @@ class NotQuarantined(Conflict):
     title = "The report is not in quarantine"
 
 
+class DisplacedReport(Conflict):
+    code = "deid.displaced"
+    title = "The report was amended or retracted"
+
+
 class NotReleasable(Conflict):
     code = "deid.not-releasable"
     title = "The report was never de-identified, so it cannot be released"
@@ -66,17 +71,21 @@ async def deidentify_report(
 ) -> None:
     """De-identify the report of a ReportReceived event, once, and publish what became of it.
 
-    A worker that fails or times out on it quarantines it; Unavailable passes through, and the bus waits.
+    Nothing becomes of one that was amended or retracted meanwhile: ingestion's ledger says so already. A
+    worker that fails or times out on it quarantines it; Unavailable passes through, and the bus waits.
     """
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportReceived)
     async with database.read() as session:
-        if await store.find(session, payload.report_id) is not None:
-            return  # a repetition: do not spend a worker on it
+        if await store.done_with(session, payload.report_id):
+            return  # do not spend a worker on it
     original = BlobRef.from_message(payload.text)
     document = codec.from_bytes(await blobs.get(original))
     try:
-        result = await deidentify(document, tenant=event.tenant, subject=event.subject)
+        # A worker needs the text and what is known: the report's time stays here.
+        result = await deidentify(
+            replace(document, authored_at=None), tenant=event.tenant, subject=event.subject
+        )
     except (WorkerFailed, WorkerTimedOut) as error:
         reason = Reason.TIMED_OUT if isinstance(error, WorkerTimedOut) else Reason.RECOGNISER_FAILED
         result = Result(PhiText(""), (), 1.0, reason, policy)
@@ -88,15 +97,14 @@ async def deidentify_report(
         "report_type": payload.report_type,
         "source": payload.source,
         "status": payload.status,
-        "authored_at": shifted(payload.authored_at, offset),
+        "authored_at": shifted(document.authored_at.reveal(), offset) if document.authored_at else "",
         "spans_by_category": count_by_category(result.spans),
         "risk": result.risk,
         "policy": result.policy,
     }
     async with database.begin() as transaction:
-        repeated = (
-            not await transaction.first_time(event, _GROUP)
-            or await store.find(transaction.session, payload.report_id) is not None
+        repeated = not await transaction.first_time(event, _GROUP) or await store.done_with(
+            transaction.session, payload.report_id
         )
         if not repeated:
             await store.add(
@@ -117,6 +125,22 @@ async def deidentify_report(
         for ref in (safe, kept):
             if ref is not None:
                 await blobs.delete(ref)
+
+
+async def displace_report(event: Event, *, database: Database) -> None:
+    """Keep a report that was amended or retracted from being de-identified or released."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportDisplaced)
+    async with database.begin() as transaction:
+        if await transaction.first_time(event, _GROUP):
+            await store.displace(
+                transaction.session,
+                payload.report_id,
+                event.tenant,
+                State(payload.state),
+                by=payload.displaced_by,
+                at=event.occurred_at,
+            )
 
 
 async def list_quarantined(
@@ -146,7 +170,7 @@ async def release(principal: Principal, report_id: str, *, database: Database, b
     if not row.releasable:
         raise NotReleasable(
             f"the report {report_id!r} was not de-identified ({row.reason})",
-            mend="Reject it, or send it again in a form that can be de-identified.",
+            mend="Reject it, or send it again with status 'amended' in a form that can be de-identified.",
         )
     result = await _read_result(blobs, row)
     safe = await _store_safe(blobs, result, row.tenant, row.subject)
@@ -162,7 +186,7 @@ async def release(principal: Principal, report_id: str, *, database: Database, b
                     subject=row.subject,
                 )
             )
-    except NotQuarantined:
+    except (NotQuarantined, DisplacedReport):
         await blobs.delete(safe)
         raise
 
@@ -184,17 +208,32 @@ async def reject(principal: Principal, report_id: str, reason: str, *, database:
 async def _quarantined(principal: Principal, report_id: str, database: Database) -> Any:
     async with database.read() as session:
         row = await store.find(session, report_id, principal.tenant)
+        displaced = await store.displaced_as(session, report_id)
     if row is None:
         raise UnknownReport(f"deidentification has no report {report_id!r}", field="report_id")
+    if displaced is not None:
+        raise _displaced(report_id, displaced)
     if row.state != State.QUARANTINED:
         raise NotQuarantined(f"the report {report_id!r} is {row.state}", field="report_id", state=row.state)
     return row
+
+
+def _displaced(report_id: str, state: State) -> DisplacedReport:
+    return DisplacedReport(
+        f"the report {report_id!r} is {state}",
+        field="report_id",
+        mend="Nothing is to be done; the report that replaced it has an id of its own.",
+        state=state,
+    )
 
 
 async def _decide(
     transaction: Transaction, principal: Principal, row: Any, state: State, action: str, **values: Any
 ) -> None:
     now = datetime.now(UTC)
+    # Asked again in the transaction of the act: it may have been displaced since it was shown.
+    if (displaced := await store.displaced_as(transaction.session, row.report_id)) is not None:
+        raise _displaced(row.report_id, displaced)
     if not await store.decide(transaction.session, row.report_id, state, by=principal.id, at=now, **values):
         raise NotQuarantined(f"another reviewer decided on {row.report_id!r} first", field="report_id")
     await transaction.record(

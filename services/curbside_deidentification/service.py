@@ -32,19 +32,18 @@ def build(platform: Platform) -> Service:
             reject=partial(handlers.reject, database=database),
         ),
         grpc=[grpc.binding(pool.deidentify)],
-        subscriptions=[
-            consumer.subscription(
-                partial(
-                    handlers.deidentify_report,
-                    database=database,
-                    blobs=blobs,
-                    ring=platform.ring,
-                    deidentify=pool.deidentify,
-                    policy=load_policy().label,
-                ),
-                concurrency=settings.workers,
-            )
-        ],
+        subscriptions=consumer.subscriptions(
+            partial(
+                handlers.deidentify_report,
+                database=database,
+                blobs=blobs,
+                ring=platform.ring,
+                deidentify=pool.deidentify,
+                policy=load_policy().label,
+            ),
+            partial(handlers.displace_report, database=database),
+            concurrency=settings.workers,
+        ),
         checks={"workers": pool.check},
         stop=[pool.close],
     )

@@ -17,6 +17,8 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
     RELEASED = "released"
     REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
 
 
 METADATA: Final = service_metadata()
@@ -43,6 +45,16 @@ REPORTS: Final = Table(
     Column("decided_at", UtcDateTime(), nullable=True),
     Column("decided_by", String(128), nullable=True),
 )
+# Reports that an amendment or a retraction displaced. Apart from REPORTS, because no order holds between
+# topics: this may be heard of before the report is.
+DISPLACED: Final = Table(
+    "displaced",
+    METADATA,
+    Column("report_id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),  # superseded, or withdrawn, which stays
+    Column("displaced_by", String(64), nullable=False),
+    Column("displaced_at", UtcDateTime(), nullable=False),
+)
 
 
 async def find(session: AsyncSession, report_id: str, tenant: str | None = None) -> Row[Any] | None:
@@ -66,6 +78,36 @@ async def decide(
         .values(state=state, decided_by=by, decided_at=at, **values)
     )
     return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def displace(
+    session: AsyncSession, report_id: str, tenant: str, state: State, *, by: str, at: datetime
+) -> None:
+    """Note that the report is displaced, and move its row where there is one; `withdrawn` stays."""
+    already = await displaced_as(session, report_id)
+    if already in (State.WITHDRAWN, state):
+        return
+    values = {"state": state, "displaced_by": by, "displaced_at": at}
+    if already is None:
+        await session.execute(insert(DISPLACED).values(report_id=report_id, **values))
+    else:
+        await session.execute(update(DISPLACED).where(DISPLACED.c.report_id == report_id).values(**values))
+    await session.execute(
+        update(REPORTS)
+        .where(REPORTS.c.report_id == report_id, REPORTS.c.tenant == tenant)
+        .values(state=state)
+    )
+
+
+async def displaced_as(session: AsyncSession, report_id: str) -> State | None:
+    found = await session.execute(select(DISPLACED.c.state).where(DISPLACED.c.report_id == report_id))
+    state = found.scalar_one_or_none()
+    return None if state is None else State(state)
+
+
+async def done_with(session: AsyncSession, report_id: str) -> bool:
+    """Whether the report was handled before, or is displaced."""
+    return await find(session, report_id) is not None or await displaced_as(session, report_id) is not None
 
 
 async def quarantined(session: AsyncSession, tenant: str, *, after: str, limit: int) -> list[Row[Any]]:

@@ -58,7 +58,7 @@ class Row:
             "patient_id": _revealed(submission.patient_id),
             "type": submission.type,
             "status": submission.status.value,
-            "authored_at": submission.authored_at,
+            "authored_at": _revealed(submission.authored_at),
             "source": submission.source or source_named(source),
             "known": {kind: values for kind, values in known.items() if values},
         }

@@ -58,6 +58,7 @@ class Accepted:
     report_id: str
     state: ReportState
     external_id: PhiText | None
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Refused:
 class ShownReport:
     report: store.StoredReport
     external_id: PhiText | None
+    authored_at: PhiText | None
     history: Sequence[store.Moment] = ()
 
 
@@ -170,7 +172,8 @@ async def _stage(
     writers = asyncio.Semaphore(_WRITERS)
 
     async def stage(draft: _Draft) -> tuple[_Draft, BlobRef, BlobRef]:
-        document = PhiDocument(draft.submission.text, draft.submission.known_with_ids())
+        submission = draft.submission
+        document = PhiDocument(submission.text, submission.known_with_ids(), submission.authored_at)
         async with writers:
             original = await blobs.put(Zone.PHI, draft.good.original, tenant=tenant, subject=draft.subject)
             text = await blobs.put(Zone.PHI, to_bytes(document), tenant=tenant, subject=draft.subject)
@@ -202,10 +205,10 @@ async def _accept(
             revision=admission.number,
             fingerprint=draft.fingerprint,
             subject=draft.subject,
-            external_id=_sealed(submission.external_id, tenant, draft.report_id, ring),
+            external_id=_sealed("external-id", submission.external_id, tenant, draft.report_id, ring),
             type=submission.type,
             status=submission.status,
-            authored_at=submission.authored_at,
+            authored_at=_sealed("authored-at", submission.authored_at, tenant, draft.report_id, ring),
             media_type=format.value,
             original=original,
             text=text,
@@ -236,7 +239,6 @@ async def _accept(
         report_type=submission.type,
         source=submission.source,
         status=_STATUSES[submission.status],
-        authored_at=submission.authored_at,
     )
     await transaction.publish(new_event(received, tenant=tenant, subject=draft.subject, occurred_at=now))
     await transaction.record(
@@ -251,7 +253,7 @@ async def _accept(
             "original": original.keyed_hash,
         },
     )
-    return Accepted(draft.good.row, draft.report_id, admission.state, submission.external_id)
+    return Accepted(draft.good.row, draft.report_id, admission.state, submission.external_id, submission.type)
 
 
 async def follow_report(
@@ -282,7 +284,7 @@ async def list_reports(
     database: Database,
     ring: KeyRing,
 ) -> list[ShownReport]:
-    """A page of reports; who read their external ids is audited."""
+    """A page of reports; who read their external ids and times is audited."""
     async with database.begin() as transaction:
         found = await store.find_reports(
             transaction.session, principal.tenant, state=state, after=after, limit=limit
@@ -294,13 +296,13 @@ async def list_reports(
             target=found[0].report_id if found else "none",
             details={"count": len(found)},
         )
-    return [ShownReport(report, _unsealed(report, ring)) for report in found]
+    return [_shown(report, ring) for report in found]
 
 
 async def show_report(
     report_id: str, principal: Principal, *, database: Database, ring: KeyRing
 ) -> ShownReport:
-    """One report with its history; who read its external id is audited."""
+    """One report with its history; who read its external id and time is audited."""
     async with database.begin() as transaction:
         found = await store.find_reports(transaction.session, principal.tenant, report_id=report_id, limit=1)
         if not found:
@@ -309,7 +311,7 @@ async def show_report(
         await transaction.record(
             actor=principal.id, tenant=principal.tenant, action="report.read", target=report_id
         )
-    return ShownReport(found[0], _unsealed(found[0], ring), history)
+    return _shown(found[0], ring, history)
 
 
 async def read_ledger(principal: Principal, *, database: Database) -> ReportLedger:
@@ -324,7 +326,8 @@ def _draft(good: GoodRow, tenant: str, ring: KeyRing) -> _Draft:
     """Keyed hashes under the tenant's key, each in a domain of its own. NUL separates: no field holds one."""
     submission = good.submission
     patient = submission.patient_id.reveal() if submission.patient_id else ""
-    content = (submission.text.reveal(), patient, submission.authored_at)
+    authored_at = submission.authored_at.reveal() if submission.authored_at else ""
+    content = (submission.text.reveal(), patient, authored_at)
 
     def keyed(domain: str, *parts: str) -> str:
         return ring.subject(tenant, "\0".join((domain, *parts)).encode())
@@ -345,23 +348,32 @@ def _new_report_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def _sealed(external_id: PhiText | None, tenant: str, report_id: str, ring: KeyRing) -> bytes | None:
-    """The external id (an accession number is PHI) under a key of ingestion's own, bound to its report.
+def _sealed(column: str, value: PhiText | None, tenant: str, report_id: str, ring: KeyRing) -> bytes | None:
+    """An external id (an accession number) or a time, which are PHI, under a key of ingestion's own, bound
+    to its column and report.
 
     It lies in the record rather than in a blob so that a page of reports is one query; an erasure
     nulls the column.
     """
-    if external_id is None:
+    if value is None:
         return None
-    return seal(ring.key("ingestion-records"), external_id.reveal().encode(), _bound(tenant, report_id))
+    return seal(ring.key("ingestion-records"), value.reveal().encode(), _bound(column, tenant, report_id))
 
 
-def _unsealed(report: store.StoredReport, ring: KeyRing) -> PhiText | None:
-    if report.external_id is None:
-        return None
-    bound = _bound(report.tenant, report.report_id)
-    return PhiText(unseal(ring.key("ingestion-records"), report.external_id, bound).decode())
+def _shown(report: store.StoredReport, ring: KeyRing, history: Sequence[store.Moment] = ()) -> ShownReport:
+    def unsealed(column: str, sealed: bytes | None) -> PhiText | None:
+        if sealed is None:
+            return None
+        bound = _bound(column, report.tenant, report.report_id)
+        return PhiText(unseal(ring.key("ingestion-records"), sealed, bound).decode())
+
+    return ShownReport(
+        report,
+        unsealed("external-id", report.external_id),
+        unsealed("authored-at", report.authored_at),
+        history,
+    )
 
 
-def _bound(tenant: str, report_id: str) -> bytes:
-    return f"curbside-external-id:1:{tenant}:{report_id}".encode()
+def _bound(column: str, tenant: str, report_id: str) -> bytes:
+    return f"curbside-{column}:1:{tenant}:{report_id}".encode()

@@ -84,7 +84,8 @@ def routes(
 
     @router.post("/reports", status_code=202, openapi_extra=_body({"application/json": _REPORT_SCHEMA}))
     async def submit(request: Request, principal: CanIngest) -> dict[str, Any]:
-        """Take in one report; 202 says that it is durable."""
+        """Take in one report; 202 says that it is durable. `type` is what it became: `other` where no rule
+        knows its name."""
         format, charset = _content_type(request, (Format.JSON,))
         data = await _whole_body(request)
         read = partial(read_submission, max_characters=settings.max_report_characters, closed=True)
@@ -92,7 +93,7 @@ def routes(
         (outcome,) = await receive([GoodRow(1, submission, data)], format, principal)
         if isinstance(outcome, Refused):
             raise outcome.problem
-        return {"report_id": outcome.report_id, "state": outcome.state}
+        return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
     @router.post("/batches", status_code=202, openapi_extra=_body({format: {} for format in Format}))
     async def submit_batch(
@@ -221,7 +222,12 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
 
 def _accepted(outcome: Accepted) -> dict[str, Any]:
     external_id = outcome.external_id.reveal() if outcome.external_id else None
-    return {"row": outcome.row, "report_id": outcome.report_id, "external_id": external_id}
+    return {
+        "row": outcome.row,
+        "report_id": outcome.report_id,
+        "external_id": external_id,
+        "type": outcome.type,
+    }
 
 
 def _rejected(refused: Sequence[BadRow | Refused]) -> list[dict[str, Any]]:
@@ -236,7 +242,7 @@ def _shown(shown: ShownReport) -> dict[str, Any]:
         "source": report.source,
         "type": report.type,
         "status": report.status,
-        "authored_at": report.authored_at or None,
+        "authored_at": shown.authored_at.reveal() if shown.authored_at else None,
         "state": report.state,
         "reason": report.reason or None,
         "received_at": report.received_at.isoformat(),

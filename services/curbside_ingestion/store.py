@@ -53,7 +53,7 @@ REPORTS = Table(
     Column("external_id", LargeBinary, nullable=True),  # sealed, see handlers.py
     Column("type", String(40), nullable=False),
     Column("status", String(32), nullable=False),
-    Column("authored_at", String(40), nullable=False),
+    Column("authored_at", LargeBinary, nullable=True),  # sealed likewise
     Column("media_type", String(64), nullable=False),
     Column("original", JSON, nullable=False),
     Column("text", JSON, nullable=False),
@@ -95,7 +95,7 @@ class NewReport:
     external_id: bytes | None
     type: str
     status: ReportStatus
-    authored_at: str
+    authored_at: bytes | None
     media_type: str
     original: BlobRef
     text: BlobRef
@@ -106,7 +106,7 @@ class NewReport:
 
 @dataclass(frozen=True)
 class StoredReport:
-    """What a reader is shown; `external_id` is still sealed."""
+    """What a reader is shown; `external_id` and `authored_at` are still sealed."""
 
     report_id: str
     tenant: str
@@ -114,7 +114,7 @@ class StoredReport:
     source: str
     type: str
     status: ReportStatus
-    authored_at: str
+    authored_at: bytes | None
     state: ReportState
     reason: str
     received_at: datetime

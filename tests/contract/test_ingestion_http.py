@@ -22,6 +22,7 @@ from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import NotFound, StorageFull
 from curbside.identity.principal import Principal, Role
+from curbside.phi import PhiText
 from curbside.settings import RuntimeSettings
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.migrate import sync_url
@@ -135,7 +136,7 @@ async def test_a_202_means_that_original_text_record_audit_and_event_are_there(c
     )
     assert response.status_code == 202
     accepted = response.json()
-    assert accepted["state"] == "pending"
+    assert (accepted["state"], accepted["type"]) == ("pending", "radiology")
 
     (event,) = await client.received()
     payload = event.payload
@@ -143,11 +144,11 @@ async def test_a_202_means_that_original_text_record_audit_and_event_are_there(c
     assert payload.report_id == accepted["report_id"]
     assert payload.report_type == "radiology"
     assert payload.status == events_pb2.REPORT_STATUS_FINAL
-    assert payload.authored_at == "2026-03-01T14:05:00+01:00"
     blobs = client.opened.platform.blobs
     assert await blobs.get(BlobRef.from_message(payload.original)) == body
     document = from_bytes(await blobs.get(BlobRef.from_message(payload.text)))
     assert document.text.reveal() == REPORT
+    assert document.authored_at == PhiText("2026-03-01T14:05:00+01:00")
     assert [name.reveal() for name in document.known.names] == [NAME]
     assert [mrn.reveal() for mrn in document.known.mrns] == ["MRN-4471"]
     assert [number.reveal() for number in document.known.numbers] == ["ACC-99871"]
@@ -155,21 +156,32 @@ async def test_a_202_means_that_original_text_record_audit_and_event_are_there(c
 
     shown = await client.get(f"reports/{accepted['report_id']}")
     assert shown["external_id"] == "ACC-99871"
+    assert shown["authored_at"] == "2026-03-01T14:05:00+01:00"
     assert [moment["state"] for moment in shown["history"]] == ["pending"]
     records, broken = await client.opened.platform.database.verify_audit()
     assert (records, broken) == (2, None)
 
 
 async def test_nothing_on_the_disk_shows_a_patient(client: Client, tmp_path: Path) -> None:
-    await client.accepted(external_id="ACC-99871", patient_id="MRN-4471", known={"names": [NAME]})
-    await client.post(external_id="ACC-99871", text="other")
+    await client.accepted(
+        external_id="ACC-99871",
+        patient_id="MRN-4471",
+        known={"names": [NAME]},
+        authored_at="1987-06-05T04:03:02+05:30",
+        type=f"Letter re {NAME}",
+    )
+    await client.post(external_id="ACC-99871", text="other", authored_at="1987-06-05")
+    shown = await client.get("reports")
+    assert shown["reports"][0]["authored_at"] == "1987-06-05T04:03:02+05:30"
+    assert shown["reports"][0]["type"] == "other"
     await client.batch(f"text,mrn\n{NAME},MRN-4471\n", "text/csv")
     await client.received()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.parent.parent.parent.name == "phi" for path in files)
+    assert any("bus" in path.parts for path in files)
     for path in files:
         data = path.read_bytes()
-        for secret in (b"Katzenbach", b"ACC-99871", b"MRN-4471"):
+        for secret in (b"Katzenbach", b"katzenbach", b"ACC-99871", b"MRN-4471", b"1987-06-05", b"198706"):
             assert secret not in data, path
 
 

@@ -49,6 +49,7 @@ class Pool:
 
     async def deidentify(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result:
         self.calls += 1
+        assert document.authored_at is None  # a worker has no use for it
         if self.failures:
             raise self.failures.pop(0)
         return deidentify(document, Nothing(), load_policy())
@@ -70,7 +71,7 @@ async def client(opened: TestPlatform) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 async def received(opened: TestPlatform, text: str, report_id: str = "r1", authored: str = "") -> Event:
-    document = codec.to_bytes(PhiDocument(PhiText(text)))
+    document = codec.to_bytes(PhiDocument(PhiText(text), authored_at=PhiText(authored)))
     ref = await opened.platform.blobs.put(Zone.PHI, document, tenant="default", subject=SUBJECT)
     payload = events_pb2.ReportReceived(
         report_id=report_id,
@@ -79,7 +80,6 @@ async def received(opened: TestPlatform, text: str, report_id: str = "r1", autho
         report_type="radiology",
         source="test",
         status=events_pb2.REPORT_STATUS_FINAL,
-        authored_at=authored,
     )
     return new_event(payload, tenant="default", subject=SUBJECT)
 
@@ -242,8 +242,58 @@ async def test_what_was_never_deidentified_cannot_be_released(
     assert happened.reason == "deid.language"
     answer = await client.post("/deidentification/v1/quarantine/r1/release")
     assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
+    assert "status 'amended'" in answer.json()["mend"]
     assert await blobs_in(opened, Zone.SAFE) == 0
     assert (await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "r"})).is_success
+
+
+def displaced(state: str = "superseded", report_id: str = "r1") -> Event:
+    payload = events_pb2.ReportDisplaced(report_id=report_id, state=state, displaced_by="r2")
+    return new_event(payload, tenant="default", subject=SUBJECT)
+
+
+async def test_a_report_displaced_before_its_turn_is_not_deidentified(opened: TestPlatform) -> None:
+    await opened.deliver(displaced())
+    pool = Pool()
+    await handle(opened, await received(opened, CLEAN), pool)
+    assert (pool.calls, await outcomes(opened), await row_of(opened)) == (0, [], None)
+
+
+async def test_a_report_displaced_under_way_leaves_no_outcome_and_no_orphan(opened: TestPlatform) -> None:
+    class Overtaken(Pool):
+        async def deidentify(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result:
+            await opened.deliver(displaced())
+            return await super().deidentify(document, tenant=tenant, subject=subject)
+
+    await handle(opened, await received(opened, CLEAN), Overtaken())
+    assert (await outcomes(opened), await row_of(opened)) == ([], None)
+    assert await blobs_in(opened, Zone.SAFE) == 0
+
+
+@pytest.mark.parametrize("state", ["superseded", "withdrawn"])
+async def test_a_displaced_report_leaves_quarantine_and_cannot_be_released(
+    opened: TestPlatform, client: httpx2.AsyncClient, state: str
+) -> None:
+    await handle(opened, await received(opened, RISKY))
+    event = displaced(state)
+    for _ in range(2):
+        await opened.deliver(event)
+    assert (await row_of(opened)).state == state
+    assert (await client.get("/deidentification/v1/quarantine")).json()["reports"] == []
+    for act in ("release", "reject"):
+        answer = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json={"reason": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "deid.displaced")
+        assert answer.json()["state"] == state
+    [happened] = await outcomes(opened)
+    assert isinstance(happened, events_pb2.ReportQuarantined)
+    assert await blobs_in(opened, Zone.SAFE) == 0
+
+
+async def test_what_is_withdrawn_stays_withdrawn(opened: TestPlatform) -> None:
+    await handle(opened, await received(opened, CLEAN))
+    for state in ("superseded", "withdrawn", "superseded"):
+        await opened.deliver(displaced(state))
+    assert (await row_of(opened)).state == "withdrawn"
 
 
 @pytest.mark.parametrize(
@@ -288,11 +338,13 @@ async def test_only_a_reviewer_reviews(opened: TestPlatform, role: Role) -> None
 
 
 async def test_no_patient_text_stands_in_the_database(opened: TestPlatform) -> None:
-    await handle(opened, await received(opened, CLEAN, "r1"))
-    await handle(opened, await received(opened, RISKY, "r2"))
+    await handle(opened, await received(opened, CLEAN, "r1", "1987-06-05T04:03:02+05:30"))
+    await handle(opened, await received(opened, RISKY, "r2", "1987-06-05"))
+    assert (await row_of(opened)).authored_at
+    await outcomes(opened)
     data = opened.platform.settings.data
     stored = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
-    for phi in (b"Zephyrine", b"Quatremer", b"4456781", b"04/12/2023"):
+    for phi in (b"Zephyrine", b"Quatremer", b"4456781", b"04/12/2023", b"1987-06-05"):
         assert phi not in stored
 
 
@@ -310,10 +362,11 @@ async def test_the_migrated_schema_is_the_one_in_the_code(opened: TestPlatform) 
 
 
 async def test_the_service_subscribes_to_what_ingestion_publishes(opened: TestPlatform) -> None:
-    [subscription] = opened.service.subscriptions
-    assert subscription.topic is TOPIC_OF_EVENT["ReportReceived"]
-    assert (subscription.group, subscription.concurrency) == ("deidentification", 2)
-    assert isinstance(subscription.handle, partial)
+    received, displaced = opened.service.subscriptions
+    assert received.topic is TOPIC_OF_EVENT["ReportReceived"]
+    assert (received.group, received.concurrency) == ("deidentification", 2)
+    assert isinstance(received.handle, partial)
+    assert (displaced.topic, displaced.group) == (TOPIC_OF_EVENT["ReportDisplaced"], "deidentification")
 
 
 async def test_it_is_not_ready_without_a_worker(opened: TestPlatform) -> None:

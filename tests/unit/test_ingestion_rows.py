@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import fields
 
 import pytest
@@ -24,6 +26,7 @@ from curbside_ingestion.domain.problems import (
 from curbside_ingestion.domain.report import FIELD_NAMES, KNOWN_NAMES, Submission, read_submission
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, read_object, read_rows
+from curbside_ingestion.domain.types import load_types
 
 NAME = "Wolfgang Katzenbach"
 REPORT = f"FINDINGS: {NAME} has a 5 mm nodule.\nIMPRESSION: Benign."
@@ -144,9 +147,9 @@ def test_every_field_of_a_row_is_read() -> None:
     submission = read_submission(row)
     assert submission.external_id == PhiText("29")
     assert submission.patient_id == PhiText("0044-7")
-    assert submission.type == "chest-x-ray"
+    assert submission.type == "radiology"
     assert submission.status is ReportStatus.ENTERED_IN_ERROR
-    assert submission.authored_at == "2026-03-01T14:05:00+01:00"
+    assert submission.authored_at == PhiText("2026-03-01T14:05:00+01:00")
     assert submission.source == "ris-north"
     assert [name.reveal() for name in submission.known.names] == [NAME, "Wolf Katzenbach"]
     assert [birth.reveal() for birth in submission.known.dates_of_birth] == ["1960-02-03", "1960-03-02"]
@@ -176,8 +179,9 @@ def test_known_names_are_those_of_the_contract() -> None:
         ("external_id", "a\x00b"),
         ("patient_id", {"mrn": 5}),
         ("patient_id", True),
-        ("type", "!!"),
-        ("type", "x" * 41),
+        ("type", 7),
+        ("type", ["radiology"]),
+        ("known.names", {"names": ["a\x9bb"]}),
         ("status", "done"),
         ("authored_at", "yesterday"),
         ("authored_at", "2026-03-01T14:05:00"),
@@ -193,7 +197,7 @@ def test_known_names_are_those_of_the_contract() -> None:
         ("known.names", {"names": ["x" * 201]}),
         ("known.names", {"names": ["a\nb"]}),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_a_bad_value_is_refused_by_field_and_never_shown(field: str, value: object) -> None:
     row = {"text": REPORT, field.partition(".")[0]: value}
@@ -208,9 +212,73 @@ def test_a_bad_value_is_refused_by_field_and_never_shown(field: str, value: obje
 
 
 def test_a_date_alone_is_midnight_utc() -> None:
-    assert (
-        read_submission({"text": "x", "authored_at": "2026-03-01"}).authored_at == "2026-03-01T00:00:00+00:00"
-    )
+    authored_at = read_submission({"text": "x", "authored_at": "2026-03-01"}).authored_at
+    assert authored_at == PhiText("2026-03-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        (None, ""),
+        ("Pathology", "pathology"),
+        ("CT CHEST W/ CONTRAST", "radiology"),
+        ("Discharge_Summary", "discharge"),
+        ("SOAP / Chart / Progress Notes", "progress"),
+        ("Consult - History and Phy.", "admission"),
+        ("Letter re Wolfgang Katzenbach", "other"),
+        ("Katzenbach 4456781", "other"),
+        ("x" * 4000, "other"),
+        ("!!", "other"),
+        ("other", "other"),
+    ],
+    ids=range(11),
+)
+def test_a_type_is_one_of_a_list_and_any_other_is_other(said: str | None, type: str) -> None:
+    assert read_submission({"text": "x", "type": said}).type == type
+
+
+def test_every_type_fits_its_column_and_every_name_is_a_slug() -> None:
+    for alias, name in load_types().items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", alias)
+        assert len(name) <= 40
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_text_and_what_is_known_are_in_one_form_and_without_widthless_characters(form: str) -> None:
+    spelt = unicodedata.normalize(form, "Zoë Nú\u00adñez\u200b")
+    row = {"text": f"\ufeff{spelt} was seen.", "patient_id": spelt, "known": {"names": [spelt]}}
+    (read_row,) = read(json.dumps(row), Format.JSON)
+    assert isinstance(read_row, GoodRow)
+    submission = read_row.submission
+    assert submission.text.reveal() == "Zoë Núñez was seen."
+    assert submission.patient_id == PhiText("Zoë Núñez")
+    assert submission.known.names == (PhiText("Zoë Núñez"),)
+    assert read_row.original == json.dumps(row).encode()
+
+
+def test_a_text_of_widthless_characters_is_empty() -> None:
+    assert isinstance(refusal("\u200b\u200d\u00ad"), EmptyReport)
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+def test_a_byte_order_mark_alone_is_an_empty_report(format: Format, mark: bytes) -> None:
+    problem = refusal(mark, format)
+    assert isinstance(problem, EmptyReport)
+    assert problem.field == "body"
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "iso-8859-15"])
+def test_utf8_that_says_it_is_a_single_byte_charset_is_refused(charset: str) -> None:
+    problem = refusal("Müller has no nodule".encode(), charset=charset)
+    assert isinstance(problem, WrongEncoding)
+    assert problem.field == "Content-Type"
+    assert only(b"no nodule", charset=charset).text.reveal() == "no nodule"
+
+
+def test_binary_is_seen_through_a_charset_that_reads_every_byte() -> None:
+    assert isinstance(refusal(bytes(range(0x80, 0x100)) * 8, charset="iso-8859-15"), BinaryReport)
+    assert only("no\x85nodule").text.reveal() == "no\x85nodule"
 
 
 def test_a_closed_object_has_no_unknown_member() -> None:

@@ -1,4 +1,4 @@
-"""The codec of PHI: how a text and its known identifiers lie in the PHI zone and cross gRPC.
+"""The codec of PHI: how a text, its known identifiers and its time lie in the PHI zone and cross gRPC.
 
 This is one of the few files where `.reveal()` is legal: the bytes it makes go into an encrypted blob or
 to a de-identification worker, and nowhere else.
@@ -39,6 +39,8 @@ class KnownIdentifiers:
 class PhiDocument:
     text: PhiText
     known: KnownIdentifiers = KnownIdentifiers()
+    # RFC 3339 with the source's offset. A date of an encounter is PHI: 45 CFR 164.514(b)(2)(i)(C).
+    authored_at: PhiText | None = None
 
 
 def to_message(document: PhiDocument) -> pb.PhiDocument:
@@ -46,7 +48,11 @@ def to_message(document: PhiDocument) -> pb.PhiDocument:
         field.name: [value.reveal() for value in getattr(document.known, field.name)]
         for field in fields(KnownIdentifiers)
     }
-    return pb.PhiDocument(text=document.text.reveal(), known=pb.KnownIdentifiers(**known))
+    return pb.PhiDocument(
+        text=document.text.reveal(),
+        known=pb.KnownIdentifiers(**known),
+        authored_at=document.authored_at.reveal() if document.authored_at is not None else "",
+    )
 
 
 def from_message(message: pb.PhiDocument) -> PhiDocument:
@@ -54,7 +60,8 @@ def from_message(message: pb.PhiDocument) -> PhiDocument:
         field.name: tuple(PhiText(value) for value in getattr(message.known, field.name))
         for field in fields(KnownIdentifiers)
     }
-    return PhiDocument(PhiText(message.text), KnownIdentifiers(**known))
+    authored_at = PhiText(message.authored_at) if message.authored_at else None
+    return PhiDocument(PhiText(message.text), KnownIdentifiers(**known), authored_at)
 
 
 def to_bytes(document: PhiDocument) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+import unicodedata
 from typing import Final
 
 from curbside_ingestion.domain.problems import BinaryReport, EmptyReport, TruncatedReport, WrongEncoding
@@ -54,10 +56,21 @@ _CHARSETS: Final = {
     "cp1252": "cp1252",
     "iso-8859-15": "iso8859-15",
 }
-_CONTROLS: Final = "".join(map(chr, (*range(0x20), 0x7F))).translate({ord(c): None for c in "\t\n\r\f\v"})
+_SINGLE_BYTE: Final = ("cp1252", "iso8859-15")
+# C0 and C1 but for white space. C1 (0x80 to 0x9F) is what binary becomes in ISO 8859; 0x85 ends a line.
+_CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0)))).translate(
+    {ord(c): None for c in "\t\n\r\f\v\x85"}
+)
+# Characters without a width: they split a name for whoever compares it, and for nobody who reads it.
+# Soft hyphen, zero-width space and joiners, word joiner and the byte order mark that preceded it.
+_WIDTHLESS: Final = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 # 1 %: text that went through a terminal or a printer holds a few control characters, a binary file many.
 _MAX_CONTROL_SHARE: Final = 0.01
 _CONVERT: Final = "Convert it to UTF-8, or declare its charset in Content-Type."
+# UAX #15, "Stream-Safe Text Format": no language puts more than 30 marks on a character, and putting them in
+# order takes time by the square of their number. A row of what is no letter, digit or space may hold them.
+_MOST_MARKS: Final = 30
+_ROW_OF_MARKS: Final = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 
 
 def refuse_other_formats(head: bytes, field: str) -> None:
@@ -87,6 +100,17 @@ def decode(data: bytes, *, charset: str | None = None, field: str = "body") -> s
         ((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", _declared(charset))
     )
     data = data[len(mark) :]
+    if not data:
+        raise EmptyReport(
+            f"{field} is a byte order mark alone", field=field, mend="Send at least one report."
+        )
+    if encoding in _SINGLE_BYTE and _is_utf8_beyond_ascii(data):
+        # Read as declared it would be "MÃ¼ller", which de-identification would not find by "Müller".
+        raise WrongEncoding(
+            f"Content-Type declares a single-byte charset, and {field} is UTF-8",
+            field="Content-Type",
+            mend="Declare charset=utf-8, or no charset.",
+        )
     if not encoding.startswith(("utf-16", "utf-32")) and b"\x00" in data:
         raise BinaryReport(
             f"{field} holds NUL bytes, so it is binary or UTF-16 without its byte order mark",
@@ -141,6 +165,32 @@ def refuse_broken_characters(text: str, field: str) -> None:
             field=field,
             mend="Export it again as UTF-8.",
         )
+
+
+def composed(text: str, field: str) -> str:
+    """`text` in Unicode's form C without widthless characters, so that a name is spelt in one way.
+
+    The original keeps its own. Lone surrogates stay, to be refused. Raises WrongEncoding where more than
+    30 marks stand on one character.
+    """
+    for row in _ROW_OF_MARKS.finditer(text):
+        if sum(map(bool, map(unicodedata.combining, row[0]))) > _MOST_MARKS:
+            raise WrongEncoding(
+                f"{field} holds a character with more than {_MOST_MARKS} marks on it",
+                field=field,
+                mend="Export it again as UTF-8.",
+            )
+    return unicodedata.normalize("NFC", text.translate(_WIDTHLESS))
+
+
+def _is_utf8_beyond_ascii(data: bytes) -> bool:
+    if data.isascii():
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _declared(charset: str | None) -> str:

@@ -7,6 +7,7 @@ rules. Errors name fields and never show a value.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
@@ -16,12 +17,14 @@ from typing import Final
 from curbside.contracts.codec import KnownIdentifiers
 from curbside.phi import PhiText
 from curbside_ingestion.domain.encoding import (
+    composed,
     refuse_broken_characters,
     refuse_controls,
     refuse_other_formats,
 )
 from curbside_ingestion.domain.problems import BadField, BadShape, EmptyReport, OversizedReport
 from curbside_ingestion.domain.revisions import ReportStatus
+from curbside_ingestion.domain.types import type_named
 
 # Field → the names it goes by in exports, the preferred one first. MTSamples calls the text
 # `transcription` in CSV and `text` in JSONL; MIMIC-IV says `note_id` and `subject_id`.
@@ -56,7 +59,6 @@ _ALL_NAMES: Final = frozenset(
 DEFAULT_SOURCE: Final = "api"
 _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_ID: Final = 200  # characters
-_MAX_TYPE: Final = 40
 _MAX_KNOWN: Final = 50  # values of one kind
 _YEARS: Final = range(1900, 2101)  # a date offset must not leave what datetime can hold
 # A shorter id ("29") would redact ages and doses wherever it stands in the text.
@@ -66,14 +68,15 @@ _MIN_EXTERNAL_ID: Final = 5
 
 @dataclass(frozen=True)
 class Submission:
-    """One report that obeys every rule. `authored_at` is RFC 3339 with the source's offset, or empty."""
+    """One report that obeys every rule. Its texts are in Unicode's form C; `type` is one of types.yaml, or
+    empty; `authored_at` is RFC 3339 with the source's offset."""
 
     text: PhiText
     external_id: PhiText | None = None
     patient_id: PhiText | None = None
     type: str = ""
     status: ReportStatus = ReportStatus.FINAL
-    authored_at: str = ""
+    authored_at: PhiText | None = None
     source: str = DEFAULT_SOURCE
     known: KnownIdentifiers = field(default_factory=KnownIdentifiers)
 
@@ -149,7 +152,8 @@ def _pick(row: Mapping[str, object], name: str) -> object:
 def _text(value: object, max_characters: int | None) -> str:
     if value is not None and not isinstance(value, str):
         raise BadField("text must be a string", field="text", mend="Send the report's text as one string.")
-    if value is None or not value.replace("\ufeff", "").strip():
+    value = None if value is None else composed(value, "text")
+    if value is None or not value.strip():
         raise EmptyReport("text is missing or empty", field="text", mend="Send the report's text.")
     if max_characters is not None and len(value) > max_characters:
         raise OversizedReport(
@@ -161,7 +165,7 @@ def _text(value: object, max_characters: int | None) -> str:
     refuse_other_formats(value[:200].encode(), "text")
     refuse_controls(value, "text")
     # The original keeps its line endings; from here on there is one.
-    return value.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _identifier(value: object, name: str) -> PhiText | None:
@@ -175,20 +179,22 @@ def _identifier(value: object, name: str) -> PhiText | None:
             field=name,
             mend="Send the identifier alone.",
         )
-    stripped = value.strip()
+    stripped = composed(value, name).strip()
     _refuse_unprintable(stripped, name)
     return PhiText(stripped) if stripped else None
 
 
 def _type(value: object) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", value.casefold()).strip("-") if isinstance(value, str) else ""
-    if value is not None and not 0 < len(slug) <= _MAX_TYPE:
+    """The name in types.yaml, and `other` for one that is not there: it goes into events and datasets."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
         raise BadField(
-            f"type must be a name of 1 to {_MAX_TYPE} letters and digits",
+            "type must be a string",
             field="type",
             mend="Send e.g. 'radiology', 'discharge', 'pathology' or 'clinic', or leave it out.",
         )
-    return slug
+    return type_named(value)
 
 
 def _status(value: object) -> ReportStatus:
@@ -204,11 +210,11 @@ def _status(value: object) -> ReportStatus:
         ) from None
 
 
-def _authored_at(value: object) -> str:
+def _authored_at(value: object) -> PhiText | None:
     """RFC 3339 with the source's offset. A date alone is taken as midnight UTC: days keep their order
     in any zone. A time without an offset is refused: hours would not."""
     if value is None:
-        return ""
+        return None
     bad = BadField(
         "authored_at must be a time with its offset, or a date",
         field="authored_at",
@@ -225,7 +231,7 @@ def _authored_at(value: object) -> str:
             raise bad from None
     if moment.tzinfo is None or moment.year not in _YEARS:
         raise bad
-    return moment.isoformat()
+    return PhiText(moment.isoformat())
 
 
 def _known(row: Mapping[str, object]) -> KnownIdentifiers:
@@ -258,7 +264,7 @@ def _values(value: object, name: str) -> list[str]:
             field=name,
             mend="Send a list, also for one value.",
         )
-    values = [str(item).strip() for item in value]
+    values = [composed(str(item), name).strip() for item in value]
     for item in values:
         _refuse_unprintable(item, name)
         if len(item) > _MAX_ID:
@@ -270,7 +276,7 @@ def _values(value: object, name: str) -> list[str]:
 
 def _refuse_unprintable(value: str, name: str) -> None:
     refuse_broken_characters(value, name)
-    if any(character < " " or character == "\x7f" for character in value):
+    if any(unicodedata.category(character) == "Cc" for character in value):
         raise BadField(f"{name} holds a control character", field=name, mend="Send it without.")
 
 

@@ -7,6 +7,7 @@ encrypted under a key of their own; what came in another charset is kept in UTF-
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -88,7 +89,7 @@ def read_lines(lines: Iterable[bytes], read: Reader) -> Rows:
     blank = True
     for number, line in enumerate(lines, 1):
         line = line.rstrip(b"\r\n")
-        if not line.strip():
+        if not line.removeprefix(codecs.BOM_UTF8).strip():
             continue
         blank = False
         try:

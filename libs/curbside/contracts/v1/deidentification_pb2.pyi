@@ -80,13 +80,16 @@ Global___KnownIdentifiers: _TypeAlias = KnownIdentifiers  # noqa: Y015
 
 @_typing.final
 class PhiDocument(_message.Message):
-    """Extracted text with its known identifiers, as it lies encrypted in the PHI zone."""
+    """Extracted text with its known identifiers and its time, as it lies encrypted in the PHI zone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     KNOWN_FIELD_NUMBER: _builtins.int
+    AUTHORED_AT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
+    authored_at: _builtins.str
+    """RFC 3339 with the source's offset; empty where unknown"""
     @_builtins.property
     def known(self) -> Global___KnownIdentifiers: ...
     def __init__(
@@ -94,10 +97,11 @@ class PhiDocument(_message.Message):
         *,
         text: _builtins.str = ...,
         known: Global___KnownIdentifiers | None = ...,
+        authored_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["known", b"known"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "known", b"known", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

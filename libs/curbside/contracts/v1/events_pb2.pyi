@@ -142,14 +142,11 @@ class ReportReceived(_message.Message):
     REPORT_TYPE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
-    AUTHORED_AT_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     report_type: _builtins.str
-    """radiology, discharge, pathology, clinic, … as the source says; may be empty"""
+    """radiology, discharge, pathology, clinic, …, other: a name of ingestion's list; may be empty"""
     source: _builtins.str
     status: Global___ReportStatus.ValueType
-    authored_at: _builtins.str
-    """RFC 3339 with the source's offset; empty where unknown"""
     @_builtins.property
     def original(self) -> Global___BlobRef:
         """phi zone: the bytes as received"""
@@ -167,11 +164,10 @@ class ReportReceived(_message.Message):
         report_type: _builtins.str = ...,
         source: _builtins.str = ...,
         status: Global___ReportStatus.ValueType = ...,
-        authored_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["original", b"original", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "original", b"original", "report_id", b"report_id", "report_type", b"report_type", "source", b"source", "status", b"status", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["original", b"original", "report_id", b"report_id", "report_type", b"report_type", "source", b"source", "status", b"status", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

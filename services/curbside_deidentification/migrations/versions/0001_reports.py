@@ -38,7 +38,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("report_id", name="pk_reports"),
     )
     op.create_index("ix_reports_state", "reports", ["state"])
+    op.create_table(
+        "displaced",
+        sa.Column("report_id", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("displaced_by", sa.String(64), nullable=False),
+        sa.Column("displaced_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("report_id", name="pk_displaced"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("displaced")
     op.drop_table("reports")

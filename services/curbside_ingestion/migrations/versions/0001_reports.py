@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("external_id", sa.LargeBinary, nullable=True),
         sa.Column("type", sa.String(40), nullable=False),
         sa.Column("status", sa.String(32), nullable=False),
-        sa.Column("authored_at", sa.String(40), nullable=False),
+        sa.Column("authored_at", sa.LargeBinary, nullable=True),
         sa.Column("media_type", sa.String(64), nullable=False),
         sa.Column("original", sa.JSON, nullable=False),
         sa.Column("text", sa.JSON, nullable=False),
