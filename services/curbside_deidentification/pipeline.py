@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,10 +11,11 @@ from typing import Protocol
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
 from curbside_deidentification.detector import STATISTICAL
+from curbside_deidentification.domain.composed import Composed, composed
 from curbside_deidentification.domain.dates import DATES
 from curbside_deidentification.domain.gate import document_lexicon, gate
 from curbside_deidentification.domain.identifiers import IDENTIFIERS
-from curbside_deidentification.domain.known import Known, find_known
+from curbside_deidentification.domain.known import Known, find_known, undecided
 from curbside_deidentification.domain.language import is_english
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.names import find_names, repetitions
@@ -57,29 +59,35 @@ class Result:
 def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Result:
     """Never raises for what is in the document: what cannot be de-identified is quarantined."""
     text = document.text.reveal()
-    if len(text) > policy.longest_text:
+    if len(text) > policy.longest_text or _has_long_run(text, policy.longest_run):
         return _nothing_done(Reason.TOO_LONG, policy)
     try:
-        if not is_english(
-            text,
-            policy.stop_words,
-            policy.lexicon,
-            least_words=policy.least_words,
-            least_known=policy.least_known,
-        ):
+        original, read = text, Composed.of(text)
+        text = read.text
+        if not is_english(text, policy.language, policy.lexicon):
             return _nothing_done(Reason.LANGUAGE, policy)
         lexicon = document_lexicon(text, policy.lexicon)
         # Known names are held against the general vocabulary: that the document writes one in lower case
         # does not make it a word.
-        known = find_known(text, _known(document.known), policy.lexicon)
-        spans = resolve((*known, *_found(text, detector, lexicon)), text)
+        known = _known(document.known)
+        by_source = find_known(text, known, policy.lexicon, policy.known_words)
+        spans = resolve((*by_source, *_found(text, detector, lexicon)), text)
         replaced = substitute(text, spans, policy.placeholders)
-        risk = residual_risk(replaced, lexicon, policy.residual_weights)
+        left = undecided(text, known, policy.lexicon, policy.known_words, spans)
+        risk = residual_risk(replaced, lexicon, policy.residual_weights, known_words=len(left))
+        if text is not original:
+            spans = [read.in_input(span) for span in spans]
+            replaced = substitute(original, spans, policy.placeholders)
     except Exception:
         # Whatever a recogniser, ours or another's, raised: its message may quote the text, so it ends here.
         return _nothing_done(Reason.RECOGNISER_FAILED, policy)
     reason = Reason.RISK if risk >= policy.risk_threshold else None
     return Result(PhiText(replaced), tuple(spans), risk, reason, policy.label)
+
+
+def _has_long_run(text: str, limit: int) -> bool:
+    """Whether `limit` characters stand in a row without a space, or as much space in a row."""
+    return any(run.end() - run.start() >= limit for run in re.finditer(r"\S+|\s+", text))
 
 
 def _nothing_done(reason: Reason, policy: Policy) -> Result:
@@ -110,7 +118,7 @@ def _found(text: str, detector: Finder, lexicon: Lexicon) -> Iterator[Span]:
 
 def _known(known: KnownIdentifiers) -> Known:
     def revealed(*groups: Iterable[PhiText]) -> tuple[str, ...]:
-        return tuple(value.reveal() for group in groups for value in group)
+        return tuple(composed(value.reveal()) for group in groups for value in group)
 
     return Known(
         names=revealed(known.names, known.nicknames, known.relatives, known.staff),

@@ -77,8 +77,8 @@ class LabelledSocialSecurityNumber(LabelledId):
     category = Category.SSN
     pattern = re.compile(
         r"\b(?:SSN|SS\#|social\ security|social)(?:'s)?(?:\ (?:number|no\.?|num|"
-        r"\#))?[\s:#(]*(?:is|ending(?:\ in|\ with)?|last\ (?:four|4))?"
-        r"[\s:#(]*(?P<phi>[\dX*][\dX*\- ]{2,12}\d)",
+        r"\#))?[\s:#(]{0,10}(?:is|ending(?:\ in|\ with)?|last\ (?:four|4))?"
+        r"[\s:#(]{0,10}(?P<phi>[\dX*][\dX*\- ]{2,12}\d)",
         re.IGNORECASE,
     )
 

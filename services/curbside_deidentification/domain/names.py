@@ -15,9 +15,10 @@ from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.spans import Span
 
-# One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial.
+# One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial. Bounded, so that a
+# long row of hyphens costs no time.
 _PART: Final = (
-    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]+(?:[-’'][A-Z][^\W\d_]+)*|[A-Z]\.(?=[ ,A-Z)]|$)|"
+    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}|[A-Z]\.(?=[ ,A-Z)]|$)|"
     r"[A-Z]\b(?![.'’-]?\w))"
 )
 _PARTICLE: Final = r"(?:(?:van|von|de|del|della|der|den|la|le|di|da|dos|bin|ibn|al|el|ter)\s)"

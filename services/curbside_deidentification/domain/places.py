@@ -29,7 +29,9 @@ _STREET: Final = (
     r"Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Trl|Loop|Crescent|Cres|Alley|Plaza|Pike|"
     r"Turnpike|Row|Path|Ridge|Run|Crossing|Heights|Hollow|Mews|Close)"
 )
-_CAP: Final = r"[A-Z][^\W\d_]*(?:['’&-][^\W\d_]+)*"
+# Bounded, and begun only where a word begins: a long row of "A-" or "A'" costs no time.
+_CAP: Final = r"[A-Z][^\W\d_]{0,40}(?:['’&-][^\W\d_]{1,40}){0,4}"
+_BEFORE: Final = r"(?<![\w.'’&-])"
 
 
 class StreetAddress(PatternRecogniser):
@@ -58,7 +60,7 @@ class TownAndState(PatternRecogniser):
 
     category = Category.LOCATION
     pattern = re.compile(
-        rf"(?<![\w.])(?P<phi>(?:(?:St|Mt|"
+        rf"{_BEFORE}(?P<phi>(?:(?:St|Mt|"
         rf"Ft)\.\s)?{_CAP}(?:[ ]{_CAP}){{0,2}},?[ ](?P<state>{_STATE})\b\.?"
         r"(?P<zip>,?\s+\d{5}(?:-\d{4})?)?)(?![\w-])"
     )
@@ -97,13 +99,13 @@ _KIND: Final = (
     r"Pavilion|Center|Centre|Pharmacy|Assisted\s+Living|Manor|Physicians|Practice|VA)"
 )
 _FACILITY: Final = re.compile(
-    rf"(?<![\w-])(?P<phi>(?:(?:St|Mt|Ft|Saint|Mount|"
+    rf"{_BEFORE}(?P<phi>(?:(?:St|Mt|Ft|Saint|Mount|"
     rf"Our\sLady\sof)\.?\s)?{_CAP}(?:[ ](?:(?:of|the|and|at|for|&|"
     rf"de)[ ]){{0,2}}{_CAP}){{0,5}}?[ ]{_KIND})(?:[ ](?:of|at|"
     rf"in)[ ](?P<of>{_CAP}(?:[ ]{_CAP}){{0,2}}))?(?!\w)"
 )
 _UNIVERSITY: Final = re.compile(
-    rf"(?<![\w-])(?P<phi>(?:University|College|Hospital|Clinic|"
+    rf"{_BEFORE}(?P<phi>(?:University|College|Hospital|Clinic|"
     rf"Institute)\s+of\s+(?:the\s+)?{_CAP}(?:(?:[ ]|,\s|\sat\s){_CAP}){{0,3}}|"
     rf"{_CAP}(?:[ ]{_CAP}){{0,2}}[ ](?:University|College|Nursing Home)(?:\s+(?:Hospital|"
     rf"Medical\s+Center|Health))?)(?!\w)"

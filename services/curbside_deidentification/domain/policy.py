@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from curbside.phi import Category
+from curbside_deidentification.domain.known import KnownWords
+from curbside_deidentification.domain.language import LanguageRules
 from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
@@ -25,11 +27,11 @@ class Policy:
     label: str
     placeholders: Mapping[Category, str]
     longest_text: int
+    longest_run: int
     risk_threshold: float
     residual_weights: Mapping[str, float]
-    least_words: int
-    least_known: float
-    stop_words: Mapping[str, frozenset[str]]
+    language: LanguageRules
+    known_words: KnownWords
     lexicon: Lexicon
 
 
@@ -57,12 +59,39 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
             {Category(name): str(entry["placeholder"]) for name, entry in data["categories"].items()}
         ),
         longest_text=int(data["quarantine"]["longest_text"]),
+        longest_run=int(data["quarantine"]["longest_run"]),
         risk_threshold=float(data["quarantine"]["risk_threshold"]),
         residual_weights=MappingProxyType(dict(data["residual_weights"])),
-        least_words=int(data["language"]["least_words"]),
-        least_known=float(data["language"]["least_known"]),
-        stop_words=MappingProxyType(
-            {language: frozenset(words) for language, words in data["language"]["stop_words"].items()}
-        ),
+        language=_language(data["language"]),
+        known_words=_known_words(data["known_words"]),
         lexicon=replace(lexicon.with_words(allowed), endings=tuple(endings), prefixes=tuple(prefixes)),
+    )
+
+
+def _language(data: Mapping[str, Any]) -> LanguageRules:
+    return LanguageRules(
+        least_words=int(data["least_words"]),
+        least_known=float(data["least_known"]),
+        most_other_letters=int(data["most_other_letters"]),
+        most_other_share=float(data["most_other_share"]),
+        short_least_words=int(data["short_least_words"]),
+        short_least_hits=int(data["short_least_hits"]),
+        stop_words=MappingProxyType(
+            {language: frozenset(words) for language, words in data["stop_words"].items()}
+        ),
+    )
+
+
+def _known_words(data: Mapping[str, Any]) -> KnownWords:
+    phrases: dict[str, frozenset[str]] = {}
+    for entry in data["phrases"]:
+        following = frozenset(part.strip() for part in entry["followed_by"].split(","))
+        for word in entry["words"].split():
+            phrases[word] = phrases.get(word, frozenset()) | following
+    speech = frozenset(data["speech"].split())
+    return KnownWords(
+        acts=speech | frozenset(data["acts"].split()),
+        speech=speech,
+        phrases=MappingProxyType(phrases),
+        headings=frozenset(data["headings"].split()),
     )

@@ -19,12 +19,15 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = {
 _NAME_LIKE: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})+")
 
 
-def residual_risk(safe: str, lexicon: Lexicon, weights: Mapping[str, float]) -> float:
+def residual_risk(
+    safe: str, lexicon: Lexicon, weights: Mapping[str, float], *, known_words: int = 0
+) -> float:
     """0 to 1: 1 - product of (1 - weight) over the signs left, so that one strong sign weighs as it should
     and many weak ones add up. `weights` are policy: by sign, and `name_like` for capitalised pairs of
-    words, neither of which is in the vocabulary."""
+    words, neither of which is in the vocabulary. `known_words` are the places where a known name may stand
+    or the word that it also is."""
     text = _PLACEHOLDER.sub(" ", safe)
-    remaining = 1.0
+    remaining = (1 - weights["known_word"]) ** known_words
     for sign, pattern in _SIGNS.items():
         remaining *= (1 - weights[sign]) ** sum(1 for _ in pattern.finditer(text))
     for match in _NAME_LIKE.finditer(text):
