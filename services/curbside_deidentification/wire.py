@@ -15,6 +15,8 @@ MESSAGE_OPTIONS: Final = (
     ("grpc.max_receive_message_length", 25_000_000),
     ("grpc.max_send_message_length", 25_000_000),
 )
+# Metadata that a worker sends when it begins a document: what ends after it ended while at that document.
+BEGUN: Final = "curbside-begun"
 
 
 def to_request(document: PhiDocument, *, tenant: str, subject: str) -> pb.DeidentifyRequest:

@@ -6,7 +6,10 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +24,7 @@ from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import Policy, load_policy
 from curbside_deidentification.pipeline import deidentify
 from curbside_deidentification.settings import DeidentificationSettings
-from curbside_deidentification.wire import MESSAGE_OPTIONS, document_of, to_response
+from curbside_deidentification.wire import BEGUN, MESSAGE_OPTIONS, document_of, to_response
 
 log = logging.getLogger(__name__)
 # sockaddr_un.sun_path holds 108 bytes on Linux, the terminator included (man 7 unix).
@@ -29,18 +32,55 @@ _LONGEST_SOCKET_PATH: Final = 107
 # Four: one call computes, and health is answered while others wait for it.
 _THREADS: Final = 4
 _GRACE_SECONDS: Final = 10.0
+# The caller gave up at its deadline. Two seconds more let what is nearly done end, and spare a restart.
+_BEYOND_DEADLINE: Final = timedelta(seconds=2)
 
 
 class BadSocketPath(OperatorError):
     code = "operator.bad-socket-path"
 
 
-class WorkerServicer(rpc.DeidentificationServicer):
-    """One document at a time: the model holds the interpreter, so a second thread would only slow both."""
+Limit = Callable[[timedelta], AbstractContextManager[None]]
 
-    def __init__(self, detector: Detector, policy: Policy) -> None:
+
+def no_limit(limit: timedelta) -> AbstractContextManager[None]:
+    """For a process that is not the worker's own: a timer would end it."""
+    return nullcontext()
+
+
+@contextmanager
+def ended_after(limit: timedelta) -> Iterator[None]:
+    """The kernel ends this process where the block takes longer than `limit`, and its supervisor restarts it.
+
+    Nothing else can: `re` and spaCy hold the interpreter's lock, so neither a thread nor a Python handler
+    would run. Sound only where SIGALRM is at its default, the process does one thing at a time, and
+    whatever it does may be lost.
+    """
+    signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class WorkerServicer(rpc.DeidentificationServicer):
+    """One document at a time: the model holds the interpreter, so a second thread would only slow both.
+
+    `limit` bounds the time that one takes; `longest` is for a caller that sets no deadline.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        policy: Policy,
+        *,
+        longest: timedelta = timedelta(minutes=1),
+        limit: Limit = no_limit,
+    ) -> None:
         self._detector = detector
         self._policy = policy
+        self._longest = longest
+        self._limit = limit
         self._turn = threading.Lock()
 
     def Deidentify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -49,7 +89,12 @@ class WorkerServicer(rpc.DeidentificationServicer):
             if not context.is_active():
                 # The caller's deadline passed while it waited; nobody would read the answer.
                 context.abort(grpc.StatusCode.CANCELLED, "the caller no longer waits")
-            return to_response(deidentify(document, self._detector, self._policy))
+            # Sent before the work, so that a caller whose worker dies knows that it was at this document.
+            context.send_initial_metadata(((BEGUN, "1"),))
+            remaining = context.time_remaining()
+            allowed = self._longest if remaining is None else timedelta(seconds=max(remaining, 0))
+            with self._limit(allowed + _BEYOND_DEADLINE):
+                return to_response(deidentify(document, self._detector, self._policy))
 
 
 def run_worker(socket: Path, settings: DeidentificationSettings) -> None:
@@ -59,11 +104,13 @@ def run_worker(socket: Path, settings: DeidentificationSettings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # `ended_after` relies on it
     path = _prepared(socket)
     detector = Detector(ensure(MODEL_ASSET, load(RuntimeSettings).cache))
     if stopping.is_set():
         return
-    server = _bound(path, WorkerServicer(detector, load_policy()))
+    servicer = WorkerServicer(detector, load_policy(), longest=settings.call_timeout, limit=ended_after)
+    server = _bound(path, servicer)
     log.info("worker serves", extra={"socket": path.name, "policy": load_policy().label})
     stopping.wait()
     server.stop(_GRACE_SECONDS).wait()
