@@ -31,6 +31,9 @@ Progress = Callable[[int, int], None]
 _LINES_PER_TASK: Final = 8
 _TASKS_AHEAD_PER_WORKER: Final = 3
 _SHOWN_LINES: Final = 20
+# A document nests three deep. A fixed limit, because Python's depends on how deep the reader itself is
+# called, and a worker is called deeper than we are.
+_DEEPEST: Final = 50
 _KNOWN: Final = tuple(field.name for field in fields(KnownIdentifiers))
 
 
@@ -87,17 +90,21 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
 
 
 def _examine(source: Path) -> tuple[dict[int, str], int, str]:
-    """Problems by line number (from 1), the number of lines, and what tells this input from another."""
+    """Problems by line number (from 1), the number of lines that are not blank, and what tells this input
+    from another."""
     digest = hashlib.sha256(load_policy().label.encode())
     bad: dict[int, str] = {}
-    number = 0
+    count = 0
     with source.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             digest.update(line)
+            if not line.strip():
+                continue
+            count += 1
             problem = _problem(line)
             if problem is not None:
                 bad[number] = problem
-    return bad, number, digest.hexdigest()
+    return bad, count, digest.hexdigest()
 
 
 def _problem(line: bytes) -> str | None:
@@ -105,8 +112,12 @@ def _problem(line: bytes) -> str | None:
         row = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
         return "not UTF-8"
+    except RecursionError:
+        return "nested too deeply"
     except ValueError:
         return "not JSON"
+    if _depth(row) > _DEEPEST:
+        return "nested too deeply"
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         return "no text"
     if not isinstance(row.get("id"), str | int):
@@ -128,10 +139,20 @@ def _problem(line: bytes) -> str | None:
     return None
 
 
+def _depth(value: object) -> int:
+    """How deeply lists and objects are nested in `value`, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        inner = [item for item in level if isinstance(item, list | dict)]
+        level = [part for item in inner for part in (item.values() if isinstance(item, dict) else item)]
+        depth += bool(inner)
+    return depth
+
+
 def _good_lines(source: Path, bad: dict[int, str]) -> Iterator[str]:
     with source.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if number not in bad:
+            if number not in bad and line.strip():
                 yield line.decode("utf-8")
 
 
