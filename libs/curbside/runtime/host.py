@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 _GRPC_PUBLIC = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
-# A probe that follows gRPC health asks every few seconds.
-_HEALTH_INTERVAL: Final = timedelta(seconds=2)
+# What /readyz says is said over gRPC about so much later.
+_HEALTH_INTERVAL: Final = timedelta(seconds=1)
 
 
 class PortTaken(OperatorError):
