@@ -139,11 +139,16 @@ async def test_a_language_that_is_not_english_is_said_over_the_wire(pool: Worker
     assert (result.reason, result.replaced.reveal()) == (Reason.LANGUAGE, "")
 
 
-async def test_a_deadline_is_kept(workers: list[Worker], pool: WorkerPool) -> None:
+async def test_a_deadline_is_kept_and_the_kernel_ends_the_worker_that_is_late(
+    workers: list[Worker], pool: WorkerPool
+) -> None:
     hasty = WorkerPool([workers[0].socket], deadline=timedelta(milliseconds=50))
     with pytest.raises(WorkerTimedOut):
         await hasty.deidentify(document(LONG), tenant="default")
     await hasty.close()
+    assert await asyncio.to_thread(workers[0].process.wait, 30) == -signal.SIGALRM
+    workers[0] = Worker(workers[0].socket)
+    await ready(pool, workers)
 
 
 async def test_a_call_survives_the_kill_of_the_worker_that_had_it(
@@ -195,12 +200,23 @@ def lines(*rows: object) -> str:
     return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
 
 
+BAD = (
+    "line 11: not JSON",
+    "line 12: no text",
+    "line 36: half a surrogate pair",
+    "line 37: nested too deeply",
+    "line 38: nested too deeply",
+)
+
+
 def test_a_batch_keeps_the_order_resumes_and_names_its_bad_lines(tmp_path: Path) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     good = [{"id": number, "text": f"{TEXT} No. {number}"} for number in range(30)]
     known = {"id": "k", "text": "today zephyrine felt well", "known": {"names": ["Zephyrine Quatremer"]}}
     source.write_text(
-        lines(*good[:10], "{not json", {"id": 1}, *good[10:], known, {"id": 9, "text": "\ud800"})
+        lines(*good[:10], "{not json", {"id": 1}, "", *good[10:], known, " ", {"id": 9, "text": "\ud800"})
+        + '{"id": 10, "text": "x", "y": %s}\n' % ("[" * 60 + "]" * 60)
+        + "[" * 100_000
     )
     cache = RuntimeSettings().cache
     seen: list[tuple[int, int]] = []
@@ -219,7 +235,7 @@ def test_a_batch_keeps_the_order_resumes_and_names_its_bad_lines(tmp_path: Path)
     with (tmp_path / "out.jsonl.part").open("a") as torn:
         torn.write('{"id": 99, "te')
     seen.clear()
-    with pytest.raises(BadLines, match=r"line 11: not JSON; line 12: no text; line 34: half a surrogate"):
+    with pytest.raises(BadLines, match="; ".join(BAD)):
         deidentify_file(source, target, 2, cache, lambda done, total: seen.append((done, total)))
     assert seen[0] == (8, 31)
     assert seen[-1] == (31, 31)
