@@ -63,7 +63,7 @@ class Browser:
         assert joined.status_code == 200, joined.text
         shown: list[Any] = ["", "", {}]
         async with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": "s1"}) as reply:
-            async for line in reply.aiter_lines():
+            async for line in lines_of(reply):
                 message = json.loads(line[5:]) if line.startswith("data:") else {}
                 if message.get("msg") in ("process_generating", "process_completed"):
                     data = message["output"].get("data", [])
@@ -76,6 +76,15 @@ class Browser:
     async def answer(self, *asked: str) -> tuple[str, str]:
         """The two panels when all is said."""
         return [panels async for panels in self.ask(*asked)][-1]
+
+
+async def lines_of(reply: httpx2.Response) -> AsyncGenerator[str]:
+    """As a browser splits events: at a newline alone, where `aiter_lines` knows U+2028 and others."""
+    rest = ""
+    async for text in reply.aiter_text():
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield line
 
 
 def applied(old: Any, new: Any) -> Any:
@@ -251,6 +260,14 @@ async def test_what_stands_in_a_report_is_never_markup(browser: Browser) -> None
     assert "<img" not in opinion
     assert "<script" not in opinion + seen
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
+
+
+async def test_a_line_end_of_unicode_breaks_no_answer(browser: Browser) -> None:
+    await browser.sign_in()
+    browser.gateway.engine.pieces = ["A nodule\u2028", "in the\u2029left lobe."]
+    opinion, seen = await browser.answer("diagnose", "A\u2028nodule in the\u2029left lobe.")
+    assert "A nodule\u2028in the\u2029left lobe.</p>" in opinion
+    assert "nodule in the" in seen
 
 
 @pytest.mark.parametrize(
