@@ -226,6 +226,23 @@ async def learn_report(event: Event, *, database: Database) -> None:
         )
 
 
+async def displace_report(event: Event, *, database: Database) -> None:
+    """Answer no more from a superseded or withdrawn report, though its text may yet come: no order holds
+    between this event and the report's de-identification."""
+    payload = event.payload
+    assert isinstance(payload, events_pb2.ReportDisplaced)
+    async with database.begin() as transaction:
+        if await transaction.first_time(event, GROUP):
+            await store.mark_displaced(
+                transaction.session,
+                event.tenant,
+                payload.report_id,
+                state=payload.state,
+                displaced_by=payload.displaced_by,
+            )
+            await store.forget_report(transaction.session, event.tenant, payload.report_id)
+
+
 async def place_model(
     event: Event, *, database: Database, blobs: BlobStore, adapters_dir: Path, engine: EngineModels
 ) -> None:

@@ -18,7 +18,7 @@ from curbside.storage.keys import KeyRing
 from curbside_inference import store
 from curbside_inference.domain.model import PRODUCTION, EngineModels, ModelInUse, Promoted, model_in_use
 from curbside_inference.domain.opinion import joined_input
-from curbside_inference.domain.problems import BadQuestion, UnknownReport
+from curbside_inference.domain.problems import BadQuestion, DisplacedReport, UnknownReport
 from curbside_inference.domain.question import Question, Stored
 from curbside_inference.metrics import SHIELDED_SPANS
 from curbside_inference.shield import Shielded
@@ -56,8 +56,8 @@ async def prepare(
     deidentify: Deidentify,
     engine: EngineModels,
 ) -> Prepared:
-    """Raises UnknownReport, BadQuestion, Withheld, ShieldUnavailable or UnknownModel; no text gets through
-    unshielded."""
+    """Raises UnknownReport, DisplacedReport, BadQuestion, Withheld, ShieldUnavailable or UnknownModel; no
+    text gets through unshielded."""
     started = time.perf_counter()
     opinion_id, tenant = uuid.uuid4().hex, principal.tenant
     known = await _stored_rows(question, tenant, database)
@@ -108,7 +108,10 @@ async def find_model(
 
 
 async def _stored_rows(question: Question, tenant: str, database: Database) -> dict[str, Any]:
-    """The stored reports that the question names, by id. Raises UnknownReport or BadQuestion."""
+    """The stored reports that the question names, by id.
+
+    Raises UnknownReport, DisplacedReport or BadQuestion.
+    """
     named = {
         field: part.report_id
         for field, part in (("report_id", question.report), ("prior_report_id", question.prior))
@@ -119,6 +122,17 @@ async def _stored_rows(question: Question, tenant: str, database: Database) -> d
         return rows
     async with database.read() as session:
         for field, report_id in named.items():
+            gone = await store.displaced(session, tenant, report_id)
+            if gone is not None:
+                raise DisplacedReport(
+                    f"the report was {gone.state}: no opinion is given of what no longer holds",
+                    field=field,
+                    mend=f"Ask about {gone.displaced_by!r}, which replaced it."
+                    if gone.state == "superseded"
+                    else "Ask about another report of the patient.",
+                    state=gone.state,
+                    displaced_by=gone.displaced_by,
+                )
             row = await store.find_report(session, tenant, report_id)
             if row is None:
                 raise UnknownReport(

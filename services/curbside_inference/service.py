@@ -64,6 +64,7 @@ def build(platform: Platform) -> Service:
         grpc=[grpc.binding(give, stream, settings)],
         subscriptions=subscriptions(
             learn_report=partial(handlers.learn_report, database=database),
+            displace_report=partial(handlers.displace_report, database=database),
             place_model=partial(
                 handlers.place_model,
                 database=database,

@@ -22,6 +22,15 @@ REPORTS: Final = Table(
     Column("policy", String(128), nullable=False),
     Column("learned_at", UtcDateTime(), nullable=False),
 )
+# A mark of its own: it holds whichever of the two events comes first, and a late release brings nothing back.
+DISPLACED: Final = Table(
+    "displaced",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("report_id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),  # superseded or withdrawn
+    Column("displaced_by", String(64), nullable=False),
+)
 # Which version answers, by tenant and alias; under `waiting(alias)` the one that was promoted since, where
 # the engine did not serve it then.
 ALIASES: Final = Table(
@@ -64,6 +73,22 @@ async def keep_report(session: AsyncSession, report_id: str, **values: Any) -> N
 
 async def forget_report(session: AsyncSession, tenant: str, report_id: str) -> None:
     await session.execute(delete(REPORTS).where(REPORTS.c.report_id == report_id, REPORTS.c.tenant == tenant))
+
+
+async def displaced(session: AsyncSession, tenant: str, report_id: str) -> Row[Any] | None:
+    query = select(DISPLACED).where(DISPLACED.c.report_id == report_id, DISPLACED.c.tenant == tenant)
+    return (await session.execute(query)).first()
+
+
+async def mark_displaced(
+    session: AsyncSession, tenant: str, report_id: str, *, state: str, displaced_by: str
+) -> None:
+    """Mark the report, known here or not, with what is newest of it."""
+    here = (DISPLACED.c.tenant == tenant, DISPLACED.c.report_id == report_id)
+    await session.execute(delete(DISPLACED).where(*here))
+    await session.execute(
+        insert(DISPLACED).values(tenant=tenant, report_id=report_id, state=state, displaced_by=displaced_by)
+    )
 
 
 def waiting(alias: str) -> str:

@@ -88,6 +88,10 @@ class Gateway:
         await self.opened.deliver(new_event(stored, tenant="default", subject=subject))
         return report_id
 
+    async def displace(self, report_id: str, state: str) -> None:
+        payload = events_pb2.ReportDisplaced(report_id=report_id, state=state, displaced_by="r9")
+        await self.opened.deliver(new_event(payload, tenant="default", subject="patient-1"))
+
     async def model(self) -> dict[str, Any]:
         """What the gateway says of the model that answers."""
         response = await self.http.get("/inference/v1/model")

@@ -478,6 +478,23 @@ async def test_a_report_that_is_not_there_or_not_ones_own_or_retracted_is_unknow
     assert_problem(await gateway.ask(report=None, report_id="r1"), 404, "opinion.unknown-report", "report_id")
 
 
+@pytest.mark.parametrize("state", ["superseded", "withdrawn"])
+async def test_no_opinion_is_given_of_a_displaced_report_whichever_event_comes_first(
+    gateway: Gateway, state: str
+) -> None:
+    await gateway.learn("A nodule.", "r1")
+    await gateway.displace("r1", state)
+    await gateway.displace("r2", state)
+    await gateway.learn("A nodule.", "r2")
+    for report_id in ("r1", "r2"):
+        refused = await gateway.ask(report=None, report_id=report_id)
+        problem = assert_problem(refused, 410, "opinion.displaced-report", "report_id")
+        assert (problem["state"], problem["displaced_by"]) == (state, "r9")
+    await gateway.learn("A nodule.", "r9")
+    assert (await gateway.opinion(report=None, report_id="r9"))["input"] == "A nodule."
+    assert not gateway.engine.asked[1:]
+
+
 async def test_a_promoted_model_answers_once_its_adapter_is_in_place(gateway: Gateway) -> None:
     before = (await gateway.http.get("/inference/v1/model")).json()
     assert (before["model_version"], before["embedded"]) == ("base", True)

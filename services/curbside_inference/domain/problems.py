@@ -27,6 +27,14 @@ class UnknownReport(NotFound):
     code = "opinion.unknown-report"
 
 
+class DisplacedReport(NotFound):
+    """The report was superseded or withdrawn. `state` and `displaced_by` are extension members."""
+
+    code = "opinion.displaced-report"
+    status = HTTPStatus.GONE
+    title = "The report no longer holds"
+
+
 class UnknownModel(NotFound):
     code = "opinion.unknown-model"
 
