@@ -51,7 +51,9 @@ def run_demo(*, reports: Path | None, limit: int | None, stop_after: bool, data:
         raise NoReports(
             f"there is no {str(reports)!r}", field="--reports", mend="Name a file or folder of reports."
         )
-    settings = load(RuntimeSettings, data_dir=data or _default_data(reports))
+    settings = load(RuntimeSettings, data_dir=data)
+    if "data_dir" not in settings.model_fields_set:
+        settings = load(RuntimeSettings, data_dir=_default_data(reports))
     installation = Installation(settings, {})
     started = time.monotonic()
     try:
