@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -330,14 +331,15 @@ def test_a_killed_driver_leaves_no_process_and_resumes_at_its_checkpoint(
         timeout=300,
     )
     assert killed.returncode == -signal.SIGKILL
-    spent = max(
-        json.loads(path.read_text("utf-8"))["stateful_callbacks"]["Pace"]["args"]["seconds"]
-        for path in tmp_path.glob("run-1/checkpoint_*/checkpoint/trainer_state.json")
-    )
+    spent: dict[int, float] = {}
+    for path in tmp_path.glob("run-1/checkpoint_*/checkpoint/trainer_state.json"):
+        with suppress(ValueError):  # a dying worker may leave half a checkpoint, which Ray does not count
+            state = json.loads(path.read_text("utf-8"))
+            spent[state["global_step"]] = state["stateful_callbacks"]["Pace"]["args"]["seconds"]
     told: list[Progress] = []
     done = run(tiny, tmp_path, told, LIMITED)
     assert told[0].step > 1
-    assert told[0].seconds > spent > 0
+    assert told[0].seconds > spent[told[0].step - 1] > 0
     assert told[-1].step == told[-1].total == 30
     assert (done.adapter / "adapter_config.json").is_file()
     children = [int(pid) for pid in killed.stdout.split()[1:]]
