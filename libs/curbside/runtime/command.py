@@ -45,7 +45,7 @@ TokenFile = Annotated[
     typer.Option("--token-file", help="A file with a bearer token; default the administrator's."),
 ]
 # Others read nothing of what the services write. The group reads: in a cluster text-generation-inference is
-# another user of the same group, and reads the adapters. On one machine the data directory keeps the group out.
+# another user of the same group, and reads the adapters. On one machine the data directory keeps it out.
 _UMASK = 0o027
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
 
