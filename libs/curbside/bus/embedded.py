@@ -27,6 +27,7 @@ from curbside.contracts.topics import DEAD_LETTER_SUFFIX
 from curbside.errors import Unavailable
 from curbside.settings import BusSettings
 from curbside.storage.directories import full_disk, private_directory
+from curbside.storage.wal import write_ahead
 from curbside.telemetry.metrics import LAG
 
 _SCHEMA: Final = """
@@ -208,8 +209,7 @@ class EmbeddedBus:
             connection = sqlite3.connect(
                 self._path, timeout=30, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # an append is durable when it returns
+            write_ahead(connection)  # an append is durable when it returns
             connection.executescript(_SCHEMA)
             # The partition of a key must never change, so the count is fixed when the file is made.
             (made_with,) = connection.execute("PRAGMA user_version").fetchone()

@@ -19,6 +19,7 @@ from curbside import audit
 from curbside.contracts.events import Event, encode
 from curbside.errors import StorageFull, Unavailable
 from curbside.storage.keys import KeyRing
+from curbside.storage.wal import write_ahead
 from curbside.telemetry.tracing import current_trace_parent
 
 
@@ -128,8 +129,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     # We say BEGIN ourselves: the driver's implicit one would come too late for a snapshot.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # acknowledged means on the disk
+    write_ahead(cursor)  # acknowledged means on the disk
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA busy_timeout = 30000")
     cursor.close()

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from curbside.errors import NotFound, OperatorError, Unavailable
 from curbside.settings import Profile
 from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
+from curbside.storage.wal import write_ahead
 from curbside.storage.zones import Zone
 
 KEY_BYTES: Final = 32  # AES-256, HMAC-SHA256
@@ -172,8 +173,7 @@ class DataKeys:
             private_directory(self._path.parent)
             try:
                 db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")  # a key must never be younger than what it encrypts
+                write_ahead(db)  # durable: a key must never be younger than what it encrypts
                 db.execute("PRAGMA secure_delete = ON")
                 db.executescript(_SCHEMA)
             except sqlite3.OperationalError as error:
