@@ -20,7 +20,7 @@ from curbside_training.domain.examples import Example, Group
 from curbside_training.domain.measures import Answered, Measured, constant_answers, estimate, measure, rouge_l
 from curbside_training.domain.packing import Branch, Pack, batch, pack
 from curbside_training.domain.recipe import Recipe
-from curbside_training.finetune import on_ray, tell
+from curbside_training.ray_session import on_ray, tell
 
 if TYPE_CHECKING:
     import torch

@@ -24,18 +24,8 @@ from curbside_training.domain.examples import Example
 from curbside_training.domain.packing import batch, pack
 from curbside_training.domain.recipe import BadRecipe, Lora, Recipe, load_recipe
 from curbside_training.evaluate import evaluate
-from curbside_training.finetune import (
-    Clock,
-    Finetuned,
-    NothingToLearn,
-    Progress,
-    TrainingFailed,
-    adapted,
-    assemble,
-    finetune,
-    on_ray,
-    tell,
-)
+from curbside_training.finetune import Clock, Finetuned, NothingToLearn, Progress, adapted, assemble, finetune
+from curbside_training.ray_session import TrainingFailed, on_ray, tell
 
 FINDINGS = {"nodule": "Lung nodule", "effusion": "Pleural effusion", "fracture": "Rib fracture"}
 
