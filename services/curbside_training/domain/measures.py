@@ -96,6 +96,8 @@ def estimate(
         sums[one.example.subject][0] += above
         sums[one.example.subject][1] += below
     by_patient = np.array(list(sums.values()))
+    if not np.isfinite(by_patient).all():  # a model that diverged
+        return Estimate(None, None, None, len(answers))
     drawn = np.random.default_rng(SEED).integers(len(by_patient), size=(RESAMPLES, len(by_patient)))
     totals = by_patient[drawn].sum(axis=1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], [2.5, 97.5])
