@@ -63,14 +63,15 @@ def show_splits(manifest: Mapping[str, Any]) -> None:
 
 def show_evaluation(evaluation: Mapping[str, Any]) -> None:
     """Base and tuned side by side, each figure with its 95 % interval; held-out phrasings apart."""
+    groups = evaluation["groups"]
     for group, title in (
         ("held_out", "Held-out patients"),
         ("test", "… of seen phrasings"),
         ("holdout", "… of held-out phrasings"),
     ):
-        figures = evaluation["groups"].get(group)
-        if not figures:
-            continue
+        figures = groups.get(group)
+        if not figures or (group == "test" and "holdout" not in groups):
+            continue  # reports of one's own have no held-out phrasings: all are the first table's
         variants = [name for name in ("base", "constant", "tuned") if name in figures]
         table = _table(f"{title} ({figures['base']['questions']} questions)", "figure", *variants)
         for name, label in _FIGURES.items():
@@ -80,5 +81,5 @@ def show_evaluation(evaluation: Mapping[str, Any]) -> None:
 
 def _figure(figure: Mapping[str, Any] | None) -> str:
     if figure is None or figure["value"] is None:
-        return "no question"
+        return "-"
     return f"{figure['value']:.2f} ({figure['low']:.2f}-{figure['high']:.2f})"
