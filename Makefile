@@ -29,6 +29,7 @@ setup: .venv/.ready ## Install everything into .venv, the exact versions of cons
 	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r constraints.txt
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "ready: make demo, make test, or .venv/bin/curbside --help"
 
 check: setup ## Format, lint, types, generated code, lock files: under a minute
 	@.venv/bin/ruff format --check --quiet libs services tests benchmarks proto deploy

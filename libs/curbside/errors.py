@@ -45,6 +45,14 @@ class CurbsideError(Exception):
         self.mend = mend
         self.extensions = extensions
 
+    @property
+    def sentence(self) -> str:
+        """The message, and how to mend it."""
+        if self.mend is None:
+            return self.message
+        stop = "" if self.message.endswith((".", "?", "!", ":")) else "."
+        return f"{self.message}{stop} {self.mend}"
+
     def problem(self, instance: str | None = None) -> dict[str, Any]:
         """This error as a problem+json object (RFC 9457), with `code`, `field` and `mend`."""
         body: dict[str, Any] = {

@@ -23,8 +23,11 @@ def segment_file(source: Path, target: Path) -> int:
     """
     scratch = target.with_suffix(target.suffix + ".part")
     count = 0
+    if target.is_dir():
+        raise BadLine(f"{str(target)!r} is a directory", field="--output", mend="Name a file.")
     try:
         output = scratch.open("w", encoding="utf-8")
+        scratch.chmod(0o600)  # it may hold patient text
     except OSError as error:
         raise BadLine(f"{str(target)!r} cannot be written: {error.strerror}", field="--output") from None
     try:

@@ -105,6 +105,10 @@ def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
     plain = file.with_suffix("") if file.suffix.casefold() in _COMPRESSED else file
     format = FORMATS.get(plain.suffix.casefold())
     try:
+        if not file.exists():
+            raise UnreadableFile(
+                "the file cannot be read: there is none of that name", field="path", mend="Check its name."
+            )
         if format is None:
             raise UnsupportedType(
                 "the file is not of a kind that Curbside reads",

@@ -13,7 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curbside.contracts.tasks import NOTICE
-from curbside.errors import CurbsideError
+from curbside.errors import CurbsideError, NotFound
+from curbside.runtime.web import problem_response
 from curbside_workbench.domain.rendering import sentence_of
 from curbside_workbench.http import InferenceApi, Refused
 from curbside_workbench.sessions import COOKIE, Sessions
@@ -22,6 +23,7 @@ SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
 # What a token may look like, so that a header can carry it; whether it is good, inference says.
 _TOKEN: Final = re.compile(r"[!-~]{1,256}")
+_NO_SUCH_PATH: Final = "nothing of the API is at this path"
 _REFUSED: Final = "That token is not valid here, or may not ask for opinions."
 # Methods that change nothing, which another site's page may lead a browser to.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -104,6 +106,10 @@ def routes(api: InferenceApi, sessions: Sessions, *, secure: bool) -> APIRouter:
     return router
 
 
+class NoSuchPath(NotFound):
+    code = "http.not-found"
+
+
 class Gate:
     """Lets the signed-in through; others are led to sign in, or get a 401 where no person would see it.
 
@@ -133,8 +139,12 @@ class Gate:
         if scope["method"] not in _SAFE and _of_another_site(request):
             answer = Response("This came from another site's page: open Curbside itself.", 403)
         elif not signed_in and scope["path"] != SIGN_IN:
-            seen = scope["method"] == "GET" and scope["path"] == "/"
-            answer = RedirectResponse(SIGN_IN, 303) if seen else Response("Sign in again.", 401)
+            if scope["method"] == "GET" and scope["path"] == "/":
+                answer = RedirectResponse(SIGN_IN, 303)
+            elif "authorization" in request.headers:  # a client of the API: no page takes a bearer token
+                answer = problem_response(NoSuchPath(_NO_SUCH_PATH, mend="See /docs for the API's paths."))
+            else:
+                answer = Response("Sign in again.", 401, media_type="text/plain")
         await answer(scope, receive, guarded_send)
 
 

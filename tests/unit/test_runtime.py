@@ -28,12 +28,11 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from curbside.demo.installation import Installation, NotOurs
-from curbside.errors import NotFound, Unauthenticated, Unavailable
+from curbside.errors import CurbsideError, NotFound, Unauthenticated, Unavailable
 from curbside.identity import Role, Scope
 from curbside.identity.http import CanIngest
 from curbside.identity.tokens import Tokens, UnknownRole
 from curbside.runtime import health
-from curbside.runtime.command import _sentence
 from curbside.runtime.command import app as app_of_command
 from curbside.runtime.host import CannotListen, Host, PortTaken, listen
 from curbside.runtime.installation import provide_tokens
@@ -529,7 +528,8 @@ def test_a_full_disk_at_the_start_is_one_sentence_for_the_operator(tmp_path: Pat
 def test_an_unusable_data_directory_is_one_sentence_for_the_operator(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     answer = curbside("up", "--data", str(tmp_path / "file"), **_free_ports(tmp_path))
-    assert answer.stderr.startswith("curbside: the directory '")
+    assert answer.stderr.startswith("curbside: '")
+    assert "is a file" in answer.stderr
     assert "CURBSIDE_RUNTIME__DATA_DIR" in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert answer.returncode == OPERATOR_STATUS
@@ -565,7 +565,7 @@ def test_what_an_operator_can_mend_is_no_traceback(number: int, status: int, say
     ],
 )
 def test_a_message_and_its_mend_are_two_sentences(message: str, mend: str | None, said: str) -> None:
-    assert _sentence(message, mend) == said
+    assert CurbsideError(message, mend=mend).sentence == said
 
 
 @pytest.mark.parametrize("services", [["ingestion", "engine"], ["worker", "driver"]])
@@ -579,8 +579,8 @@ def test_what_the_services_write_is_read_by_no_others(monkeypatch: pytest.Monkey
         monkeypatch.setattr(f"curbside.runtime.up.{run}", lambda *_, **__: None)
     before = os.umask(0)
     try:
-        for arguments in (["up"], ["serve", "ingestion"]):
-            assert CliRunner().invoke(app_of_command, arguments).exit_code == 0
+        for arguments in (["up"], ["serve", "ingestion"], ["audit", "verify", "--data", "/nowhere"]):
+            CliRunner().invoke(app_of_command, arguments)
             assert os.umask(0) == 0o027
     finally:
         os.umask(before)

@@ -173,8 +173,8 @@ def _promote(api: Api, version: str, patience: timedelta = _PATIENCE) -> str | N
     try:
         api.post(f"/training/v1/models/{version}/promote", {"alias": "production"})
     except CurbsideError as refused:
-        console.print(f"[yellow]not promoted[/]: {refused.message}")
-        return refused.message
+        console.print(f"[yellow]not promoted[/]: {refused.sentence}")
+        return refused.sentence
     with progress_bar() as bar:
         task = bar.add_task("promoting", total=1, note=version)
         deadline = time.monotonic() + patience.total_seconds()

@@ -132,7 +132,7 @@ class Tokens:
             raise Unauthenticated(
                 "the token is not valid, or no longer",
                 field="Authorization",
-                mend="Ask an administrator for one: curbside token create --role ROLE.",
+                mend="Ask an administrator for one: curbside token create --role ROLE --name NAME.",
             )
         return Principal(f"token:{row.name}", row.tenant, frozenset(Role(role) for role in row.roles))
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from curbside.errors import CurbsideError, OperatorError, Unavailable
 from curbside.settings import RuntimeSettings
+
+# As the gateway gives an engine (CURBSIDE_INFERENCE__ENGINE_TIMEOUT), and what the shield may take before.
+_PATIENCE_SECONDS: Final = 240
 
 
 class ApiProblem(CurbsideError):
@@ -17,8 +20,7 @@ class ApiProblem(CurbsideError):
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         detail = str(body.get("detail") or body.get("title") or "the request was refused")
-        mend = body.get("mend")
-        super().__init__(f"{detail}: {mend}" if mend else detail, field=body.get("field"))
+        super().__init__(detail, field=body.get("field"), mend=body.get("mend"))
         self.body = body
 
 
@@ -34,7 +36,10 @@ class Api:
 
         self.base_url = base_url
         self._client = httpx2.Client(
-            base_url=base_url, headers={"authorization": f"Bearer {token}"}, timeout=120, trust_env=False
+            base_url=base_url,
+            headers={"authorization": f"Bearer {token}"},
+            timeout=_PATIENCE_SECONDS,
+            trust_env=False,
         )
 
     def get(self, path: str, **query: Any) -> Any:
@@ -49,6 +54,11 @@ class Api:
 
         try:
             response = self._client.request(method, path, **options)
+        except httpx2.ReadTimeout as error:
+            raise Unavailable(
+                f"{self.base_url} took longer than {_PATIENCE_SECONDS} s to answer",
+                mend="Try again: a training run may be using this machine's cores (curbside runs).",
+            ) from error
         except httpx2.TransportError as error:
             raise Unavailable(
                 f"nothing answers at {self.base_url} ({type(error).__name__})",

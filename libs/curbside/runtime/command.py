@@ -50,6 +50,11 @@ _UMASK = 0o027
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
 
 
+@app.callback()
+def _begin() -> None:
+    os.umask(_UMASK)
+
+
 def main() -> None:
     """Run the command; an error for the operator is one sentence and status 2, any other status 1."""
     from curbside.errors import CurbsideError, OperatorError, StorageFull
@@ -57,7 +62,7 @@ def main() -> None:
     try:
         app()
     except CurbsideError as error:
-        print(f"curbside: {_sentence(error.message, error.mend)}", file=sys.stderr)
+        print(f"curbside: {error.sentence}", file=sys.stderr)
         # A disk that is full at the start stays full until somebody frees space on it.
         raise SystemExit(2 if isinstance(error, OperatorError | StorageFull) else 1) from None
     except OSError as error:
@@ -68,13 +73,6 @@ def main() -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _sentence(message: str, mend: str | None) -> str:
-    """A message, which is a sentence or the beginning of one, and how to mend it."""
-    if mend is None:
-        return message
-    return f"{message} {mend}" if message.endswith((".", "?", "!", ":")) else f"{message}. {mend}"
 
 
 def _operator_sentence(error: OSError) -> str | None:
@@ -111,7 +109,6 @@ def up(data: Data = None) -> None:
     """Run every service on this machine, until Ctrl-C."""
     from curbside.runtime.up import run_up
 
-    os.umask(_UMASK)
     run_up(_settings(data))
 
 
@@ -133,7 +130,6 @@ def serve(
     """Run one service: what a pod runs."""
     from curbside.runtime.up import run_serve
 
-    os.umask(_UMASK)
     run_serve(services, _settings(), here=here, socket=socket)
 
 

@@ -22,7 +22,7 @@ def ingest_paths(api: Api, paths: Sequence[Path], *, limit: int | None, source: 
         for row in read_rows(list(paths), limit):
             bar.advance(task)
             if isinstance(row, BadRow):
-                refused.add_row(row.place, row.problem.field or "", row.problem.message)
+                refused.add_row(row.place, row.problem.field or "", row.problem.sentence)
                 continue
             try:
                 api.post("/ingestion/v1/reports", row.to_body(source=source))
@@ -33,7 +33,7 @@ def ingest_paths(api: Api, paths: Sequence[Path], *, limit: int | None, source: 
                 if problem.body["status"] == 409 and "report_id" in problem.body:
                     already_there += 1
                 else:
-                    refused.add_row(row.place, problem.field or "", problem.message)
+                    refused.add_row(row.place, problem.field or "", problem.sentence)
     console.print(f"{accepted} acknowledged, {already_there} already there, {refused.row_count} refused")
     if refused.row_count:
         console.print(refused)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 from curbside.contracts.tasks import Task
 from curbside.errors import BadInput, CurbsideError
@@ -43,7 +44,7 @@ def progress_bar() -> Progress:
     return Progress(
         TextColumn("{task.description:<34}"),
         BarColumn(bar_width=32),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),  # "44/?" where nobody knows how many there are
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
@@ -77,12 +78,10 @@ def wait_for_run(api: Api, run_id: str) -> dict[str, Any]:
             run: dict[str, Any] = api.get(f"/training/v1/runs/{run_id}")
             state = run["state"]
             if state in ("succeeded", "failed", "cancelled"):
-                for task in tasks.values():
-                    bar.update(task, completed=bar.tasks[task].total)
+                _complete(bar, tasks, run)
                 break
             if state not in tasks:
-                for task in tasks.values():
-                    bar.update(task, completed=bar.tasks[task].total)
+                _complete(bar, tasks, run)
                 tasks[state] = bar.add_task(f"{state} {run_id}", total=1, note="")
             training = state == "training"
             loss = f"loss {run['loss']:.3f}" if training and run.get("loss") else ""
@@ -98,16 +97,31 @@ def wait_for_run(api: Api, run_id: str) -> dict[str, Any]:
     return run
 
 
+def _complete(bar: Progress, tasks: dict[str, Any], run: dict[str, Any]) -> None:
+    """Show the phases so far as over; a training that its time limit ended, with the steps that it took."""
+    for state, task in tasks.items():
+        taken, planned = run["step"] or 0, run["steps"] or 0
+        if state == "training" and 0 < taken < planned:
+            bar.update(task, completed=taken, total=taken, note=f"of {planned} steps: its time was up")
+        else:
+            bar.update(task, completed=bar.tasks[task].total)
+
+
+def _id(header: str) -> Column:
+    """A column of ids, which the next command needs whole."""
+    return Column(header, no_wrap=True)
+
+
 def list_datasets(api: Api) -> None:
-    table = Table("version", "name", "created", "examples by split")
+    table = Table(_id("version"), "name", "created", "examples by split")
     for version in api.get("/datasets/v1/versions")["versions"]:
         splits = ", ".join(f"{split} {part['examples']}" for split, part in version["splits"].items())
-        table.add_row(version["version"], version["name"], version["created_at"], splits)
+        table.add_row(version["version"], version["name"], version["created_at"][:16], splits)
     console.print(table)
 
 
 def list_runs(api: Api) -> None:
-    table = Table("run", "state", "dataset", "step", "model", "reason")
+    table = Table(_id("run"), "state", Column("dataset", overflow="fold"), "step", _id("model"), "reason")
     for run in api.get("/training/v1/runs")["runs"]:
         table.add_row(
             run["run_id"],
@@ -121,24 +135,32 @@ def list_runs(api: Api) -> None:
 
 
 def list_models(api: Api) -> None:
-    table = Table("version", "aliases", "run", "dataset", "created")
+    fold = partial(Column, overflow="fold")
+    table = Table(_id("version"), "aliases", fold("dataset"), "ROUGE-L", "diagnosis", fold("created"))
     for model in api.get("/training/v1/models")["models"]:
+        figures = model["evaluation"]["groups"]["held_out"]["tuned"]
         table.add_row(
             model["version"],
             ", ".join(model["aliases"]),
-            model["run_id"],
             model["dataset_version"],
-            model["created_at"],
+            *(_share(figures[name]["value"]) for name in ("rouge_l", "diagnosis_accuracy")),
+            model["created_at"][:16],
         )
     console.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def train_and_wait(api: Api, recipe: Path, dataset: str) -> None:
     import yaml
 
     try:
-        parsed = yaml.safe_load(recipe.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        parsed = yaml.safe_load(recipe.read_text("utf-8"))
+    except OSError as error:
+        raise BadArgument(f"{str(recipe)!r} cannot be read: {error.strerror}", field="RECIPE") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadArgument(
             f"{str(recipe)!r} is no readable YAML ({type(error).__name__})", field="RECIPE"
         ) from None
@@ -169,10 +191,12 @@ def print_opinion(opinion: dict[str, Any]) -> None:
     """The answer, what it rests on, and the notice, always together."""
     evidence = "\n".join(f"  · {escape(piece['text'])}" for piece in opinion["evidence"])
     notice = " ".join(filter(None, (opinion["notice"], opinion.get("demonstration_notice"))))
+    cut = ("[dim]The answer was cut at its length limit.[/]",) if opinion["truncated"] else ()
     body = "\n\n".join(
         (
             escape(opinion["answer"]),
-            f"[dim]Evidence:\n{evidence or '  none found'}[/]",
+            *cut,
+            f"[dim]Sentences that share its words:\n{evidence or '  none found'}[/]",
             f"[italic]{notice}[/]",
         )
     )

@@ -48,6 +48,9 @@ _GLANCE: Final = timedelta(seconds=1)
 class AlreadyRunning(OperatorError):
     code = "operator.already-running"
 
+    def __init__(self, data: Path) -> None:
+        super().__init__(f"another curbside runs on {str(data)!r}: stop it, or use --data with another one.")
+
 
 class ChildGaveUp(OperatorError):
     """A child ended with a sentence for the operator; restarting it would only repeat it."""
@@ -106,9 +109,7 @@ class Supervisor:
         try:
             self._lock.acquire(timeout=_GLANCE.total_seconds())
         except Timeout:
-            raise AlreadyRunning(
-                f"another curbside runs on {str(self._data)!r}: stop it, or use --data with another one."
-            ) from None
+            raise AlreadyRunning(self._data) from None
         try:
             # Where an earlier supervisor was killed, its pids are by now perhaps those of strangers.
             self._state.unlink(missing_ok=True)
@@ -159,6 +160,7 @@ class Supervisor:
                     raise ChildGaveUp(self._last_words(running))
                 running.failures = 0 if lived > _HEALTHY_AFTER else running.failures + 1
                 running.due = now + _backoff(running.failures)
+                log.warning("%s ended (status %d) and is started again", name, status)
             if now >= running.due:
                 try:
                     self._running[name] = self._start(running.child, running.failures, running.restarts + 1)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curbside.errors import OperatorError
+from curbside.models import EMBEDDED, base_model_directory
 from curbside.runtime.installation import all_services, children_of, provide_tokens
 from curbside.runtime.services import CHILDREN, SERVICES
-from curbside.runtime.supervisor import Supervisor
+from curbside.runtime.supervisor import AlreadyRunning, Supervisor, supervisor_runs
 from curbside.settings import RuntimeSettings
 
 
@@ -22,13 +23,17 @@ def run_up(settings: RuntimeSettings) -> None:
     """Run every service until SIGTERM or Ctrl-C; print where they are."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
+    if supervisor_runs(settings.data):
+        raise AlreadyRunning(settings.data)
     check_ports(settings)
+    if settings.base_model != EMBEDDED:  # the embedded one may have to be fetched, which the engine does
+        base_model_directory(settings.base_model, settings.cache)
     admin = provide_tokens(settings)
 
     def started() -> None:
         url = settings.http_url
-        console.print(f"Curbside runs on [bold]{settings.data}[/]; it is ready when {url}/readyz says so.")
+        console.print(f"Curbside starts on [bold]{settings.data}[/]; it is ready when {url}/readyz says so.")
         console.print(f"  workbench   {url}/")
         console.print(f"  API         {url}/docs      gRPC {settings.grpc_target}")
         console.print(f"  metrics     {url}/metrics")

@@ -10,10 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from curbside.contracts.topics import TOPICS
-from curbside.errors import BadInput
+from curbside.errors import BadInput, OperatorError
 from curbside.runtime.platform import key_ring, open_bus, open_database, open_tokens
 from curbside.runtime.services import SERVICES, load_package
 from curbside.settings import RuntimeSettings
+
+
+class NoInstallation(OperatorError):
+    code = "operator.no-installation"
+
+
+def _check_there(settings: RuntimeSettings) -> None:
+    """Raise NoInstallation where nothing ran yet: a mistyped place must not pass for one that is in order."""
+    if not (settings.data / "identity.db").exists():
+        raise NoInstallation(
+            f"there is no installation at {str(settings.data)!r}: name its directory with --data or "
+            "CURBSIDE_RUNTIME__DATA_DIR."
+        )
 
 
 class UnknownTopic(BadInput):
@@ -22,7 +35,7 @@ class UnknownTopic(BadInput):
 
 def verify_audit(settings: RuntimeSettings) -> bool:
     """Print each writer's chain; return whether all hold."""
-
+    _check_there(settings)
     ring = key_ring(settings)
     databases = [open_database(settings, ring, load_package(name)) for name in SERVICES]
     databases.append(open_tokens(settings, ring)[1])
@@ -58,6 +71,7 @@ def create_token(settings: RuntimeSettings, roles: Sequence[str], name: str, day
 
 
 def revoke_token(settings: RuntimeSettings, token_id: str) -> None:
+    _check_there(settings)
     tokens, database = open_tokens(settings, key_ring(settings))
 
     async def revoke() -> None:
@@ -70,6 +84,8 @@ def revoke_token(settings: RuntimeSettings, token_id: str) -> None:
 
 
 def bus_status(settings: RuntimeSettings) -> None:
+    _check_there(settings)
+
     async def status() -> None:
         bus = open_bus(settings)
         table = Table("topic", "dead letters")
@@ -86,6 +102,8 @@ def replay(settings: RuntimeSettings, topic: str) -> int:
         raise UnknownTopic(
             f"there is no topic {topic!r}", field="topic", mend=f"Use one of {', '.join(TOPICS)}."
         )
+
+    _check_there(settings)
 
     async def run() -> int:
         bus = open_bus(settings)

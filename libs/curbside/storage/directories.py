@@ -34,6 +34,12 @@ def private_directory(path: Path) -> None:
         place = missing[0] if missing else path
         if error.errno in FULL_DISK:
             raise full_disk(place) from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            blocking = next(part for part in (place, *place.parents) if part.exists())
+            raise UnusableDirectory(
+                f"{str(blocking)!r} is a file, and a directory is needed: name another place with --data or "
+                "CURBSIDE_RUNTIME__DATA_DIR."
+            ) from error
         raise UnusableDirectory(
             f"the directory {str(place)!r} cannot be used ({error.strerror}): let this user write there, or "
             "name another with --data or CURBSIDE_RUNTIME__DATA_DIR."

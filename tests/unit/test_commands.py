@@ -1,0 +1,103 @@
+"""Commands that speak to an installation, with one that answers as the API does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curbside.errors import OperatorError
+from curbside.runtime import reading
+from curbside.runtime.client import Api, ApiProblem
+from curbside.runtime.ingesting import ingest_paths
+from curbside.runtime.upkeep import bus_status, replay, revoke_token, verify_audit
+from curbside.settings import RuntimeSettings
+
+
+class FakeApi(Api):
+    """Takes each text once, as ingestion does, and answers what it was made with."""
+
+    def __init__(self, answers: dict[str, Any] | None = None) -> None:
+        self.texts: list[str] = []
+        self.answers = answers or {}
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.answers[path]
+
+    def post(self, path: str, body: Any = None) -> Any:
+        if body["text"] in self.texts:
+            raise ApiProblem({"status": 409, "detail": "it is there", "report_id": "1"})
+        if body["text"] == "refused":
+            raise ApiProblem({"status": 422, "detail": "no report", "field": "text", "mend": "Send one."})
+        self.texts.append(body["text"])
+        return {"report_id": "1", "state": "pending"}
+
+
+def test_ingest_counts_what_became_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in {"a.txt": "one", "b.txt": "one", "c.txt": "refused", "d.bin": "x"}.items():
+        (tmp_path / name).write_text(text)
+    api = FakeApi()
+    assert not ingest_paths(api, [tmp_path], limit=None, source="ward")
+    assert "1 acknowledged, 1 already there" in capsys.readouterr().out
+    assert api.texts == ["one"]
+
+
+def test_ingest_says_which_file_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not ingest_paths(FakeApi(), [tmp_path / "nofile"], limit=None, source="ward")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "0 acknowledged, 0 already there, 1 refused" in printed
+    assert "cannot be read" in printed
+
+
+def test_ids_that_the_next_command_needs_are_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"rouge_l": {"value": 0.8}, "diagnosis_accuracy": {"value": None}}
+    model = {
+        "version": "mv-0123456789ab",
+        "aliases": ["production"],
+        "dataset_version": "ds-0123456789abcdef",
+        "evaluation": {"groups": {"held_out": {"tuned": figures}}},
+        "created_at": "2026-11-24T23:05:11+00:00",
+    }
+    run = {
+        "run_id": "run-0123456789ab",
+        "state": "succeeded",
+        "dataset_version": "ds-0123456789abcdef",
+        "step": 5,
+        "steps": 63,
+        "model_version": "mv-0123456789ab",
+        "reason": None,
+    }
+    api = FakeApi({"/training/v1/models": {"models": [model]}, "/training/v1/runs": {"runs": [run]}})
+    reading.list_models(api)
+    printed = capsys.readouterr().out
+    assert "mv-0123456789ab" in printed
+    assert "0.80" in printed
+    reading.list_runs(api)
+    printed = capsys.readouterr().out
+    assert "run-0123456789ab" in printed
+    assert "mv-0123456789ab" in printed
+
+
+@pytest.mark.parametrize("name", ["bin.yaml", "nofile.yaml"])
+def test_a_recipe_that_cannot_be_read_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "bin.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(reading.BadArgument) as caught:
+        reading.train_and_wait(FakeApi(), tmp_path / name, "ds-1")
+    assert name in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        verify_audit,
+        bus_status,
+        lambda settings: replay(settings, "curbside.reports.received.v1"),
+        lambda settings: revoke_token(settings, "t"),
+    ],
+)
+def test_a_place_without_an_installation_passes_for_none(command: Any, tmp_path: Path) -> None:
+    settings = RuntimeSettings(data_dir=tmp_path / "typo")
+    with pytest.raises(OperatorError, match="there is no installation"):
+        command(settings)
+    assert not (tmp_path / "typo").exists()
