@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from curbside.segmentation import segment
 from curbside_datasets.batch import BadLine, segment_file
 
 TEXT = "Name: [NAME]\r\nFINDINGS:  5 µm 🫁 nodule.\r\n\r\nImpression: Benign.\r\n"
@@ -64,3 +65,11 @@ def test_a_file_that_is_absent_or_not_utf8_is_refused_with_its_name(tmp_path: Pa
         segment_file(tmp_path / "latin.jsonl", tmp_path / "out.jsonl")
     with pytest.raises(BadLine, match="cannot be written"):
         segment_file(tmp_path / "latin.jsonl", tmp_path / "nowhere" / "out.jsonl")
+
+
+def test_an_answer_behind_a_sentence_on_its_line_is_a_section_of_its_own() -> None:
+    found = segment("FINDINGS: Clear lungs. HEART RATE: 80. IMPRESSION: Normal.")
+    assert [(one.name, one.text) for one in found] == [
+        ("findings", "Clear lungs. HEART RATE: 80."),
+        ("impression", "Normal."),
+    ]

@@ -20,6 +20,9 @@ _AT_LINE: Final = re.compile(
     r"|^[ \t]*(?P<alone>[A-Z][A-Z0-9 /&\-]{2,58}[A-Z])[ \t]*$",
     re.MULTILINE,
 )
+# Behind a sentence on its line ("Lungs are clear. IMPRESSION: Normal."): only of answers, which must not stay
+# hidden in what a model is shown.
+_WITHIN_LINE: Final = re.compile(r"(?<=[.?!])[ \t]+(?P<heading>[A-Z][A-Z /&()\-]{1,58}[A-Z)])[ \t]*:")
 # The newline-free form of the well-known CSV of transcriptions: its line breaks became commas.
 _AFTER_COMMA: Final = re.compile(
     r"(?:(?<=,)|^)[ ]*"
@@ -71,10 +74,15 @@ def canonical(heading: str) -> str:
 
 
 def _headings(text: str) -> list[tuple[int, int, str]]:
+    """Start, end with its colon, and words of each heading."""
     flat = "\n" not in text.strip() and sum(1 for _ in _AFTER_COMMA.finditer(text)) >= _FLAT_HEADINGS
     found: list[tuple[int, int, str]] = []
     within = OTHER
-    for match in (_AFTER_COMMA if flat else _AT_LINE).finditer(text):
+    matches = list((_AFTER_COMMA if flat else _AT_LINE).finditer(text))
+    matches += (
+        m for m in _WITHIN_LINE.finditer(text) if _kinds().get(canonical(m["heading"])) is Kind.ANSWER
+    )
+    for match in sorted(matches, key=lambda one: one.start()):
         group = "heading" if match["heading"] else "alone"
         heading = match[group]
         if _normal(heading) in _parts().get(within, ()):
