@@ -256,8 +256,8 @@ def run_engine(
                 create_app(engine),
                 log_config=None,
                 access_log=False,
-                # Answers under way are finished: the longest takes 6 s on 2 idle cores. Below the 20 s after which
-                # a supervisor kills (CURBSIDE_RUNTIME__SHUTDOWN_GRACE).
+                # Answers under way are finished: the longest takes 6 s on 2 idle cores. Below the 20 s after
+                # which a supervisor kills (CURBSIDE_RUNTIME__SHUTDOWN_GRACE).
                 timeout_graceful_shutdown=18,
             )
         )
