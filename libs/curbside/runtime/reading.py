@@ -102,7 +102,7 @@ def _complete(bar: Progress, tasks: dict[str, Any], run: dict[str, Any]) -> None
     for state, task in tasks.items():
         taken, planned = run["step"] or 0, run["steps"] or 0
         if state == "training" and 0 < taken < planned:
-            bar.update(task, completed=taken, total=taken, note=f"of {planned} steps: its time was up")
+            bar.update(task, completed=taken, total=taken, note=f"of {planned}, time is up")
         else:
             bar.update(task, completed=bar.tasks[task].total)
 
