@@ -83,7 +83,10 @@ async def displaced(session: AsyncSession, tenant: str, report_id: str) -> Row[A
 async def mark_displaced(
     session: AsyncSession, tenant: str, report_id: str, *, state: str, displaced_by: str
 ) -> None:
-    """Mark the report, known here or not, with what is newest of it."""
+    """Mark the report, known here or not. Withdrawn stands over superseded, whichever is heard first."""
+    marked = await displaced(session, tenant, report_id)
+    if marked is not None and marked.state == "withdrawn":
+        return
     here = (DISPLACED.c.tenant == tenant, DISPLACED.c.report_id == report_id)
     await session.execute(delete(DISPLACED).where(*here))
     await session.execute(

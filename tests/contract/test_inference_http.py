@@ -490,6 +490,12 @@ async def test_no_opinion_is_given_of_a_displaced_report_whichever_event_comes_f
         refused = await gateway.ask(report=None, report_id=report_id)
         problem = assert_problem(refused, 410, "opinion.displaced-report", "report_id")
         assert (problem["state"], problem["displaced_by"]) == (state, "r9")
+    await gateway.displace("r1", "withdrawn")
+    await gateway.displace("r1", "superseded")
+    withdrawn = assert_problem(
+        await gateway.ask(report=None, report_id="r1"), 410, "opinion.displaced-report", "report_id"
+    )
+    assert withdrawn["state"] == "withdrawn"
     await gateway.learn("A nodule.", "r9")
     assert (await gateway.opinion(report=None, report_id="r9"))["input"] == "A nodule."
     assert not gateway.engine.asked[1:]
