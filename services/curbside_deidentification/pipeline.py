@@ -10,8 +10,9 @@ from typing import Protocol
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
+from curbside.spelling import composed
 from curbside_deidentification.detector import STATISTICAL
-from curbside_deidentification.domain.composed import Composed, composed
+from curbside_deidentification.domain.composed import Composed
 from curbside_deidentification.domain.dates import DATES
 from curbside_deidentification.domain.gate import document_lexicon, gate
 from curbside_deidentification.domain.identifiers import IDENTIFIERS

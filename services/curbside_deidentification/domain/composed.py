@@ -6,21 +6,12 @@ came over gRPC or in a batch is answered in the input's own offsets, so each cha
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
+from curbside.spelling import WIDTHLESS, composed
 from curbside_deidentification.domain.spans import Span
-
-# Soft hyphen, zero-width space and joiners, word joiner and the byte order mark that preceded it.
-_WIDTHLESS: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
-
-
-def composed(text: str) -> str:
-    """`text` in Unicode's form C, without widthless characters."""
-    return unicodedata.normalize("NFC", _WIDTHLESS.sub("", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,7 @@ class Composed:
 
     @classmethod
     def of(cls, text: str) -> Composed:
-        if unicodedata.is_normalized("NFC", text) and not _WIDTHLESS.search(text):
+        if unicodedata.is_normalized("NFC", text) and not WIDTHLESS.search(text):
             return cls(text)
         pieces: list[str] = []
         starts: list[int] = []
@@ -45,7 +36,7 @@ class Composed:
             reached += 1
             # A character with the marks on it, composed together, and what has no width behind it.
             while reached < len(text) and (
-                unicodedata.combining(text[reached]) or _WIDTHLESS.match(text, reached)
+                unicodedata.combining(text[reached]) or WIDTHLESS.match(text, reached)
             ):
                 reached += 1
             piece = composed(text[start:reached])

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from typing import Final
 
+from curbside import spelling
 from curbside_ingestion.domain.problems import BinaryReport, EmptyReport, TruncatedReport, WrongEncoding
 
 # Prefixes of formats that are no plain text (or text in a structure of its own), and their names.
@@ -61,9 +62,6 @@ _SINGLE_BYTE: Final = ("cp1252", "iso8859-15")
 _CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0)))).translate(
     {ord(c): None for c in "\t\n\r\f\v\x85"}
 )
-# Characters without a width: they split a name for whoever compares it, and for nobody who reads it.
-# Soft hyphen, zero-width space and joiners, word joiner and the byte order mark that preceded it.
-_WIDTHLESS: Final = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 # 1 %: text that went through a terminal or a printer holds a few control characters, a binary file many.
 _MAX_CONTROL_SHARE: Final = 0.01
 _CONVERT: Final = "Convert it to UTF-8, or declare its charset in Content-Type."
@@ -180,7 +178,7 @@ def composed(text: str, field: str) -> str:
                 field=field,
                 mend="Export it again as UTF-8.",
             )
-    return unicodedata.normalize("NFC", text.translate(_WIDTHLESS))
+    return spelling.composed(text)
 
 
 def _is_utf8_beyond_ascii(data: bytes) -> bool:
