@@ -115,6 +115,75 @@ class BusSettings(BaseSettings):
     partitions: int = Field(default=8, ge=1, le=256)
 
 
+class KafkaSettings(BaseSettings):
+    """The outside half of the bus. Named servers choose it; without, the embedded log is the bus.
+
+    The words are Kafka's own (https://kafka.apache.org/documentation/#security).
+    """
+
+    model_config = settings_config("kafka")
+
+    # "host:port", several separated by commas.
+    bootstrap_servers: str | None = None
+    # Before every topic and group, where several installations share a cluster.
+    topic_prefix: str = Field(default="", pattern=r"^([a-z0-9-]+\.)*$", max_length=64)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "SASL_SSL"
+    sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    # A client certificate, where the brokers ask for one (mutual TLS).
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    # Three copies, two of which must have a record before it counts: one broker may be lost at any time.
+    replication_factor: int = Field(default=3, ge=1, le=15)
+    min_insync_replicas: int = Field(default=2, ge=1, le=15)
+    # A member that is silent so long loses its partitions to the others of its group.
+    session_timeout: timedelta = timedelta(seconds=10)
+    request_timeout: timedelta = timedelta(seconds=20)
+
+
+class DatabaseSettings(BaseSettings):
+    """The outside half of the databases: PostgreSQL, with a schema and a role per service."""
+
+    model_config = settings_config("database")
+
+    # "postgresql://host:port/name?sslmode=verify-full&sslrootcert=…", without user and password: each service
+    # connects as its own role. Without a URL each database is an SQLite file.
+    url: str | None = None
+    # Holds a file per role that this process may use: curbside_<service>.password.
+    password_dir: Path | None = None
+    # Connections per service and process: those kept open, and those that a burst may add.
+    pool_size: int = Field(default=5, ge=1, le=100)
+    max_overflow: int = Field(default=5, ge=0, le=100)
+    # How long a request waits for a connection, a statement may run, and one waits for another's lock.
+    pool_timeout: timedelta = timedelta(seconds=10)
+    statement_timeout: timedelta = timedelta(seconds=60)
+    lock_timeout: timedelta = timedelta(seconds=30)
+
+
+class BlobSettings(BaseSettings):
+    """The outside half of the blob store: any endpoint that speaks S3. Without a bucket, a directory."""
+
+    model_config = settings_config("blobs")
+
+    bucket: str | None = None
+    # Without one, the endpoint of AWS in `region`.
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    prefix: str = Field(default="", pattern=r"^([A-Za-z0-9._-]+/)*$")
+    # Without files, the credentials that boto3 finds by itself (a pod's role, for one).
+    access_key_file: Path | None = None
+    secret_key_file: Path | None = None
+    ca_file: Path | None = None
+    # On top of our own encryption, which is always there. "AES256" and "aws:kms" are S3's own words.
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = None
+    kms_key_id: str | None = None
+    # A larger blob is sent in parts of this size. S3 takes none below 5 MiB but the last, and at most 10,000.
+    part_bytes: int = Field(default=16 * 1024 * 1024, ge=5 * 1024 * 1024, le=1024 * 1024 * 1024)
+    request_timeout: timedelta = timedelta(seconds=30)
+
+
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
