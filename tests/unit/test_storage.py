@@ -28,6 +28,7 @@ from curbside.storage.directories import UnusableDirectory, private_directory
 from curbside.storage.keys import DataKeyErased, DataKeys, KeyRing, MissingKey
 from curbside.storage.migrate import migrate
 from curbside.storage.relay import publish_waiting
+from curbside.storage.wrapped_keys import SqliteWrappedKeys
 from curbside.storage.zones import Zone, ZoneForbidden
 from curbside.testing.platform import FAST_BUS, read_topic
 
@@ -36,7 +37,7 @@ BOTH = frozenset({Zone.PHI, Zone.SAFE})
 
 @pytest.fixture
 def keys(tmp_path: Path, ring: KeyRing) -> DataKeys:
-    return DataKeys(tmp_path / "keys.db", ring)
+    return DataKeys(SqliteWrappedKeys(tmp_path / "keys.db"), ring)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_keys_are_private_files_and_differ_by_name(ring: KeyRing, tmp_path: Path
 async def test_two_stores_that_make_a_key_at_once_agree_on_it(tmp_path: Path, ring: KeyRing) -> None:
     # Many new files: two connections that switch one to its write-ahead log at once seldom meet.
     for number in range(40):
-        stores = [DataKeys(tmp_path / str(number) / "keys.db", ring) for _ in range(4)]
+        stores = [DataKeys(SqliteWrappedKeys(tmp_path / str(number) / "keys.db"), ring) for _ in range(4)]
         keys = await asyncio.gather(
             *(asyncio.to_thread(store.get_or_create, Zone.PHI, "default", "s") for store in stores)
         )
@@ -177,10 +178,14 @@ async def test_whoever_makes_the_data_directory_makes_it_for_its_owner_alone(
     makers: list[Callable[[Path], object]] = [
         lambda data: migrate("curbside.identity", sqlite_url(data, "identity")),
         lambda data: KeyRing(data, Profile.DEVELOPMENT).key("audit"),
-        lambda data: DataKeys(data / "keys.db", ring).get_or_create(Zone.PHI, "default", "s"),
+        lambda data: DataKeys(SqliteWrappedKeys(data / "keys.db"), ring).get_or_create(
+            Zone.PHI, "default", "s"
+        ),
         lambda data: state_directory(RuntimeSettings(data_dir=data)),
         lambda data: asyncio.run(EmbeddedBus(data / "log.db", FAST_BUS).check()),
-        lambda data: asyncio.run(BlobStore(data, DataKeys(data, ring), ring, grants=BOTH).check_space()),
+        lambda data: asyncio.run(
+            BlobStore(data, DataKeys(SqliteWrappedKeys(data), ring), ring, grants=BOTH).check_space()
+        ),
     ]
     for number, make in enumerate(makers):
         data = tmp_path / str(number) / "data"

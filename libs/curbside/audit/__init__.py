@@ -7,7 +7,7 @@ has no audit key cannot repair the chain. Details hold ids and counts, never pat
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -28,39 +28,44 @@ class Broken:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did: `details` hold ids and counts."""
+
+    actor: str
+    tenant: str
+    action: str
+    target: str
+    details: Mapping[str, Any]
+
+
 async def append(
-    session: AsyncSession,
-    metadata: MetaData,
-    ring: KeyRing,
-    *,
-    writer: str,
-    actor: str,
-    tenant: str,
-    action: str,
-    target: str,
-    details: Mapping[str, Any] | None = None,
+    session: AsyncSession, metadata: MetaData, ring: KeyRing, *, writer: str, acts: Sequence[Act]
 ) -> None:
-    """Add one record to `writer`'s chain. The caller's transaction must hold the write lock."""
+    """Add `acts` to `writer`'s chain. No other transaction may be adding to it (`Database.take_turns`)."""
     table = metadata.tables["audit"]
     last = (
         await session.execute(
-            select(table.c.sequence, table.c.hash)
-            .order_by(table.c.sequence.desc())
-            .limit(1)
-            .with_for_update()
+            select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
         )
     ).first()
-    record: dict[str, Any] = {
-        "sequence": (last.sequence if last else 0) + 1,
-        "at": datetime.now(UTC).isoformat(),
-        "actor": actor,
-        "tenant": tenant,
-        "action": action,
-        "target": target,
-        "details": dict(details or {}),
-        "previous_hash": last.hash if last else GENESIS,
-    }
-    await session.execute(insert(table).values(**record, hash=_hash(ring, writer, record)))
+    sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
+    rows = []
+    for act in acts:
+        sequence += 1
+        record: dict[str, Any] = {
+            "sequence": sequence,
+            "at": datetime.now(UTC).isoformat(),
+            "actor": act.actor,
+            "tenant": act.tenant,
+            "action": act.action,
+            "target": act.target,
+            "details": dict(act.details),
+            "previous_hash": previous,
+        }
+        previous = _hash(ring, writer, record)
+        rows.append({**record, "hash": previous})
+    await session.execute(insert(table), rows)
 
 
 async def verify(

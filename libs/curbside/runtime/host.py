@@ -73,7 +73,7 @@ class Host:
         packages = [load_package(service) for service in self._names]
         bus = open_bus(self._settings)
         platforms = [open_platform(self._settings, package, bus=bus, ring=ring) for package in packages]
-        tokens, identity = open_tokens(self._settings, ring)
+        tokens, identity = open_tokens(self._settings, ring, reader=self._names[0])
         services = [package.build(platform) for package, platform in zip(packages, platforms, strict=True)]
 
         async def serve() -> None:

@@ -1,19 +1,22 @@
-"""The one place where the halves of every pair are chosen: embedded today."""
+"""The one place where the halves of every pair are chosen: a server that settings name, or this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from curbside.bus.embedded import EmbeddedBus
+from curbside.bus.protocol import Bus
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
 from curbside.identity.tokens import Tokens
 from curbside.runtime.services import Platform, ServicePackage
-from curbside.settings import BusSettings, RuntimeSettings, load
+from curbside.settings import BusSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, sqlite_url
 from curbside.storage.directories import private_directory
 from curbside.storage.keys import DataKeys, KeyRing
 from curbside.storage.migrate import migrate
+from curbside.storage.postgres import IDENTITY, owner_url
+from curbside.storage.wrapped_keys import PostgresWrappedKeys, SqliteWrappedKeys
 from curbside.storage.zones import GRANTS
 
 
@@ -21,22 +24,45 @@ def key_ring(settings: RuntimeSettings) -> KeyRing:
     return KeyRing(settings.keys, settings.profile)
 
 
-def open_bus(settings: RuntimeSettings) -> EmbeddedBus:
+def open_bus(settings: RuntimeSettings) -> Bus:
+    kafka = load(KafkaSettings)
+    if kafka.bootstrap_servers is not None:
+        from curbside.bus.kafka import KafkaBus, check_security
+
+        check_security(kafka, settings.profile)
+        return KafkaBus(kafka, load(BusSettings))
     return EmbeddedBus(settings.data / "bus" / "log.db", load(BusSettings))
 
 
-def open_tokens(settings: RuntimeSettings, ring: KeyRing) -> tuple[Tokens, Database]:
-    """The token store, migrated, and its database (to close)."""
-    url = sqlite_url(settings.data, "identity")
-    migrate("curbside.identity", url)
-    database = Database("identity", url, IDENTITY_METADATA, ring)
+def open_tokens(
+    settings: RuntimeSettings, ring: KeyRing, *, reader: str | None = None
+) -> tuple[Tokens, Database]:
+    """The token store, migrated, and its database (to close).
+
+    In PostgreSQL a `reader`, the service that checks tokens, may not write them and migrates nothing.
+    """
+    chosen = load(DatabaseSettings)
+    if chosen.url is not None and reader is not None:
+        url = _postgres_url(settings, chosen, reader, schema=IDENTITY)
+    else:
+        url = database_url(settings, IDENTITY)
+        migrate("curbside.identity", url)
+    database = Database(IDENTITY, url, IDENTITY_METADATA, ring, chosen)
     return Tokens(database, ring), database
+
+
+def open_data_keys(settings: RuntimeSettings, ring: KeyRing, service: str) -> DataKeys:
+    chosen = load(DatabaseSettings)
+    if chosen.url is None:
+        return DataKeys(SqliteWrappedKeys(settings.data / "keys.db"), ring)
+    url = _postgres_url(settings, chosen, service)
+    return DataKeys(PostgresWrappedKeys(url, service, chosen), ring)
 
 
 def open_blobs(settings: RuntimeSettings, ring: KeyRing, service: str) -> BlobStore:
     return BlobStore(
         settings.data / "blobs",
-        DataKeys(settings.data / "keys.db", ring),
+        open_data_keys(settings, ring, service),
         ring,
         grants=GRANTS[service],
         min_free_bytes=settings.min_free_disk_bytes,
@@ -44,14 +70,27 @@ def open_blobs(settings: RuntimeSettings, ring: KeyRing, service: str) -> BlobSt
 
 
 def open_database(settings: RuntimeSettings, ring: KeyRing, package: ServicePackage) -> Database:
-    url = sqlite_url(settings.data, package.name)
+    url = database_url(settings, package.name)
     migrate(package.package, url)
-    return Database(package.name, url, package.metadata, ring)
+    return Database(package.name, url, package.metadata, ring, load(DatabaseSettings))
 
 
-def open_platform(
-    settings: RuntimeSettings, package: ServicePackage, *, bus: EmbeddedBus, ring: KeyRing
-) -> Platform:
+def database_url(settings: RuntimeSettings, owner: str) -> str:
+    """The database that `owner` (a service, or identity) writes."""
+    chosen = load(DatabaseSettings)
+    if chosen.url is None:
+        return sqlite_url(settings.data, owner)
+    return _postgres_url(settings, chosen, owner)
+
+
+def _postgres_url(
+    settings: RuntimeSettings, chosen: DatabaseSettings, owner: str, *, schema: str | None = None
+) -> str:
+    url = owner_url(chosen, settings.profile, owner, schema=schema)
+    return url.render_as_string(hide_password=False)
+
+
+def open_platform(settings: RuntimeSettings, package: ServicePackage, *, bus: Bus, ring: KeyRing) -> Platform:
     return Platform(
         settings=settings,
         bus=bus,

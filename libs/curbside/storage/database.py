@@ -4,101 +4,174 @@ records commit in one transaction."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, MetaData, event, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, MetaData, Table, event, insert, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from curbside import audit
 from curbside.contracts.events import Event, encode
 from curbside.errors import StorageFull, Unavailable
+from curbside.settings import DatabaseSettings
 from curbside.storage.keys import KeyRing
+from curbside.storage.postgres import DatabaseRefused, refusal
 from curbside.storage.wal import write_ahead
 from curbside.telemetry.tracing import current_trace_parent
 
+_CHECK_ACCESS: Final = "Check CURBSIDE_DATABASE__URL and CURBSIDE_DATABASE__PASSWORD_DIR,"
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(n) FROM unnest(cast(:numbers AS bigint[])) AS n")
+_LOCK_SHARED: Final = text(
+    "SELECT pg_advisory_xact_lock_shared(n) FROM unnest(cast(:numbers AS bigint[])) AS n"
+)
+_DISK_FULL: Final = "53100"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
+
 
 class Transaction:
-    """An open transaction of one service's database."""
+    """An open transaction of one service's database.
+
+    What it publishes and records for the audit is written when the block ends, before the commit: many rows
+    in one statement, and the audit chain's own lock held for the shortest time there is.
+    """
 
     def __init__(self, session: AsyncSession, database: Database) -> None:
         self.session = session
         self._database = database
+        self._outbox: list[dict[str, Any]] = []
+        self._audit: list[audit.Act] = []
 
-    async def publish(self, happened: Event) -> None:
-        """Put `happened` into the outbox; the relay publishes it after the commit."""
-        traced = replace(happened, trace_parent=happened.trace_parent or current_trace_parent())
-        await self.session.execute(
-            insert(self._database.metadata.tables["outbox"]).values(
-                event_id=traced.event_id,
-                topic=traced.topic.name,
-                key=traced.key,
-                value=encode(traced),
-                committed_at=datetime.now(UTC),
+    async def publish(self, *happened: Event) -> None:
+        """Put `happened` into the outbox, in this order; the relay publishes them after the commit."""
+        now, trace_parent = datetime.now(UTC), current_trace_parent()
+        for each in happened:
+            traced = each if each.trace_parent else replace(each, trace_parent=trace_parent)
+            self._outbox.append(
+                {
+                    "event_id": traced.event_id,
+                    "topic": traced.topic.name,
+                    "key": traced.key,
+                    "value": encode(traced),
+                    "committed_at": now,
+                }
             )
-        )
 
     async def first_time(self, handled: Event, group: str) -> bool:
         """Mark `handled` in the inbox; False where this group handled it before."""
+        return bool(await self.first_times([handled], group))
+
+    async def first_times(self, handled: Sequence[Event], group: str) -> list[Event]:
+        """Mark `handled` in the inbox; return those that this group had not handled before, each once.
+
+        Another transaction that marks the same event at this moment is waited for.
+        """
+        if not handled:
+            return []
         inbox = self._database.metadata.tables["inbox"]
-        seen = await self.session.execute(
-            select(inbox.c.event_id).where(inbox.c.event_id == handled.event_id, inbox.c.group == group)
-        )
-        if seen.first() is not None:
-            return False
-        await self.session.execute(
-            insert(inbox).values(event_id=handled.event_id, group=group, handled_at=datetime.now(UTC))
-        )
-        return True
+        now = datetime.now(UTC)
+        fresh: dict[str, Event] = {}
+        for each in handled:
+            fresh.setdefault(each.event_id, each)
+        # In one order everywhere, so that two transactions with the same events do not wait for each other.
+        marks = [{"event_id": name, "group": group, "handled_at": now} for name in sorted(fresh)]
+        mark = self._database.insert_new(inbox).returning(inbox.c.event_id)
+        marked = set((await self.session.execute(mark, marks)).scalars())
+        return [event for name, event in fresh.items() if name in marked]
 
     async def record(
         self, *, actor: str, tenant: str, action: str, target: str, details: Mapping[str, Any] | None = None
     ) -> None:
         """Append to this service's audit chain, in this transaction."""
-        await audit.append(
-            self.session,
-            self._database.metadata,
-            self._database.ring,
-            writer=self._database.service,
-            actor=actor,
-            tenant=tenant,
-            action=action,
-            target=target,
-            details=details,
-        )
+        self._audit.append(audit.Act(actor, tenant, action, target, dict(details or {})))
+
+    async def finish(self) -> None:
+        """Write what was published and recorded. `Database.begin` calls it, once, before the commit."""
+        database = self._database
+        if self._outbox:
+            await self.session.execute(insert(database.metadata.tables["outbox"]), self._outbox)
+        if self._audit:
+            await database.take_turns(self.session, [f"audit of {database.service}"])
+            await audit.append(
+                self.session, database.metadata, database.ring, writer=database.service, acts=self._audit
+            )
 
 
 class Database:
-    """The database of `service` at `url`. Writers are serialised: SQLite allows one at a time."""
+    """The database of `service` at `url`: an SQLite file, or a schema of PostgreSQL.
 
-    def __init__(self, service: str, url: str, metadata: MetaData, ring: KeyRing) -> None:
+    Write transactions take turns, because handlers read before they write and rely on what they read. SQLite
+    has one writer at a time anyway. In PostgreSQL `begin()` waits for every other writer of the service, and
+    `begin("a", "b")` only for those that name "a" or "b" too, or name nothing.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        metadata: MetaData,
+        ring: KeyRing,
+        settings: DatabaseSettings | None = None,
+    ) -> None:
         self.service = service
         self.url = url
         self.metadata = metadata
         self.ring = ring
         self.committed = asyncio.Event()  # set after each write; the relay clears it
-        self._engine = _engine(url)
+        self._engine = _engine(url, settings or DatabaseSettings())
+        self.is_postgres = self._engine.dialect.name == "postgresql"
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Transaction]:
-        """A read-write transaction: commits when the block ends, rolls back when it raises."""
+    async def begin(self, *turns: str) -> AsyncIterator[Transaction]:
+        """A read-write transaction: commits when the block ends, rolls back when it raises.
+
+        `turns` names what it reads before it writes (a subject, a report); without one it is everything.
+        """
         with translated(self.service):
             async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
-                yield Transaction(session, self)
+                await self.take_turns(session, [self.service], shared=bool(turns))
+                await self.take_turns(session, [f"{self.service}: {turn}" for turn in turns])
+                transaction = Transaction(session, self)
+                yield transaction
+                await transaction.finish()
         self.committed.set()
+
+    @asynccontextmanager
+    async def without_turn(self) -> AsyncIterator[AsyncSession]:
+        """A read-write transaction that waits for no other: for what relies on row locks alone."""
+        with translated(self.service):
+            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A consistent snapshot; it takes no write lock."""
         with translated(self.service):
-            engine = self._engine.execution_options(curbside_read_only=True)
+            options: dict[str, Any] = {"curbside_read_only": True}
+            if self.is_postgres:
+                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            engine = self._engine.execution_options(**options)
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 yield session
+
+    async def take_turns(self, session: AsyncSession, names: Sequence[str], *, shared: bool = False) -> None:
+        """Wait until no other transaction holds one of `names`, and hold them until this one ends."""
+        if not self.is_postgres or not names:
+            return
+        # In one order everywhere, so that no two wait for each other; unnest keeps it.
+        numbers = sorted({_lock_number(name) for name in names})
+        await session.execute(_LOCK_SHARED if shared else _LOCK, {"numbers": numbers})
+
+    def insert_new(self, table: Table) -> Any:
+        """INSERT … ON CONFLICT DO NOTHING, in this database's dialect."""
+        dialect = postgresql if self.is_postgres else sqlite
+        return dialect.insert(table).on_conflict_do_nothing()
 
     async def verify_audit(self) -> tuple[int, audit.Broken | None]:
         async with self.read() as session:
@@ -117,11 +190,19 @@ def sqlite_url(data: Path, service: str) -> str:
     return f"sqlite+aiosqlite:///{data / f'{service}.db'}"
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(
+            url,
+            pool_size=settings.pool_size,
+            max_overflow=settings.max_overflow,
+            pool_timeout=settings.pool_timeout.total_seconds(),
+            pool_pre_ping=True,  # a server that was restarted costs no request
+            pool_use_lifo=True,  # what a burst opened falls idle, and is closed by whatever stands between
+        )
     engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -140,21 +221,44 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-class translated:  # noqa: N801  (a context manager that reads as a word)
-    """Turn a driver's error into one that says what to do; its text may quote parameters, so it is cut."""
+def _lock_number(name: str) -> int:
+    """The 64-bit number of an advisory lock; two names that meet in it only wait for each other."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
-    def __init__(self, service: str) -> None:
+
+class translated:  # noqa: N801  (a context manager that reads as a word)
+    """Turn a driver's error into one that says what to do; its text may quote parameters, so it is cut.
+
+    A server that refuses us is the operator's to mend where we start; later it is waited for like any other.
+    """
+
+    def __init__(self, service: str, *, starting: bool = False) -> None:
         self._service = service
+        self._starting = starting
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, frames: object) -> None:
-        if isinstance(error, OperationalError):
-            cause = str(error.orig)
-            if "disk is full" in cause or "disk I/O" in cause:
-                raise StorageFull(
-                    f"the database of {self._service} cannot grow: its disk is full", mend="Free space on it."
-                ) from None
+        if isinstance(error, PoolTimeout):
+            raise Unavailable(
+                f"every connection of {self._service} to its database is busy",
+                mend="Ask again; raise CURBSIDE_DATABASE__POOL_SIZE where it stays so.",
+            ) from None
+        if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError | DataError):
+            return
+        cause, state = str(error.orig), getattr(error.orig, "sqlstate", None) or ""
+        if "disk is full" in cause or "disk I/O" in cause or state == _DISK_FULL:
+            raise StorageFull(
+                f"the database of {self._service} cannot grow: its disk is full", mend="Free space on it."
+            ) from None
+        refused = refusal(error.orig)
+        if refused is not None:
+            says = f"the database refuses {self._service}: {refused}"
+            mend = f"{_CHECK_ACCESS} and run curbside provision."
+            if self._starting:
+                raise DatabaseRefused(f"{says}. {mend}") from None
+            raise Unavailable(says, mend=mend) from None
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise Unavailable(
                 f"the database of {self._service} does not answer",
                 mend="Check that it runs, is migrated (curbside migrate) and is not locked.",

@@ -1,7 +1,7 @@
 """Keys: a key-encryption key per zone, a data key per zone and subject, HMAC keys per purpose.
 
-Data keys lie wrapped (AES-256-GCM) in `keys.db`; erasing a subject's row makes every blob of that
-subject unreadable. Key-encryption keys lie in files of mode 0600, or in a mounted secret.
+Data keys lie wrapped (AES-256-GCM) in a database (`wrapped_keys.py`); erasing a subject's row makes every
+blob of that subject unreadable. Key-encryption keys lie in files of mode 0600, or in a mounted secret.
 """
 
 from __future__ import annotations
@@ -11,30 +11,23 @@ import hashlib
 import hmac
 import os
 import secrets
-import sqlite3
 import threading
-import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from curbside.errors import NotFound, OperatorError, Unavailable
+from curbside.errors import NotFound, OperatorError
 from curbside.settings import Profile
 from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
-from curbside.storage.wal import write_ahead
 from curbside.storage.zones import Zone
 
 KEY_BYTES: Final = 32  # AES-256, HMAC-SHA256
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D, 8.2.2: random 96-bit nonces
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS data_keys (
-    zone TEXT NOT NULL, tenant TEXT NOT NULL, subject TEXT NOT NULL,
-    wrapped BLOB NOT NULL, created_at REAL NOT NULL,
-    PRIMARY KEY (zone, tenant, subject)
-) STRICT;
-"""
+# Behind the name of a key that was replaced, and still opens what it once wrapped.
+RETIRED: Final = ".retired.key"
+_PAGE: Final = 500
 
 
 class MissingKey(OperatorError):
@@ -43,6 +36,14 @@ class MissingKey(OperatorError):
 
 class DamagedKey(OperatorError):
     code = "operator.damaged-key"
+
+
+class DifferentKey(OperatorError):
+    code = "operator.different-key"
+
+
+class RotationPending(OperatorError):
+    code = "operator.rotation-pending"
 
 
 class DataKeyErased(NotFound):
@@ -70,6 +71,38 @@ class KeyRing:
                 self._keys[name] = self._read_or_make(name)
             return self._keys[name]
 
+    def read_again(self, name: str) -> list[bytes]:
+        """Key `name` as its file says now, and the one that it replaced where that is still there."""
+        with self._lock:
+            self._keys[name] = self._read_or_make(name)
+            found = [self._keys[name]]
+        retired = self._directory / f"{name}{RETIRED}"
+        return found + ([self._read(retired)] if retired.exists() else [])
+
+    def rotate(self, name: str) -> None:
+        """Retire key `name` and make a new one. In production both come from the secret store instead.
+
+        Raises RotationPending while an earlier one is not finished.
+        """
+        path, retired = self._directory / f"{name}.key", self._directory / f"{name}{RETIRED}"
+        self.key(name)
+        try:
+            os.link(path, retired)
+        except FileExistsError:
+            raise RotationPending(
+                f"{str(retired)!r} is there: an earlier rotation is not finished. Run curbside keys rewrap."
+            ) from None
+        scratch = self._write_scratch(path)
+        os.replace(scratch, path)
+        sync(self._directory)
+        with self._lock:
+            self._keys[name] = self._read(path)
+
+    def forget_retired(self, name: str) -> None:
+        """Remove what a finished rotation left; without it nothing happens."""
+        (self._directory / f"{name}{RETIRED}").unlink(missing_ok=True)
+        sync(self._directory)
+
     def hmac_hex(self, name: str, data: bytes) -> str:
         return hmac.new(self.key(name), data, hashlib.sha256).hexdigest()
 
@@ -86,6 +119,9 @@ class KeyRing:
                     f"(32 random bytes in hex, e.g. openssl rand -hex 32)."
                 )
             self._make(path)
+        return self._read(path)
+
+    def _read(self, path: Path) -> bytes:
         try:
             key = bytes.fromhex(path.read_text().strip())
         except ValueError:
@@ -98,13 +134,8 @@ class KeyRing:
 
     def _make(self, path: Path) -> None:
         private_directory(self._directory)
-        scratch = path.with_suffix(f".{secrets.token_hex(4)}")
+        scratch = self._write_scratch(path)
         try:
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):  # another process was first: its key stands
                 os.link(scratch, path)
             # Before anything is sealed with it: what a key seals is lost where a crash takes its name away.
@@ -116,90 +147,121 @@ class KeyRing:
         finally:
             scratch.unlink(missing_ok=True)
 
+    def _write_scratch(self, path: Path) -> Path:
+        """A new key in a file beside `path`, on the disk."""
+        scratch = path.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            scratch.unlink(missing_ok=True)
+            if error.errno in FULL_DISK:
+                raise full_disk(self._directory) from error
+            raise
+        return scratch
+
+
+class WrappedKeys(Protocol):
+    """Where wrapped data keys lie, durable when a call returns. Raises Unavailable or StorageFull."""
+
+    def find(self, zone: Zone, tenant: str, subject: str) -> bytes | None: ...
+
+    def keep(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
+        """Insert `wrapped` where there is none yet; return what stands there then."""
+
+    def replace(self, zone: Zone, tenant: str, subject: str, old: bytes, new: bytes) -> bool:
+        """Put `new` where `old` stands; False where it stands there no more."""
+
+    def erase(self, zone: Zone, tenant: str, subject: str) -> bool: ...
+
+    def after(self, zone: Zone, place: tuple[str, str], limit: int) -> list[tuple[str, str, bytes]]:
+        """Up to `limit` keys of a zone behind (tenant, subject), in that order: tenant, subject, wrapped."""
+
+    def close(self) -> None: ...
+
 
 class DataKeys:
     """Data keys per zone, tenant and subject, wrapped by the zone's key-encryption key."""
 
-    def __init__(self, path: Path, ring: KeyRing) -> None:
-        self._path = path
+    def __init__(self, wrapped: WrappedKeys, ring: KeyRing) -> None:
+        self._wrapped = wrapped
         self._ring = ring
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
     def get(self, zone: Zone, tenant: str, subject: str) -> bytes:
         """The data key; raises DataKeyErased where there is none."""
-        with self._lock:
-            wrapped = self._find(self._open(), zone, tenant, subject)
+        wrapped = self._wrapped.find(zone, tenant, subject)
         if wrapped is None:
             raise DataKeyErased("the subject's data key was erased, and with it everything it encrypted")
         return self._unwrap(zone, tenant, subject, wrapped)
 
     def get_or_create(self, zone: Zone, tenant: str, subject: str) -> bytes:
-        with self._lock:
-            db = self._open()
-            wrapped = self._find(db, zone, tenant, subject)
-            if wrapped is None:
-                fresh = self._wrap(zone, tenant, subject, secrets.token_bytes(KEY_BYTES))
-                try:
-                    db.execute(
-                        "INSERT OR IGNORE INTO data_keys VALUES (?, ?, ?, ?, ?)",
-                        (zone.value, tenant, subject, fresh, time.time()),
-                    )
-                except sqlite3.OperationalError as error:
-                    raise _storage_error(self._path, error) from error
-                # Another process may have been first; what stands in the table is the key.
-                wrapped = self._find(db, zone, tenant, subject)
+        wrapped = self._wrapped.find(zone, tenant, subject)
         if wrapped is None:
-            raise Unavailable("the key database did not keep a new data key", mend="Check the disk.")
+            fresh = self._wrap(zone, tenant, subject, secrets.token_bytes(KEY_BYTES))
+            # Another process may have been first; what stands there is the key.
+            wrapped = self._wrapped.keep(zone, tenant, subject, fresh)
         return self._unwrap(zone, tenant, subject, wrapped)
 
     def erase(self, zone: Zone, tenant: str, subject: str) -> bool:
         """Drop the data key; return whether there was one."""
-        with self._lock:
-            cursor = self._open().execute(
-                "DELETE FROM data_keys WHERE zone = ? AND tenant = ? AND subject = ?",
-                (zone.value, tenant, subject),
-            )
-            return cursor.rowcount > 0
+        return self._wrapped.erase(zone, tenant, subject)
+
+    def rewrap(self, zone: Zone) -> int:
+        """Wrap every data key of `zone` that an earlier key-encryption key wraps with the newest; return how
+        many. What the data keys seal stays as it is. Interrupted, it is run again."""
+        done, place = 0, ("", "")
+        while page := self._wrapped.after(zone, place, _PAGE):
+            for tenant, subject, wrapped in page:
+                if not self._opens(self._ring.key(f"kek-{zone}"), zone, tenant, subject, wrapped):
+                    key = self._unwrap(zone, tenant, subject, wrapped)
+                    fresh = self._wrap(zone, tenant, subject, key)
+                    done += self._wrapped.replace(zone, tenant, subject, wrapped, fresh)
+            place = page[-1][:2]
+        return done
+
+    def copy_to(self, zone: Zone, other: WrappedKeys) -> int:
+        """Give `other` every wrapped key of `zone` as it is; return how many. Interrupted, run it again."""
+        copied, place = 0, ("", "")
+        while page := self._wrapped.after(zone, place, _PAGE):
+            for tenant, subject, wrapped in page:
+                if other.keep(zone, tenant, subject, wrapped) != wrapped:
+                    raise DifferentKey(
+                        f"zone {zone.value!r} has another data key there for one subject: what it sealed and "
+                        "what is carried over would not open with one key. Use an empty database."
+                    )
+                copied += 1
+            place = page[-1][:2]
+        return copied
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            private_directory(self._path.parent)
-            try:
-                db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-                write_ahead(db)  # durable: a key must never be younger than what it encrypts
-                db.execute("PRAGMA secure_delete = ON")
-                db.executescript(_SCHEMA)
-            except sqlite3.OperationalError as error:
-                raise _storage_error(self._path, error) from error
-            self._path.chmod(0o600)
-            self._connection = db
-        return self._connection
-
-    def _find(self, db: sqlite3.Connection, zone: Zone, tenant: str, subject: str) -> bytes | None:
-        row = db.execute(
-            "SELECT wrapped FROM data_keys WHERE zone = ? AND tenant = ? AND subject = ?",
-            (zone.value, tenant, subject),
-        ).fetchone()
-        return bytes(row[0]) if row else None
+        self._wrapped.close()
 
     def _wrap(self, zone: Zone, tenant: str, subject: str, key: bytes) -> bytes:
         return seal(self._ring.key(f"kek-{zone}"), key, _associated(zone, tenant, subject))
 
-    def _unwrap(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
+    def _opens(self, key: bytes, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes | None:
         try:
-            return unseal(self._ring.key(f"kek-{zone}"), wrapped, _associated(zone, tenant, subject))
+            return unseal(key, wrapped, _associated(zone, tenant, subject))
         except InvalidTag:
-            raise DamagedKey(
-                f"the key-encryption key of zone {zone.value!r} does not open its data keys: restore the key "
-                f"that this data directory was made with."
-            ) from None
+            return None
+
+    def _unwrap(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
+        name = f"kek-{zone}"
+        data_key = self._opens(self._ring.key(name), zone, tenant, subject, wrapped)
+        if data_key is not None:
+            return data_key
+        # Rotated since we read it, or wrapped before a rotation that is not finished.
+        for key in self._ring.read_again(name):
+            data_key = self._opens(key, zone, tenant, subject, wrapped)
+            if data_key is not None:
+                return data_key
+        raise DamagedKey(
+            f"the key-encryption key of zone {zone.value!r} does not open its data keys: restore the key "
+            f"that this data directory was made with, as {name}.key or, after a rotation, {name}{RETIRED}."
+        )
 
 
 def seal(key: bytes, plaintext: bytes, associated: bytes) -> bytes:
@@ -215,9 +277,3 @@ def unseal(key: bytes, sealed: bytes, associated: bytes) -> bytes:
 
 def _associated(zone: Zone, tenant: str, subject: str) -> bytes:
     return f"curbside-data-key:1:{zone}:{tenant}:{subject}".encode()
-
-
-def _storage_error(path: Path, error: sqlite3.OperationalError) -> Unavailable:
-    if "full" in str(error) or "disk I/O" in str(error):
-        return full_disk(path.parent)
-    return Unavailable(f"{str(path)!r} does not answer: {error}", mend="Check the data directory.")

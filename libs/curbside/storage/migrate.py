@@ -6,16 +6,23 @@ import importlib
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from alembic import command, context
 from alembic.config import Config
 from alembic.operations import Operations
 from filelock import FileLock
-from sqlalchemy import MetaData, create_engine, pool
+from sqlalchemy import MetaData, create_engine, pool, text
+from sqlalchemy.exc import OperationalError
 
 from curbside.storage.database import translated
 from curbside.storage.directories import private_directory
 from curbside.storage.tables import service_metadata
+
+# A revision waits so long for a table that a transaction uses, and readers queue behind it meanwhile.
+_LOCK_MILLISECONDS: Final = 2_000
+_ATTEMPTS: Final = 20
+_LOCK_NOT_AVAILABLE: Final = "55P03"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
 
 
 def sync_url(url: str) -> str:
@@ -25,14 +32,16 @@ def sync_url(url: str) -> str:
 
 def migrate(package: str, url: str) -> None:
     """Bring the database at `url` to the newest revision of `package`'s tree. Safe to run at once
-    from several processes, and again. Raises UnusableDirectory, StorageFull or Unavailable."""
+    from several processes, and again.
+
+    Raises UnusableDirectory, StorageFull, Unavailable, or DatabaseRefused."""
     service = package.removeprefix("curbside").lstrip("._")
     lock: AbstractContextManager[object] = nullcontext()
     if url.startswith("sqlite"):
         path = Path(url.split("///", 1)[1])
         private_directory(path.parent)
         lock = FileLock(path.with_suffix(".migrate.lock"))
-    with lock, translated(service):
+    with lock, translated(service, starting=True):
         command.upgrade(alembic_config(package, url), "head")
 
 
@@ -45,14 +54,39 @@ def alembic_config(package: str, url: str) -> Config:
 
 
 def run_environment(metadata: MetaData) -> None:
-    """The body of every tree's `env.py`."""
+    """The body of every tree's `env.py`.
+
+    Migrations run while the service answers. In PostgreSQL each revision is a transaction of its own, one
+    process migrates at a time, and a statement that cannot have its lock soon gives up rather than make every
+    reader queue behind it: it is tried again.
+    """
     url = context.config.get_main_option("sqlalchemy.url")
     assert url is not None
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-        with context.begin_transaction():
-            context.run_migrations()
+        postgres = engine.dialect.name == "postgresql"
+        if postgres:
+            # Of the session, not of a transaction: it spans the revisions, and ends with the connection.
+            connection.execute(
+                text("SELECT pg_advisory_lock(hashtext('curbside migrate'), hashtext(current_schema()))")
+            )
+            connection.execute(text(f"SET lock_timeout = {_LOCK_MILLISECONDS:d}"))
+            connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            render_as_batch=True,
+            transaction_per_migration=postgres,
+        )
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with context.begin_transaction():
+                    context.run_migrations()
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or attempt == _ATTEMPTS:
+                    raise
+            else:
+                break
     engine.dispose()
 
 

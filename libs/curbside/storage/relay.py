@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Row, Table, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.bus.protocol import Bus, Record
 from curbside.contracts.v1 import events_pb2
@@ -19,7 +21,7 @@ from curbside.telemetry.tracing import TRACE_PARENT
 
 log = logging.getLogger(__name__)
 
-_BATCH: Final = 200
+_BATCH: Final = 500
 # Another process of the same service (the training driver) also writes the outbox, unseen by our event.
 _POLL: Final = timedelta(seconds=1)
 
@@ -28,17 +30,57 @@ async def publish_waiting(database: Database, bus: Bus) -> int:
     """Publish up to one batch; return how many. A crash between publish and delete publishes twice,
     which consumers dedupe by event id."""
     outbox = database.metadata.tables["outbox"]
+    if database.is_postgres:
+        async with database.without_turn() as session:
+            rows = await _claimed(session, outbox)
+            await _note_waiting(session, outbox, rows, database.service)
+            if rows:
+                await bus.publish(_records(rows))
+                await session.execute(delete(outbox).where(outbox.c.id.in_([row.id for row in rows])))
+        return len(rows)
+    # One process relays an SQLite file, and its write lock must not be held while the bus is waited for.
     async with database.read() as session:
         rows = (await session.execute(select(outbox).order_by(outbox.c.id).limit(_BATCH))).all()
-        waiting = len(rows)
-        if waiting == _BATCH:
-            waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
-    OUTBOX_WAITING.labels(service=database.service).set(waiting)
+        await _note_waiting(session, outbox, rows, database.service)
     if rows:
-        await bus.publish([Record(row.topic, row.key, row.value, _headers(row.value)) for row in rows])
+        await bus.publish(_records(rows))
         async with database.begin() as transaction:
             await transaction.session.execute(delete(outbox).where(outbox.c.id.in_([row.id for row in rows])))
     return len(rows)
+
+
+async def _note_waiting(session: AsyncSession, outbox: Table, rows: Sequence[Row[Any]], service: str) -> None:
+    waiting = len(rows)
+    if waiting == _BATCH:
+        waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
+    OUTBOX_WAITING.labels(service=service).set(waiting)
+
+
+async def _claimed(session: AsyncSession, outbox: Table) -> Sequence[Row[Any]]:
+    """The oldest rows that no other relay holds, locked until the transaction ends.
+
+    A row whose key has an older one with another relay is left for later: else it could overtake that.
+    """
+    mine = (
+        await session.execute(
+            select(outbox).order_by(outbox.c.id).limit(_BATCH).with_for_update(skip_locked=True)
+        )
+    ).all()
+    if not mine:
+        return mine
+    older = (
+        await session.execute(
+            select(outbox.c.topic, outbox.c.key, func.min(outbox.c.id))
+            .where(outbox.c.id < mine[-1].id, outbox.c.id.not_in([row.id for row in mine]))
+            .group_by(outbox.c.topic, outbox.c.key)
+        )
+    ).all()
+    held = {(topic, key): first for topic, key, first in older}
+    return [row for row in mine if row.id < held.get((row.topic, row.key), row.id + 1)]
+
+
+def _records(rows: Sequence[Row[Any]]) -> list[Record]:
+    return [Record(row.topic, row.key, row.value, _headers(row.value)) for row in rows]
 
 
 def _headers(value: bytes) -> dict[str, str]:
