@@ -58,7 +58,7 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
         offered = offer(await asyncio.to_thread(mine_report, text), recipe_from({}))
         reason = offered.reason
         tasks = tuple(task.value for task in offered.answers) if reason is None else ()
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         if not await transaction.first_time(event, group):
             return
         await store.put_report(
@@ -86,7 +86,7 @@ async def displace_report(event: Event, *, database: Database, group: str) -> No
     assert isinstance(payload, events_pb2.ReportDisplaced)
     # A word of a later release also takes the report out: fail closed.
     state = Reason.SUPERSEDED if payload.state == Reason.SUPERSEDED else Reason.WITHDRAWN
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         if await transaction.first_time(event, group):
             await store.mark_displaced(transaction.session, event.tenant, payload.report_id, state)
 

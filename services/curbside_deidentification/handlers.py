@@ -102,7 +102,7 @@ async def deidentify_report(
         "risk": result.risk,
         "policy": result.policy,
     }
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         repeated = not await transaction.first_time(event, _GROUP) or await store.done_with(
             transaction.session, payload.report_id
         )
@@ -131,7 +131,7 @@ async def displace_report(event: Event, *, database: Database) -> None:
     """Keep a report that was amended or retracted from being de-identified or released."""
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDisplaced)
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         if await transaction.first_time(event, _GROUP):
             await store.displace(
                 transaction.session,
@@ -157,7 +157,7 @@ async def show_quarantined(
     row = await _quarantined(principal, report_id, database)
     text = codec.from_bytes(await blobs.get(BlobRef.from_json(row.original))).text
     result = await _read_result(blobs, row)
-    async with database.begin() as transaction:
+    async with database.begin(report_id) as transaction:
         await transaction.record(
             actor=principal.id, tenant=principal.tenant, action="quarantine.shown", target=report_id
         )
@@ -175,7 +175,7 @@ async def release(principal: Principal, report_id: str, *, database: Database, b
     result = await _read_result(blobs, row)
     safe = await _store_safe(blobs, result, row.tenant, row.subject)
     try:
-        async with database.begin() as transaction:
+        async with database.begin(report_id) as transaction:
             await _decide(
                 transaction, principal, row, State.RELEASED, "quarantine.released", safe=safe.to_json()
             )
@@ -194,7 +194,7 @@ async def release(principal: Principal, report_id: str, *, database: Database, b
 async def reject(principal: Principal, report_id: str, reason: str, *, database: Database) -> None:
     """Take a quarantined report out for good. `reason` is a code, since it travels in an event."""
     row = await _quarantined(principal, report_id, database)
-    async with database.begin() as transaction:
+    async with database.begin(report_id) as transaction:
         await _decide(transaction, principal, row, State.REJECTED, "quarantine.rejected", reason=reason)
         await transaction.publish(
             new_event(

@@ -168,7 +168,7 @@ async def _record(prepared: Prepared, answer: Answer, database: Database, blobs:
             output=given.to_message(),
             latency_ms=latency_ms,
         )
-        async with database.begin() as transaction:
+        async with database.begin(opinion.opinion_id) as transaction:
             await store.add_opinion(
                 transaction.session,
                 opinion_id=opinion.opinion_id,
@@ -209,7 +209,7 @@ async def learn_report(event: Event, *, database: Database) -> None:
     """Keep where a de-identified report lies; one that was entered in error cannot be asked about."""
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDeidentified)
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         if not await transaction.first_time(event, GROUP):
             return
         if payload.status == events_pb2.REPORT_STATUS_ENTERED_IN_ERROR:
@@ -231,7 +231,7 @@ async def displace_report(event: Event, *, database: Database) -> None:
     between this event and the report's de-identification."""
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDisplaced)
-    async with database.begin() as transaction:
+    async with database.begin(payload.report_id) as transaction:
         if await transaction.first_time(event, GROUP):
             await store.mark_displaced(
                 transaction.session,

@@ -146,7 +146,7 @@ async def _receive(
     for attempt in range(1, _ATTEMPTS + 1):
         outcomes: dict[str, Accepted | Refused] = {}
         try:
-            async with database.begin() as transaction:
+            async with database.begin(*(draft.identity for draft, _, _ in staged)) as transaction:
                 for draft, original, text in staged:
                     try:
                         outcomes[draft.report_id] = await _accept(
@@ -260,7 +260,7 @@ async def follow_report(
     event: Event, report_id: str, state: ReportState, reason: str, *, database: Database, group: str
 ) -> None:
     """Put the report where `event` says it is, unless it is beyond that already."""
-    async with database.begin() as transaction:
+    async with database.begin(report_id) as transaction:
         if not await transaction.first_time(event, group):
             return
         current = await store.state_of(transaction.session, event.tenant, report_id)
@@ -285,7 +285,7 @@ async def list_reports(
     ring: KeyRing,
 ) -> list[ShownReport]:
     """A page of reports; who read their external ids and times is audited."""
-    async with database.begin() as transaction:
+    async with database.begin(principal.id) as transaction:
         found = await store.find_reports(
             transaction.session, principal.tenant, state=state, after=after, limit=limit
         )
@@ -303,7 +303,7 @@ async def show_report(
     report_id: str, principal: Principal, *, database: Database, ring: KeyRing
 ) -> ShownReport:
     """One report with its history; who read its external id and time is audited."""
-    async with database.begin() as transaction:
+    async with database.begin(principal.id) as transaction:
         found = await store.find_reports(transaction.session, principal.tenant, report_id=report_id, limit=1)
         if not found:
             raise UnknownReport("there is no such report", field="report_id", mend="Check its id.")
