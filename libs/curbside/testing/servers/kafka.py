@@ -1,0 +1,545 @@
+"""A Kafka broker on this machine: Apache Kafka itself where Java and Maven are, else a stand-in that says so.
+
+`broker` chooses for the tests; `LocalKafka` is Apache Kafka, and `python -m curbside.testing.servers.kafka`
+(`make up-kafka`) holds one in the foreground.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import ipaddress
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from string import Template
+from typing import Final, Literal, Protocol, get_args
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from curbside.errors import OperatorError
+from curbside.settings import KafkaSettings, RuntimeSettings, load
+from curbside.testing.servers.process import (
+    ServerDidNotStart,
+    free_ports,
+    kill_9,
+    listens,
+    run_until_stopped,
+    start_child,
+    terminate,
+    wait_until,
+)
+
+SecurityProtocol = Literal["PLAINTEXT", "SASL_SSL", "SSL"]
+Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512"]
+User = Literal["curbside", "stranger"]
+
+_ASSEMBLY: Final = Path(__file__).resolve().parents[4] / "deploy" / "kafka" / "local"
+# The first compiler alone: a broker of tests ends before the second pays. 384 MB leave room for their load.
+_JAVA_OPTIONS: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_LOGGING: Final = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+)
+_CERTIFICATES_LAST: Final = timedelta(days=3650)
+
+
+class NoKafka(OperatorError):
+    code = "operator.no-kafka"
+
+
+class Broker(Protocol):
+    """What the tests know of a broker, whichever it is."""
+
+    @property
+    def name(self) -> str:
+        """Which broker it is, and where: for the summary of a test run."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where it answers in PLAINTEXT, as "host:port"."""
+
+    def settings(self, protocol: SecurityProtocol = "PLAINTEXT", *, topic_prefix: str = "") -> KafkaSettings:
+        """How Curbside reaches it. Raises NoKafka where it has no such listener."""
+
+    def stop(self) -> None: ...
+
+
+class LocalKafka:
+    """Apache Kafka with all its files in `directory`, on `ports` or free ones, kept over restarts.
+
+    Two users have random passwords, made with the directory: `curbside`, who may do all, and `stranger`, who
+    may do nothing. What was acknowledged survives `kill` (it is in the page cache), not the loss of power.
+    Start it from a thread that lives as long as it is needed: the broker dies with it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        plaintext_port: int | None = None,
+        sasl_ssl_port: int | None = None,
+        ssl_port: int | None = None,
+        controller_port: int | None = None,
+        java_options: Sequence[str] = _JAVA_OPTIONS,
+    ) -> None:
+        self.directory = directory.expanduser().resolve()
+        free = free_ports(4)
+        self.ports: dict[SecurityProtocol, int] = {
+            "PLAINTEXT": plaintext_port or free[0],
+            "SASL_SSL": sasl_ssl_port or free[1],
+            "SSL": ssl_port or free[2],
+        }
+        self._controller_port = controller_port or free[3]
+        self._java_options = tuple(java_options)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._jars: Path | None = None
+
+    @property
+    def name(self) -> str:
+        version = self._jars.name.partition("-")[0] if self._jars else "not started"
+        return f"Apache Kafka {version} at {self.bootstrap_servers}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.servers("PLAINTEXT")
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "broker.log"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.directory / "ca.pem"
+
+    def servers(self, protocol: SecurityProtocol) -> str:
+        return f"127.0.0.1:{self.ports[protocol]}"
+
+    def password_file(self, user: User = "curbside") -> Path:
+        return self.directory / f"{user}.password"
+
+    def settings(
+        self,
+        protocol: SecurityProtocol = "PLAINTEXT",
+        *,
+        topic_prefix: str = "",
+        user: User = "curbside",
+        mechanism: Mechanism = "SCRAM-SHA-512",
+    ) -> KafkaSettings:
+        """How Curbside reaches the listener that speaks `protocol`: SASL_SSL as `user` by password, SSL by
+        the certificate of `curbside`."""
+        sasl, certificate = protocol == "SASL_SSL", protocol == "SSL"
+        return _settings(
+            self.servers(protocol),
+            topic_prefix=topic_prefix,
+            security_protocol=protocol,
+            sasl_mechanism=mechanism,
+            username=user if sasl else None,
+            password_file=self.password_file(user) if sasl else None,
+            ca_file=self.ca_file if sasl or certificate else None,
+            certificate_file=self.directory / "client.pem" if certificate else None,
+            key_file=self.directory / "client.key" if certificate else None,
+        )
+
+    def start(self) -> None:
+        """Make the directory's broker where there is none, and answer when this returns.
+
+        Raises NoKafka without Java, Maven or Maven Central, ServerDidNotStart where a port is taken.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._jars = self._jars or _assembled_jars()
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._configure()
+        if not self._made.exists():
+            self._make()
+        self._process = start_child(
+            self._java("kafka.Kafka", self._configuration), log=self.log, cwd=self.directory
+        )
+        wait_until(self._answers, self._process, f"Kafka in {str(self.directory)!r}", log=self.log)
+
+    def stop(self) -> None:
+        """Stop in order; `start` continues with the same data, ports and passwords."""
+        if self._process is not None:
+            terminate(self._process)
+            self._process = None
+
+    def kill(self) -> None:
+        """kill -9 of the broker; `start` recovers."""
+        if self._process is not None:
+            kill_9(self._process)
+            self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def destroy(self) -> None:
+        """Kill it, and leave no file behind."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def wait(self) -> int:
+        """Until the broker ends by itself; its exit status."""
+        assert self._process is not None
+        return self._process.wait()
+
+    @property
+    def _configuration(self) -> Path:
+        return self.directory / "server.properties"
+
+    @property
+    def _made(self) -> Path:
+        """There once the directory is whole: a format cut short is done again."""
+        return self.directory / "cluster-id"
+
+    def _configure(self) -> None:
+        template = Template((_ASSEMBLY / "server.properties").read_text())
+        self._configuration.write_text(
+            template.substitute(
+                log_dir=self.directory / "log",
+                controller_port=self._controller_port,
+                plaintext_port=self.ports["PLAINTEXT"],
+                sasl_ssl_port=self.ports["SASL_SSL"],
+                ssl_port=self.ports["SSL"],
+                server_pem=self.directory / "server.pem",
+                ca_pem=self.ca_file,
+            )
+        )
+
+    def _make(self) -> None:
+        """Certificates, passwords, and the formatted directory that knows them."""
+        shutil.rmtree(self.directory / "log", ignore_errors=True)
+        _write_certificates(self.directory)
+        credentials = []
+        for user in get_args(User):
+            password = secrets.token_hex(24)
+            _write_secret(self.password_file(user), f"{password}\n".encode())
+            credentials += [
+                f"--add-scram={mechanism}=[name={user},password={password}]"
+                for mechanism in get_args(Mechanism)
+            ]
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # By a file, not by arguments: those are everybody's to read while it runs.
+        arguments = self.directory / "format.arguments"
+        command = self._java(
+            *("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"),
+            *(f"--config={self._configuration}", *credentials),
+        )
+        _write_secret(arguments, "\n".join(f'"{one}"' for one in command[1:]).encode())
+        done = subprocess.run(
+            [command[0], f"@{arguments}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        arguments.unlink()
+        if done.returncode != 0:
+            raise ServerDidNotStart(f"Kafka could not format {str(self.directory)!r}:\n{done.stdout[-2000:]}")
+        self._made.write_text(cluster + "\n")
+
+    def _java(self, main_class: str, *arguments: str | Path) -> list[str]:
+        options = (*self._java_options, *_LOGGING, "-cp", f"{self._jars}/*")
+        return ["java", *options, main_class, *map(str, arguments)]
+
+    def _answers(self) -> bool:
+        """Whether it leads a cluster: its port answers some hundred milliseconds before."""
+        if not listens(self.ports["PLAINTEXT"]):
+            return False
+        return _cluster_is_there(self.bootstrap_servers)
+
+
+class GivenBroker:
+    """A broker that somebody else runs, reached in PLAINTEXT: what CURBSIDE_TEST_KAFKA names."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+
+    @property
+    def name(self) -> str:
+        return f"the broker of CURBSIDE_TEST_KAFKA at {self._servers}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self._servers
+
+    def settings(self, protocol: SecurityProtocol = "PLAINTEXT", *, topic_prefix: str = "") -> KafkaSettings:
+        return _plaintext_settings(self, protocol, topic_prefix)
+
+    def stop(self) -> None:
+        """It is not ours to stop."""
+
+
+class StandIn:
+    """noida-db, which speaks Kafka's protocol: no TLS, no SASL, no ACLs, and nothing survives kill -9.
+
+    `reason` says why it stands in.
+    """
+
+    def __init__(self, directory: Path, *, reason: str) -> None:
+        self.directory = directory
+        self.reason = reason
+        self._port = free_ports(1)[0]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"the stand-in noida-db at {self.bootstrap_servers} ({self.reason})"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def settings(self, protocol: SecurityProtocol = "PLAINTEXT", *, topic_prefix: str = "") -> KafkaSettings:
+        return _plaintext_settings(self, protocol, topic_prefix)
+
+    def start(self) -> None:
+        """Raises NoKafka where it is not installed: it comes with the development group alone."""
+        program = Path(sys.executable).with_name("noida-db")
+        if not program.exists():
+            raise NoKafka(f"{self.reason} The stand-in, noida-db, is not installed either: run make setup.")
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = self.directory / "broker.log"
+        self._process = start_child(
+            [
+                *(program, "start", "--only", "kafka", "--kafka-port", str(self._port)),
+                *("--data-dir", self.directory / "data"),
+            ],
+            log=log,
+            cwd=self.directory,
+        )
+        wait_until(self._answers, self._process, "noida-db", log=log)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            terminate(self._process)
+            self._process = None
+
+    def _answers(self) -> bool:
+        return listens(self._port) and _cluster_is_there(self.bootstrap_servers)
+
+
+def broker(directory: Path, *, given: str | None = None) -> Broker:
+    """A broker that answers: the one at `given` ("host:port"), else Apache Kafka in `directory`, else the
+    stand-in, whose `reason` says why. Raises NoKafka where there is none at all."""
+    if given:
+        if not _cluster_is_there(given):
+            raise NoKafka(f"no broker answers at {given!r} in PLAINTEXT, which CURBSIDE_TEST_KAFKA names.")
+        return GivenBroker(given)
+    apache = LocalKafka(directory / "apache")
+    try:
+        apache.start()
+    except NoKafka as why:
+        stand_in = StandIn(directory / "stand-in", reason=why.message)
+        stand_in.start()
+        return stand_in
+    return apache
+
+
+def _assembled_jars() -> Path:
+    script = _ASSEMBLY / "assemble.py"
+    if not script.exists():
+        raise NoKafka(f"Apache Kafka is assembled by {script}, which only a checkout of the repository has.")
+    cache = load(RuntimeSettings).cache
+    done = subprocess.run(
+        [sys.executable, str(script), "--cache", str(cache)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise NoKafka(done.stderr.strip())
+    return Path(done.stdout.strip())
+
+
+def _cluster_is_there(servers: str) -> bool:
+    """Whether a broker at `servers` is up and knows itself to be in its cluster."""
+    try:
+        with KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=2_000) as client:
+            return bool(client.describe_cluster()["brokers"])
+    except (KafkaError, OSError):
+        return False
+
+
+def _settings(
+    servers: str,
+    *,
+    topic_prefix: str,
+    security_protocol: SecurityProtocol,
+    sasl_mechanism: Mechanism = "SCRAM-SHA-512",
+    username: str | None = None,
+    password_file: Path | None = None,
+    ca_file: Path | None = None,
+    certificate_file: Path | None = None,
+    key_file: Path | None = None,
+) -> KafkaSettings:
+    """Every field that says where and as whom, so that none comes from the environment; one copy of all."""
+    return KafkaSettings(
+        bootstrap_servers=servers,
+        topic_prefix=topic_prefix,
+        security_protocol=security_protocol,
+        sasl_mechanism=sasl_mechanism,
+        username=username,
+        password_file=password_file,
+        ca_file=ca_file,
+        certificate_file=certificate_file,
+        key_file=key_file,
+        replication_factor=1,
+        min_insync_replicas=1,
+    )
+
+
+def _plaintext_settings(broker: Broker, protocol: SecurityProtocol, topic_prefix: str) -> KafkaSettings:
+    if protocol != "PLAINTEXT":
+        raise NoKafka(f"{broker.name} is reached in PLAINTEXT alone, not by {protocol}.")
+    return _settings(broker.bootstrap_servers, topic_prefix=topic_prefix, security_protocol="PLAINTEXT")
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    """`content` as a file that only we may read, from its first byte."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _write_certificates(directory: Path) -> None:
+    """ca.pem, server.pem (key and chain, as Kafka's PEM keystore is), client.pem and client.key.
+
+    The authority's key is never written: it signs these two, and nothing ever again.
+    """
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = _common_name("Curbside local Kafka")
+    ca = (
+        _certificate(ca_name, ca_name, ca_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    (directory / "ca.pem").write_bytes(_pem(ca))
+    key, certificate = _issue(ca, ca_key, "localhost", ExtendedKeyUsageOID.SERVER_AUTH)
+    _write_secret(directory / "server.pem", key + certificate + _pem(ca))
+    key, certificate = _issue(ca, ca_key, "curbside", ExtendedKeyUsageOID.CLIENT_AUTH)
+    _write_secret(directory / "client.key", key)
+    (directory / "client.pem").write_bytes(certificate)
+
+
+def _issue(
+    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, name: str, usage: x509.ObjectIdentifier
+) -> tuple[bytes, bytes]:
+    """A key and the certificate of `ca` for it, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        _certificate(_common_name(name), ca.subject, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(here), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+        )
+        .sign(ca_key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem, _pem(certificate)
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + _CERTIFICATES_LAST)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def main() -> None:
+    """Hold a broker in the foreground: `make up-kafka`."""
+    parser = argparse.ArgumentParser(description="Apache Kafka on the loopback address, until Ctrl-C.")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".curbside/kafka"), help="its files; default %(default)s"
+    )
+    parser.add_argument("--port", type=int, default=9092, help="PLAINTEXT; default %(default)s")
+    parser.add_argument("--controller-port", type=int, default=9093, help="default %(default)s")
+    parser.add_argument("--sasl-ssl-port", type=int, default=9094, help="default %(default)s")
+    parser.add_argument("--ssl-port", type=int, default=9095, help="client certificates; default %(default)s")
+    arguments = parser.parse_args()
+    kafka = LocalKafka(
+        arguments.data,
+        plaintext_port=arguments.port,
+        controller_port=arguments.controller_port,
+        sasl_ssl_port=arguments.sasl_ssl_port,
+        ssl_port=arguments.ssl_port,
+    )
+    try:
+        kafka.start()
+    except OperatorError as error:
+        print(f"curbside: {error.sentence}", file=sys.stderr)
+        raise SystemExit(2) from None
+    print(_introduction(kafka), flush=True)
+    run_until_stopped(kafka.stop, kafka.wait)
+
+
+def _introduction(kafka: LocalKafka) -> str:
+    settings = kafka.settings("SASL_SSL")
+    variables = {
+        "BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "SECURITY_PROTOCOL": settings.security_protocol,
+        "SASL_MECHANISM": settings.sasl_mechanism,
+        "USERNAME": settings.username,
+        "PASSWORD_FILE": settings.password_file,
+        "CA_FILE": settings.ca_file,
+        "REPLICATION_FACTOR": settings.replication_factor,
+        "MIN_INSYNC_REPLICAS": settings.min_insync_replicas,
+    }
+    exports = "\n".join(f"  export CURBSIDE_KAFKA__{name}={value}" for name, value in variables.items())
+    return (
+        f"{kafka.name} (PLAINTEXT), {kafka.servers('SASL_SSL')} (SASL_SSL), {kafka.servers('SSL')} (SSL)\n"
+        f"files in {kafka.directory}; its log is {kafka.log}\n"
+        f"To use it:\n{exports}\nCtrl-C stops it."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Servers as children of this process: their logs, when they are ready, and how they end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from curbside.errors import OperatorError
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)  # loaded before any fork: between fork and exec little may be done
+_LAST_WORDS: Final = 2_000  # characters of a log in an error: a stack trace's first frames
+
+
+class ServerDidNotStart(OperatorError):
+    code = "operator.server-did-not-start"
+
+
+def die_with_parent() -> None:
+    """In a child before its exec: it is killed when the *thread* that started it ends.
+
+    A server must therefore be started by a thread that lives as long as it is needed: the main one.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that were free a moment ago, all different."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def unprivileged_user(*preferred: str) -> str | None:
+    """Whom a server runs as that refuses root: None (us) where we are not root, else the first that exists
+    of `preferred` and "nobody". Raises OperatorError where none does."""
+    if os.geteuid() != 0:
+        return None
+    for name in (*preferred, "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise OperatorError(f"there is no user {' or '.join(map(repr, (*preferred, 'nobody')))} on this machine")
+
+
+def start_child(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    user: str | None = None,
+    cwd: Path | str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """`command` as a child that dies with this process; what it prints is appended to `log`.
+
+    `environment` None: this process's own. `user` needs root.
+    """
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            user=user,
+            cwd=cwd,
+            env=environment,
+            preexec_fn=die_with_parent,
+        )
+
+
+def wait_until(
+    answers: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    name: str,
+    *,
+    log: Path | None = None,
+    seconds: float = 120,
+) -> None:
+    """Until `answers`. Raises ServerDidNotStart when `process` ends first, or after `seconds`.
+
+    Two minutes: a broker starts in three seconds, and in forty on a machine that compiles meanwhile.
+    """
+    deadline = time.monotonic() + seconds
+    while not answers():
+        status = process.poll()
+        if status is not None:
+            raise ServerDidNotStart(f"{name} ended with status {status} before it answered{_last_words(log)}")
+        if time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise ServerDidNotStart(f"{name} did not answer within {seconds:.0f} s{_last_words(log)}")
+        time.sleep(0.05)
+
+
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def terminate(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
+    """Ask it to end, and kill it where it does not within `seconds`."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def kill_9(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL: nothing is flushed, closed or said goodbye to."""
+    process.kill()
+    process.wait()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below `pid` now, nearest first."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # "pid (name) state parent …": a name may hold spaces and brackets.
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(status.parent.name))
+    found, below = [], [pid]
+    while below:
+        below = [child for parent in below for child in children.get(parent, [])]
+        found += below
+    return found
+
+
+def run_until_stopped(stop: Callable[[], None], wait: Callable[[], int]) -> None:
+    """Hold a server in the foreground: Ctrl-C or SIGTERM stops it in order. Exits with its status when it
+    ends by itself."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        raise SystemExit(wait())
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once more would leave the server half stopped
+        stop()
+
+
+def _last_words(log: Path | None) -> str:
+    if log is None or not log.exists():
+        return "."
+    said = log.read_text(errors="replace").strip()
+    return f". The end of {str(log)!r}:\n{said[-_LAST_WORDS:]}"
