@@ -7,12 +7,12 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Row, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from curbside.bus.protocol import Bus, Record
+from curbside.bus.protocol import Record
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import Unavailable
 from curbside.storage.database import Database
@@ -26,7 +26,13 @@ _BATCH: Final = 500
 _POLL: Final = timedelta(seconds=1)
 
 
-async def publish_waiting(database: Database, bus: Bus) -> int:
+class Publisher(Protocol):
+    """The half of a bus that the relay needs."""
+
+    async def publish(self, records: Sequence[Record]) -> None: ...
+
+
+async def publish_waiting(database: Database, bus: Publisher) -> int:
     """Publish up to one batch; return how many. A crash between publish and delete publishes twice,
     which consumers dedupe by event id."""
     outbox = database.metadata.tables["outbox"]
@@ -88,7 +94,7 @@ def _headers(value: bytes) -> dict[str, str]:
     return {TRACE_PARENT: trace_parent} if trace_parent else {}
 
 
-async def relay(database: Database, bus: Bus) -> None:
+async def relay(database: Database, bus: Publisher) -> None:
     """Publish for as long as the service runs; a bus that is down is tried again, and nothing is lost."""
     while True:
         database.committed.clear()

@@ -1,0 +1,207 @@
+"""PostgreSQL of the system's packages, on loopback, for tests, benchmarks and `make up-full`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from curbside.errors import OperatorError
+from curbside.settings import DatabaseSettings
+from curbside.testing.servers.process import (
+    descendants,
+    free_port,
+    kill_9,
+    run_until_stopped,
+    start_child,
+    unprivileged_user,
+    wait_until,
+)
+
+_PLACES: Final = "/usr/lib/postgresql"  # Debian's, by major version
+_OLDEST: Final = 15
+_ADMIN: Final = "curbside_admin"
+_CONFIGURATION: Final = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = '64MB'
+password_encryption = 'scram-sha-256'
+log_min_messages = 'fatal'
+max_wal_size = '512MB'
+"""
+
+
+class NoPostgres(OperatorError):
+    code = "operator.no-postgres"
+
+
+class LocalPostgres:
+    """One server in `directory`, on `port` or a free one, which it keeps over restarts.
+
+    What is not `durable` survives a kill of its processes, and no loss of power: the system still writes what
+    it was given, only nobody waits for the disk.
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None, durable: bool = True) -> None:
+        self.directory = directory
+        self._data = _reachable(directory)
+        self._durable = durable
+        self._password_file = self._data.with_suffix(".password")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port or free_port()
+
+    def start(self) -> None:
+        """Make the cluster where there is none, and answer when this returns. Raises NoPostgres."""
+        binaries = _binaries()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not (self._data / "PG_VERSION").exists():
+            self._make(binaries, unprivileged_user("postgres"))
+        (self._data / "postgresql.auto.conf").write_text(
+            f"{_CONFIGURATION}port = {self.port}\nfsync = {'on' if self._durable else 'off'}\n"
+        )
+        log = self.directory / "log"
+        self._process = start_child(
+            [binaries / "postgres", "-D", str(self._data)],
+            log=log,
+            user=unprivileged_user("postgres"),  # it refuses to run as root
+            cwd="/",
+        )
+        wait_until(self._answers, self._process, "PostgreSQL", log=log)
+
+    def stop(self) -> None:
+        """End open sessions and stop in order."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # "fast": it waits for no client
+            self._process.wait(60)
+            self._process = None
+
+    def kill(self) -> None:
+        """kill -9 of the server, and with it of every session; `start` recovers."""
+        if self._process is None:
+            return
+        backends = descendants(self._process.pid)
+        kill_9(self._process)
+        # A backend notices only when it next waits, and until the last is gone no server can start.
+        for pid in backends:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process = None
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def destroy(self) -> None:
+        """Stop, and leave no file behind."""
+        self.kill()
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._password_file.unlink(missing_ok=True)
+
+    def wait(self) -> int:
+        """Until the server ends by itself; its exit status."""
+        assert self._process is not None
+        return self._process.wait()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def admin_url(self, database: str = "postgres") -> str:
+        password = self._password_file.read_text().strip()
+        return f"postgresql://{_ADMIN}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def settings(self, database: str, password_dir: Path) -> DatabaseSettings:
+        return DatabaseSettings(
+            url=f"postgresql://127.0.0.1:{self.port}/{database}", password_dir=password_dir
+        )
+
+    def create_database(self, name: str, *, template: str = "template1") -> None:
+        self._administer(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+
+    def ensure_database(self, name: str) -> None:
+        with psycopg.connect(self.admin_url(), autocommit=True) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        if not there:
+            self.create_database(name)
+
+    def drop_database(self, name: str) -> None:
+        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.admin_url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _make(self, binaries: Path, user: str | None) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(mode=0o700)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
+        if user is not None:
+            shutil.chown(self._data, user)
+            shutil.chown(self._password_file, user)
+        subprocess.run(
+            [
+                *(binaries / "initdb", "-D", str(self._data), "-U", _ADMIN, "--auth=scram-sha-256"),
+                *(f"--pwfile={self._password_file}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=user,
+            cwd="/",
+        )
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.admin_url(), connect_timeout=5):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+
+def _binaries() -> Path:
+    """The newest installed server's programs. Raises NoPostgres."""
+    installed = sorted(Path(_PLACES).glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    found = [path.parent for path in installed if int(path.parts[-3]) >= _OLDEST]
+    if not found:
+        raise NoPostgres(
+            f"there is no PostgreSQL {_OLDEST} or newer in {_PLACES}: run deploy/system-packages, or install "
+            "Debian's package postgresql."
+        )
+    return found[-1]
+
+
+def _reachable(directory: Path) -> Path:
+    """Where the cluster's files lie: in `directory`, or, for another user who may not pass through what lies
+    above it, in /var/tmp under a name that is always the same for it."""
+    if os.geteuid() != 0:
+        return directory / "data"
+    name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
+    return Path("/var/tmp") / f"curbside-postgres-{name}"  # noqa: S108  (mode 0700, and owned by the server)
+
+
+def main() -> None:
+    """Run a server until SIGTERM: what `make up-full` starts."""
+    parser = argparse.ArgumentParser(description="PostgreSQL on loopback.")
+    parser.add_argument("--data", type=Path, required=True, help="where its files lie")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--database", default="curbside", help="made where it is not there")
+    arguments = parser.parse_args()
+    server = LocalPostgres(arguments.data, port=arguments.port)
+    server.start()
+    server.ensure_database(arguments.database)
+    print(f"PostgreSQL listens on 127.0.0.1:{server.port}, database {arguments.database}", flush=True)
+    run_until_stopped(server.stop, server.wait)
+
+
+if __name__ == "__main__":
+    main()
