@@ -40,13 +40,27 @@ class ValueSet:
 
 
 def value_sets() -> list[ValueSet]:
-    """Every file in ci/, and what skaffold deploys, with its images named as skaffold does."""
+    """Every file in ci/, and what skaffold deploys in either profile, with its images named as skaffold does."""
     sets = [
         ValueSet(path.stem.removesuffix("-values"), path) for path in sorted((CHART / "ci").glob("*.yaml"))
     ]
     overrides = yaml.safe_load((CHART / "values.yaml").read_text())["image"]["overrides"]
     images = {f"image.overrides.{name}": f"curbside-{name}:0123abc" for name in overrides}
-    return [*sets, ValueSet("skaffold", ROOT / "deploy" / "kind" / "values.yaml", images)]
+    kind = ROOT / "deploy" / "kind"
+    return [
+        *sets,
+        ValueSet("skaffold", kind / "values.yaml", images),
+        ValueSet("skaffold-full", kind / "values-full.yaml", images),
+    ]
+
+
+def kind_manifests() -> list[Document]:
+    """What is applied on kind beside the chart; cluster.yaml is kind's own and no object of Kubernetes."""
+    kind = ROOT / "deploy" / "kind"
+    paths = (kind / "models-volume.yaml", *sorted((kind / "full").glob("*.yaml")))
+    return [
+        document for path in paths for document in yaml.load_all(path.read_text(), _NoDuplicates) if document
+    ]
 
 
 def lint(helm: Path, arguments: Sequence[str]) -> None:

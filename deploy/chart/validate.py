@@ -13,7 +13,7 @@ import jsonschema
 import programs
 import yaml
 from refusals import REFUSALS
-from rendering import CHART, ROOT, RenderingRefused, ValueSet, lint, render, value_sets
+from rendering import CHART, ROOT, Document, RenderingRefused, ValueSet, kind_manifests, lint, render, value_sets
 from rich.console import Console
 from rich.table import Table
 from strictness import faults, repeated, schema_faults
@@ -51,6 +51,7 @@ def checks(helm: Path, hadolint: Path) -> Iterator[tuple[str, Check]]:
         yield f"{values.name}: lint --strict", partial(refused, partial(lint, helm, values.arguments))
         yield f"{values.name}: render, strict schemas", partial(rendered, helm, values)
     yield f"{len(REFUSALS)} wrong values refused", partial(wrong_values, helm)
+    yield "deploy/kind: strict schemas", partial(strict, kind_manifests)
     yield "Dockerfile: hadolint", partial(dockerfile, hadolint)
     yield "skaffold.yaml: strict schema", skaffold
     yield "Prometheus, Grafana, kind: readable", readable
@@ -86,8 +87,12 @@ def default_refused(helm: Path) -> Iterator[str]:
 
 
 def rendered(helm: Path, values: ValueSet) -> Iterator[str]:
+    yield from strict(partial(render, helm, values.arguments))
+
+
+def strict(read: Callable[[], list[Document]]) -> Iterator[str]:
     try:
-        documents = render(helm, values.arguments)
+        documents = read()
     except (RenderingRefused, yaml.YAMLError) as error:
         yield str(error)
         return
@@ -97,15 +102,15 @@ def rendered(helm: Path, values: ValueSet) -> Iterator[str]:
 
 
 def wrong_values(helm: Path) -> Iterator[str]:
-    base = CHART / "ci" / "closed-values.yaml"
-    for settings, sentence in REFUSALS:
+    for refusal in REFUSALS:
+        base = CHART / "ci" / f"{refusal.base}-values.yaml"
         try:
-            render(helm, ValueSet("wrong", base, settings).arguments)
+            render(helm, ValueSet("wrong", base, refusal.settings).arguments)
         except RenderingRefused as error:
-            if sentence not in str(error):
-                yield f"{settings}: refused, but not with {sentence!r}: {error}"
+            if refusal.sentence not in str(error):
+                yield f"{refusal.settings}: refused, but not with {refusal.sentence!r}: {error}"
         else:
-            yield f"{settings}: rendered"
+            yield f"{refusal.settings}: rendered"
 
 
 def dockerfile(hadolint: Path) -> Iterator[str]:
@@ -124,6 +129,10 @@ def skaffold() -> Iterator[str]:
         for path in (release["chartPath"], *release["valuesFiles"]):
             if not (ROOT / path).exists():
                 yield f"release {release['name']}: there is no {path}"
+    for profile in config["profiles"]:
+        for patch in profile["patches"]:
+            if not (ROOT / patch["value"]).is_file():
+                yield f"profile {profile['name']}: there is no {patch['value']}"
 
 
 def readable() -> Iterator[str]:

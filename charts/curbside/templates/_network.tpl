@@ -21,7 +21,8 @@ because every pod of the release is selected by default-deny.yaml.
 
 {{/*
 Takes `root` and `service`; `clients` (ports that networkPolicy.clients may reach), `callers` (a list of {service,
-port}), `calls` (a list of {service, port}), `hub` (it may reach the model hub), `metrics` (its metrics port).
+port}), `calls` (a list of {service, port}), `hub` (it may reach the model hub), `outside` (it may reach Kafka, PostgreSQL and, where
+it opens a blob zone, S3), `metrics` (its metrics port).
 */}}
 {{- define "curbside.networkPolicy" -}}
 {{- $root := .root -}}
@@ -51,10 +52,10 @@ spec:
         - {protocol: TCP, port: {{ . }}}
         {{- end }}
     {{- end }}
-    {{- with $policy.monitoring }}
-    - from: {{- toYaml . | nindent 8 }}
+    {{- if and .metrics $policy.monitoring }}
+    - from: {{- toYaml $policy.monitoring | nindent 8 }}
       ports:
-        - {protocol: TCP, port: {{ $.metrics }}}
+        - {protocol: TCP, port: {{ .metrics }}}
     {{- end }}
   egress:
     {{- include "curbside.dnsEgress" $root | nindent 4 }}
@@ -64,6 +65,9 @@ spec:
             matchLabels: {{- include "curbside.selector" (dict "root" $root "service" .service) | nindent 14 }}
       ports:
         - {protocol: TCP, port: {{ .port }}}
+    {{- end }}
+    {{- if .outside }}
+    {{- include "curbside.outsideEgress" . | nindent 4 }}
     {{- end }}
     {{- if .hub }}
     {{- include "curbside.hubEgress" $root | nindent 4 }}

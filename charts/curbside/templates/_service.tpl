@@ -69,10 +69,17 @@ kind: ServiceAccount
 metadata:
   name: {{ include "curbside.fullname" . }}
   labels: {{- include "curbside.labels" . | nindent 4 }}
+  {{- if include "curbside.outside" .root }}
+  {{- if include "curbside.opensZone" . }}
+  {{- with .root.Values.storage.s3.serviceAccountAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- end }}
 automountServiceAccountToken: false
 {{- end -}}
 
-{{/* A Service; `ports` maps names to numbers. */}}
+{{/* A Service; `ports` maps names to numbers, `sticky` sends a client to the same pod again. */}}
 {{- define "curbside.clusterService" -}}
 apiVersion: v1
 kind: Service
@@ -81,6 +88,9 @@ metadata:
   labels: {{- include "curbside.labels" . | nindent 4 }}
 spec:
   type: ClusterIP
+  {{- if .sticky }}
+  sessionAffinity: ClientIP
+  {{- end }}
   selector: {{- include "curbside.selector" . | nindent 4 }}
   ports:
     {{- range $name, $port := .ports }}
@@ -126,7 +136,14 @@ Takes `root` and `service`.
   "inference" (list "kek-safe" "hash-safe" "kek-models" "hash-models")
   "workbench" (list) -}}
 {{- $shared := list "audit" "token" (printf "tenant-%s" .root.Values.tenant) -}}
-{{ join " " (concat $shared (index $own .service)) }}
+{{ join " " (concat $shared (index $own .service | default list)) }}
+{{- end -}}
+
+{{/* What every pod of the six services, and the one that provisions, is told of this installation. */}}
+{{- define "curbside.runtimeEnv" -}}
+- {name: CURBSIDE_RUNTIME__PROFILE, value: {{ .Values.profile }}}
+- {name: CURBSIDE_RUNTIME__TENANT, value: {{ .Values.tenant }}}
+- {name: CURBSIDE_RUNTIME__LOG_LEVEL, value: {{ .Values.logLevel }}}
 {{- end -}}
 
 {{/* The keys of all services, each once, for whoever makes the Secret. */}}
@@ -148,6 +165,20 @@ Takes `root` and `service`.
 {{- define "curbside.claim" -}}
 {{- $values := index .root.Values.storage .claim -}}
 {{ $values.existingClaim | default (printf "%s-%s" .root.Release.Name .claim) }}
+{{- end -}}
+
+{{/* Replicas over nodes and zones, as far as there is room: one that cannot be spread is better than none. */}}
+{{- define "curbside.spread" -}}
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "curbside.selector" $ | nindent 8 }}
+    # Of one revision: the pods that an upgrade is about to remove do not count.
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
 {{- end -}}
 
 {{/* Variables that libraries read, for what loads a model by id; without HF_HOME it lies under /tmp. */}}
@@ -187,6 +218,7 @@ volume), `token` (it calls other services), `shm` (the size of /dev/shm), `hub` 
 {{- define "curbside.deployment" -}}
 {{- $root := .root -}}
 {{- $values := index $root.Values .service -}}
+{{- $outside := include "curbside.outside" $root -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -194,16 +226,24 @@ metadata:
   labels: {{- include "curbside.labels" . | nindent 4 }}
 spec:
   replicas: {{ $values.replicas }}
-  # Two pods of a service must never have its SQLite file and its place in the log at once.
   strategy:
+    {{- if and $outside (ne .service "training") }}
+    # A new pod answers before an old one goes; a migration leaves what the old code reads.
+    type: RollingUpdate
+    rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+    {{- else }}
+    # Two pods must never have one SQLite file and its place in the log at once, nor drive one training run.
     type: Recreate
+    {{- end }}
   selector:
     matchLabels: {{- include "curbside.selector" . | nindent 6 }}
   template:
     metadata:
       labels:
         {{- include "curbside.labels" . | nindent 8 }}
+        {{- if not $outside }}
         curbside/data-volume: {{ $root.Release.Name }}
+        {{- end }}
     spec:
       serviceAccountName: {{ include "curbside.fullname" . }}
       automountServiceAccountToken: false
@@ -212,6 +252,7 @@ spec:
       # 10 s more than services take to stop (CURBSIDE_RUNTIME__SHUTDOWN_GRACE, 20 s).
       terminationGracePeriodSeconds: 30
       securityContext: {{- include "curbside.podSecurity" . | nindent 8 }}
+      {{- if not $outside }}
       affinity:
         podAffinity:
           # SQLite's shared memory and the workers' sockets reach no further than one node.
@@ -220,6 +261,9 @@ spec:
               labelSelector:
                 matchLabels:
                   curbside/data-volume: {{ $root.Release.Name }}
+      {{- else if gt (int $values.replicas) 1 }}
+      {{- include "curbside.spread" . | nindent 6 }}
+      {{- end }}
       {{- with $root.Values.nodeSelector }}
       nodeSelector: {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -232,13 +276,11 @@ spec:
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [serve, {{ .service }}]
           env:
-            - {name: CURBSIDE_RUNTIME__PROFILE, value: {{ $root.Values.profile }}}
-            - {name: CURBSIDE_RUNTIME__TENANT, value: {{ $root.Values.tenant }}}
+            {{- include "curbside.runtimeEnv" $root | nindent 12 }}
             - {name: CURBSIDE_RUNTIME__HOST, value: "0.0.0.0"}
             - {name: CURBSIDE_RUNTIME__HTTP_PORT, value: "8080"}
             - {name: CURBSIDE_RUNTIME__GRPC_PORT, value: "8081"}
             - {name: CURBSIDE_RUNTIME__DATA_DIR, value: /var/lib/curbside}
-            - {name: CURBSIDE_RUNTIME__LOG_LEVEL, value: {{ $root.Values.logLevel }}}
             {{- include "curbside.baseModelEnv" $root | nindent 12 }}
             {{- with $root.Values.telemetry.otlpEndpoint }}
             - {name: CURBSIDE_RUNTIME__OTLP_ENDPOINT, value: {{ . | quote }}}
@@ -249,6 +291,7 @@ spec:
             {{- if .token }}
             - {name: CURBSIDE_RUNTIME__SERVICE_TOKEN_FILE, value: /etc/curbside/service/token}
             {{- end }}
+            {{- include "curbside.outsideEnv" . | nindent 12 }}
             {{- range .env }}
             - {name: {{ .name }}, value: {{ .value | quote }}}
             {{- end }}
@@ -300,10 +343,16 @@ spec:
             {{- if .shm }}
             - {name: shm, mountPath: /dev/shm}
             {{- end }}
+            {{- include "curbside.outsideMounts" . | nindent 12 }}
       volumes:
         - name: data
+          {{- if $outside }}
+          # Sockets, unpacked adapters and what is being worked on; nothing that outlives the pod.
+          emptyDir: {sizeLimit: {{ $root.Values.storage.local.sizeLimit }}}
+          {{- else }}
           persistentVolumeClaim:
             claimName: {{ include "curbside.claim" (dict "root" $root "claim" "data") }}
+          {{- end }}
         - name: tmp
           emptyDir: {}
         {{- with $root.Values.secrets.keys }}
@@ -330,4 +379,5 @@ spec:
         - name: shm
           emptyDir: {medium: Memory, sizeLimit: {{ . }}}
         {{- end }}
+        {{- include "curbside.outsideVolumes" . | nindent 8 }}
 {{- end -}}

@@ -29,13 +29,16 @@ as a sentence that says what to set.
 {{- $faults = append $faults "image.tag is latest: set a tag that names one build." -}}
 {{- end -}}
 
-{{- if eq $values.storage.bus "embedded" -}}
+{{- $outside := include "curbside.outside" . -}}
 {{- range $services -}}
-{{- if gt (int (index $values .).replicas) 1 -}}
-{{- $faults = append $faults (printf "%s.replicas is more than 1 while storage.bus is embedded, where two pods would share one SQLite file: set it to 1." .) -}}
+{{- if le (int (index $values .).replicas) 1 -}}
+{{- else if eq . "training" -}}
+{{- $faults = append $faults "training.replicas is more than 1, and one driver alone may start runs: set it to 1." -}}
+{{- else if not $outside -}}
+{{- $faults = append $faults (printf "%s.replicas is more than 1 while everything lies on the data volume, where two pods would share one SQLite file: set it to 1, or name Kafka, PostgreSQL and S3 under storage." .) -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
+{{- $faults = concat $faults (include "curbside.storageFaults" . | fromJsonArray) -}}
 
 {{- if and (eq $values.profile "production") (not $values.secrets.keys) -}}
 {{- $faults = append $faults "secrets.keys is empty while profile is production: set it to the name of the Secret that holds your keys." -}}
