@@ -140,7 +140,14 @@ class KafkaSettings(BaseSettings):
     min_insync_replicas: int = Field(default=2, ge=1, le=15)
     # A member that is silent so long loses its partitions to the others of its group.
     session_timeout: timedelta = timedelta(seconds=10)
+    # How long a request may take, and a record may be on its way before it counts as not published.
     request_timeout: timedelta = timedelta(seconds=20)
+    # A partition that moves to another member waits so long for its handler to finish; then it is cancelled.
+    revoke_timeout: timedelta = timedelta(seconds=20)
+    # Nobody publishes by a routing table that is older (docs/adr/0001-partition-growth.md).
+    routing_lease: timedelta = timedelta(seconds=2)
+    # How soon consumers see the partitions that a topic was given.
+    metadata_max_age: timedelta = timedelta(seconds=10)
 
 
 class DatabaseSettings(BaseSettings):

@@ -1,5 +1,5 @@
-"""One bus protocol; the embedded durable log is its half for one machine."""
+"""One bus protocol, and its halves: the embedded durable log of one machine, and Kafka."""
 
-from curbside.bus.protocol import Bus, Handler, Record, Subscription
+from curbside.bus.protocol import BatchHandler, Bus, Handler, Record, Subscription
 
-__all__ = ["Bus", "Handler", "Record", "Subscription"]
+__all__ = ["BatchHandler", "Bus", "Handler", "Record", "Subscription"]

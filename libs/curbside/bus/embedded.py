@@ -21,8 +21,8 @@ from typing import Final, TypeVar
 
 from filelock import FileLock, Timeout
 
-from curbside.bus.delivery import DEAD_LETTER_HEADERS, deliver
-from curbside.bus.protocol import Record, Subscription
+from curbside.bus.delivery import DEAD_LETTER_HEADERS, deliver_in_order
+from curbside.bus.protocol import Record, Subscription, check_sizes
 from curbside.contracts.topics import DEAD_LETTER_SUFFIX
 from curbside.errors import Unavailable
 from curbside.settings import BusSettings
@@ -73,6 +73,7 @@ class EmbeddedBus:
         self._watcher: asyncio.Task[None] | None = None
 
     async def publish(self, records: Sequence[Record]) -> None:
+        check_sizes(records)
         if records:
             newest = await self._run(lambda db: self._append(db, records))
             await self._announce(newest)
@@ -122,17 +123,17 @@ class EmbeddedBus:
         self, subscription: Subscription, partition: int, slots: asyncio.Semaphore
     ) -> None:
         topic, group = subscription.topic.name, subscription.group
+        limit = subscription.batch_size if subscription.handle_batch is not None else _BATCH
+
+        async def finish(position: int, dead: Record | None) -> None:
+            await self._waiting_for(
+                partial(self._finish, topic=topic, group=group, partition=partition, id=position, dead=dead)
+            )
+
         while True:
             seen = self._newest
-            batch = await self._waiting_for(lambda db: self._fetch(db, topic, group, partition))
-            for message_id, record in batch:
-                async with slots:
-                    dead = await deliver(record, subscription.handle, group=group, settings=self._settings)
-                await self._waiting_for(
-                    partial(
-                        self._finish, topic=topic, group=group, partition=partition, id=message_id, dead=dead
-                    )
-                )
+            batch = await self._waiting_for(lambda db: self._fetch(db, topic, group, partition, limit))
+            await deliver_in_order(batch, subscription, settings=self._settings, slots=slots, finish=finish)
             if not batch:
                 await self._growth_past(seen)
 
@@ -235,13 +236,13 @@ class EmbeddedBus:
         return zlib.crc32(key.encode()) % self._partitions
 
     def _fetch(
-        self, db: sqlite3.Connection, topic: str, group: str, partition: int
+        self, db: sqlite3.Connection, topic: str, group: str, partition: int, limit: int
     ) -> list[tuple[int, Record]]:
         rows = db.execute(
             "SELECT id, key, value, headers FROM messages "
             "WHERE topic = ? AND partition = ? AND id > coalesce((SELECT id FROM positions "
             'WHERE "group" = ? AND topic = ? AND partition = ?), 0) ORDER BY id LIMIT ?',
-            (topic, partition, group, topic, partition, _BATCH),
+            (topic, partition, group, topic, partition, limit),
         ).fetchall()
         return [(id, Record(topic, key, value, json.loads(headers))) for id, key, value, headers in rows]
 
@@ -291,7 +292,7 @@ class EmbeddedBus:
             dlq = topic + DEAD_LETTER_SUFFIX
             db.execute(
                 "INSERT INTO messages (topic, partition, key, value, headers, appended_at) "
-                "SELECT ?, partition, key, value, json_remove(headers, ?, ?, ?, ?), ? "
+                "SELECT ?, partition, key, value, json_remove(headers, ?, ?, ?, ?, ?), ? "
                 "FROM messages WHERE topic = ? ORDER BY id",
                 (topic, *(f'$."{header}"' for header in DEAD_LETTER_HEADERS), time.time(), dlq),
             )

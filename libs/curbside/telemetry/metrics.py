@@ -14,6 +14,11 @@ DEAD_LETTERS = Counter(
     "Messages given up, by topic, group and error code.",
     ["topic", "group", "error"],
 )
+BATCHES_SPLIT = Counter(
+    "curbside_bus_split_batches",
+    "Batches whose handler failed, so that their records went one by one, by topic and group.",
+    ["topic", "group"],
+)
 LAG = Gauge("curbside_bus_lag_messages", "Messages that a group has not finished.", ["topic", "group"])
 OUTBOX_WAITING = Gauge(
     "curbside_outbox_waiting_messages", "Events committed but not yet published.", ["service"]
