@@ -30,6 +30,7 @@ class CannotAssemble(Exception):
 
 def assembled(cache: Path) -> Path:
     """The directory of the jars, made where it is not there. Raises CannotAssemble."""
+    need("java", "default-jre-headless")
     home = cache.expanduser().resolve() / "kafka"
     done = home / f"{version()}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
     if done.is_dir():
@@ -59,13 +60,16 @@ def version() -> str:
     return found.group(1)
 
 
+def need(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        raise CannotAssemble(
+            f"Apache Kafka needs {program!r}, which is not here: run deploy/system-packages, or install "
+            f"{package} with your system's package manager."
+        )
+
+
 def download(jars: Path) -> None:
-    for program, package in (("java", "default-jre-headless"), ("mvn", "maven")):
-        if shutil.which(program) is None:
-            raise CannotAssemble(
-                f"Apache Kafka needs {program!r}, which is not here: run deploy/system-packages, or install "
-                f"{package} with your system's package manager."
-            )
+    need("mvn", "maven")
     done = subprocess.run(
         [
             *("mvn", "--quiet", "--batch-mode", "--strict-checksums", "--no-transfer-progress"),

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import argparse
 import base64
-import ipaddress
-import os
 import secrets
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import Final, Literal, Protocol, get_args
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from curbside.errors import OperatorError
 from curbside.settings import KafkaSettings, RuntimeSettings, load
+from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
     ServerDidNotStart,
     free_ports,
@@ -50,10 +45,11 @@ _ASSEMBLY: Final = Path(__file__).resolve().parents[4] / "deploy" / "kafka" / "l
 _JAVA_OPTIONS: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    # It says who failed to authenticate, and by what; clients often see no more than a closed connection.
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.network.Selector=info",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 )
-_CERTIFICATES_LAST: Final = timedelta(days=3650)
 
 
 class NoKafka(OperatorError):
@@ -226,11 +222,11 @@ class LocalKafka:
     def _make(self) -> None:
         """Certificates, passwords, and the formatted directory that knows them."""
         shutil.rmtree(self.directory / "log", ignore_errors=True)
-        _write_certificates(self.directory)
+        write_certificates(self.directory)
         credentials = []
         for user in get_args(User):
             password = secrets.token_hex(24)
-            _write_secret(self.password_file(user), f"{password}\n".encode())
+            write_secret(self.password_file(user), f"{password}\n".encode())
             credentials += [
                 f"--add-scram={mechanism}=[name={user},password={password}]"
                 for mechanism in get_args(Mechanism)
@@ -242,11 +238,13 @@ class LocalKafka:
             *("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"),
             *(f"--config={self._configuration}", *credentials),
         )
-        _write_secret(arguments, "\n".join(f'"{one}"' for one in command[1:]).encode())
+        write_secret(arguments, "\n".join(f'"{one}"' for one in command[1:]).encode())
         done = subprocess.run(
             [command[0], f"@{arguments}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         arguments.unlink()
+        if "UnsupportedClassVersionError" in done.stdout:
+            raise NoKafka("Apache Kafka needs Java 17 or newer, and the 'java' that is found first is older.")
         if done.returncode != 0:
             raise ServerDidNotStart(f"Kafka could not format {str(self.directory)!r}:\n{done.stdout[-2000:]}")
         self._made.write_text(cluster + "\n")
@@ -256,10 +254,12 @@ class LocalKafka:
         return ["java", *options, main_class, *map(str, arguments)]
 
     def _answers(self) -> bool:
-        """Whether it leads a cluster: its port answers some hundred milliseconds before."""
+        """Whether it, and not another that has its port, is in its cluster."""
         if not listens(self.ports["PLAINTEXT"]):
             return False
-        return _cluster_is_there(self.bootstrap_servers)
+        with suppress(KafkaError, OSError), _admin(self.bootstrap_servers) as admin:
+            return bool(admin.describe_cluster()["cluster_id"] == self._made.read_text().strip())
+        return False
 
 
 class GivenBroker:
@@ -329,14 +329,14 @@ class StandIn:
             self._process = None
 
     def _answers(self) -> bool:
-        return listens(self._port) and _cluster_is_there(self.bootstrap_servers)
+        return listens(self._port) and _answers(self.bootstrap_servers)
 
 
 def broker(directory: Path, *, given: str | None = None) -> Broker:
     """A broker that answers: the one at `given` ("host:port"), else Apache Kafka in `directory`, else the
     stand-in, whose `reason` says why. Raises NoKafka where there is none at all."""
     if given:
-        if not _cluster_is_there(given):
+        if not _answers(given):
             raise NoKafka(f"no broker answers at {given!r} in PLAINTEXT, which CURBSIDE_TEST_KAFKA names.")
         return GivenBroker(given)
     apache = LocalKafka(directory / "apache")
@@ -362,13 +362,15 @@ def _assembled_jars() -> Path:
     return Path(done.stdout.strip())
 
 
-def _cluster_is_there(servers: str) -> bool:
-    """Whether a broker at `servers` is up and knows itself to be in its cluster."""
-    try:
-        with KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=2_000) as client:
-            return bool(client.describe_cluster()["brokers"])
-    except (KafkaError, OSError):
-        return False
+def _admin(servers: str) -> KafkaAdminClient:
+    """A client of a broker that counts itself among its cluster's. Raises KafkaError after 2 s without."""
+    return KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=2_000)
+
+
+def _answers(servers: str) -> bool:
+    with suppress(KafkaError, OSError), _admin(servers):
+        return True
+    return False
 
 
 def _settings(
@@ -403,95 +405,6 @@ def _plaintext_settings(broker: Broker, protocol: SecurityProtocol, topic_prefix
     if protocol != "PLAINTEXT":
         raise NoKafka(f"{broker.name} is reached in PLAINTEXT alone, not by {protocol}.")
     return _settings(broker.bootstrap_servers, topic_prefix=topic_prefix, security_protocol="PLAINTEXT")
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    """`content` as a file that only we may read, from its first byte."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-
-
-def _write_certificates(directory: Path) -> None:
-    """ca.pem, server.pem (key and chain, as Kafka's PEM keystore is), client.pem and client.key.
-
-    The authority's key is never written: it signs these two, and nothing ever again.
-    """
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = _common_name("Curbside local Kafka")
-    ca = (
-        _certificate(ca_name, ca_name, ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    (directory / "ca.pem").write_bytes(_pem(ca))
-    key, certificate = _issue(ca, ca_key, "localhost", ExtendedKeyUsageOID.SERVER_AUTH)
-    _write_secret(directory / "server.pem", key + certificate + _pem(ca))
-    key, certificate = _issue(ca, ca_key, "curbside", ExtendedKeyUsageOID.CLIENT_AUTH)
-    _write_secret(directory / "client.key", key)
-    (directory / "client.pem").write_bytes(certificate)
-
-
-def _issue(
-    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, name: str, usage: x509.ObjectIdentifier
-) -> tuple[bytes, bytes]:
-    """A key and the certificate of `ca` for it, both PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        _certificate(_common_name(name), ca.subject, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(here), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pem, _pem(certificate)
-
-
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _CERTIFICATES_LAST)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _common_name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def main() -> None:
