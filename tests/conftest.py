@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from curbside.settings import DatabaseSettings, Profile, RuntimeSettings, set_process_environment
+from curbside.settings import Profile, RuntimeSettings, set_process_environment
 from curbside.storage.keys import KeyRing
-from curbside.storage.migrate import migrate
-from curbside.storage.postgres import IDENTITY, OWNERS, owner_url, provision
-from curbside.testing.servers.postgres import LocalPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -50,50 +43,3 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is absent")
     return SHARED
-
-
-# What is made before the tests of a session and copied for each: PostgreSQL copies a database in 40 ms.
-_TEMPLATE = "curbside_template"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[LocalPostgres]:
-    """PostgreSQL with every service's schema in the database that tests copy."""
-    directory = Path(tempfile.mkdtemp(prefix="curbside-postgres-"))
-    server = LocalPostgres(directory, durable=False)
-    server.start()
-    try:
-        server.create_database(_TEMPLATE)
-        settings = server.settings(_TEMPLATE, directory / "passwords")
-        provision(settings, Profile.DEVELOPMENT, server.admin_url(_TEMPLATE))
-        for owner in OWNERS:
-            package = "curbside.identity" if owner == IDENTITY else f"curbside_{owner}"
-            url = owner_url(settings, Profile.DEVELOPMENT, owner)
-            migrate(package, url.render_as_string(hide_password=False))
-        yield server
-    finally:
-        server.destroy()
-        shutil.rmtree(directory)
-
-
-_numbers = itertools.count()
-
-
-@pytest.fixture
-def postgres_database(postgres: LocalPostgres) -> Iterator[DatabaseSettings]:
-    """A database of this test's own, with every service's schema in it."""
-    name = f"test_{next(_numbers)}"
-    postgres.create_database(name, template=_TEMPLATE)
-    yield postgres.settings(name, postgres.directory / "passwords")
-    postgres.drop_database(name)
-
-
-@pytest.fixture(params=["embedded", "outside"])
-def halves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Which half of every pair the settings choose in this test: its promises hold on both."""
-    half: str = request.param
-    if half == "outside":
-        settings: DatabaseSettings = request.getfixturevalue("postgres_database")
-        monkeypatch.setenv("CURBSIDE_DATABASE__URL", str(settings.url))
-        monkeypatch.setenv("CURBSIDE_DATABASE__PASSWORD_DIR", str(settings.password_dir))
-    return half

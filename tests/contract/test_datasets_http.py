@@ -28,6 +28,8 @@ from curbside.testing.reports import GeneratedReport, generate_patients
 from curbside_datasets import builder, store
 from curbside_datasets.domain import mining, policies
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 REPORTS = list(generate_patients(seed=5, patients=12, reports_per_patient=2))
 
 

@@ -43,6 +43,8 @@ from curbside_inference.preparation import Prepared
 from curbside_inference.settings import InferenceSettings
 from curbside_inference.store import METADATA
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 
 @pytest.fixture
 async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
@@ -225,8 +227,8 @@ async def test_blobs_go_where_the_commit_cannot_have_happened_and_stay_where_it_
     begin = platform.database.begin
 
     @contextlib.asynccontextmanager
-    async def lost() -> AsyncIterator[Any]:
-        async with begin() as transaction:
+    async def lost(*turns: str) -> AsyncIterator[Any]:
+        async with begin(*turns) as transaction:
             yield transaction
         raise Unavailable("the connection was lost while the commit was under way")
 

@@ -36,6 +36,8 @@ from curbside_ingestion.files import Row, read_rows
 from curbside_ingestion.handlers import Accepted, Refused, receive_reports
 from curbside_ingestion.store import METADATA
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 NAME = "Wolfgang Katzenbach"
 REPORT = f"FINDINGS: {NAME} has a 5 mm nodule.\nIMPRESSION: Benign."
 

@@ -36,6 +36,8 @@ from curbside_training.handlers import check_driver, promote
 from curbside_training.materials import Materials, at_most, pack_adapter
 from curbside_training.settings import TrainingSettings
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 VERSION = "ds-0123456789abcdef"
 ROW = {
     "task": "summarize",

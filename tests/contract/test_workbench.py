@@ -31,6 +31,8 @@ from curbside_workbench.domain import rendering
 from curbside_workbench.sessions import COOKIE, Sessions
 from curbside_workbench.store import METADATA
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 
 @dataclass
 class Browser:

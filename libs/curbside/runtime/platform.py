@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from curbside.bus.embedded import EmbeddedBus
+from curbside.bus.kafka import KafkaBus, check_security
 from curbside.bus.protocol import Bus
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
 from curbside.identity.tokens import Tokens
@@ -24,14 +25,18 @@ def key_ring(settings: RuntimeSettings) -> KeyRing:
     return KeyRing(settings.keys, settings.profile)
 
 
-def open_bus(settings: RuntimeSettings) -> Bus:
-    kafka = load(KafkaSettings)
-    if kafka.bootstrap_servers is not None:
-        from curbside.bus.kafka import KafkaBus, check_security
+def open_bus(settings: RuntimeSettings, retry: BusSettings | None = None) -> Bus:
+    retry = retry or load(BusSettings)
+    return open_outside_bus(settings, retry) or EmbeddedBus(settings.data / "bus" / "log.db", retry)
 
-        check_security(kafka, settings.profile)
-        return KafkaBus(kafka, load(BusSettings))
-    return EmbeddedBus(settings.data / "bus" / "log.db", load(BusSettings))
+
+def open_outside_bus(settings: RuntimeSettings, retry: BusSettings | None = None) -> KafkaBus | None:
+    """Kafka, where the settings name its servers."""
+    kafka = load(KafkaSettings)
+    if kafka.bootstrap_servers is None:
+        return None
+    check_security(kafka, settings.profile)
+    return KafkaBus(kafka, retry or load(BusSettings))
 
 
 def open_tokens(

@@ -1,4 +1,4 @@
-"""A real platform in a temporary directory: the embedded halves, nothing faked."""
+"""A real platform, nothing faked: on the halves that the settings name, with its files in one directory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from curbside.bus.embedded import EmbeddedBus
-from curbside.bus.protocol import Record, Subscription
+from curbside.bus.kafka import KafkaBus
+from curbside.bus.protocol import Bus, Record, Subscription
 from curbside.contracts.events import Event, decode, encode
-from curbside.contracts.topics import Topic
+from curbside.contracts.topics import TOPICS, Topic
 from curbside.identity.principal import Role
 from curbside.identity.tokens import Tokens
-from curbside.runtime.platform import key_ring, open_platform, open_tokens
+from curbside.runtime.platform import key_ring, open_bus, open_platform, open_tokens
 from curbside.runtime.services import Platform, Service, load_package
 from curbside.runtime.web import create_app
 from curbside.settings import BusSettings, RuntimeSettings
@@ -42,7 +42,7 @@ class TestPlatform:
     service: Service
     app: FastAPI
     tokens: Tokens
-    bus: EmbeddedBus
+    bus: Bus
 
     async def token(self, *roles: Role, tenant: str = "default") -> str:
         return await self.tokens.issue("test", [*roles], tenant=tenant, actor="test")
@@ -63,7 +63,7 @@ class TestPlatform:
                 await subscription.handle(decode(encode(event)))
 
 
-async def read_topic(bus: EmbeddedBus, topic: Topic) -> list[Event]:
+async def read_topic(bus: Bus, topic: Topic) -> list[Event]:
     """Every event of `topic`, read by a group of its own so that nobody's position moves."""
     group = f"reader-{uuid.uuid4().hex}"
     waiting = await bus.lag(topic.name, group)
@@ -83,7 +83,7 @@ async def read_topic(bus: EmbeddedBus, topic: Topic) -> list[Event]:
     return events
 
 
-async def publish(bus: EmbeddedBus, events: Sequence[Event]) -> None:
+async def publish(bus: Bus, events: Sequence[Event]) -> None:
     await bus.publish([Record(event.topic.name, event.key, encode(event)) for event in events])
 
 
@@ -94,11 +94,15 @@ async def open_test_platform(
     """Service `name` on a platform in `directory`; background tasks and consumers are not started."""
     settings = settings or RuntimeSettings(data_dir=directory, min_free_disk_bytes=0)
     ring = key_ring(settings)
-    bus = EmbeddedBus(settings.data / "bus" / "log.db", FAST_BUS)
+    bus = open_bus(settings, FAST_BUS)
     package = load_package(name)
     platform = await asyncio.to_thread(open_platform, settings, package, bus=bus, ring=ring)
     tokens, identity = await asyncio.to_thread(open_tokens, settings, ring)
     service = package.build(platform)
+    if isinstance(bus, KafkaBus):
+        # A service's own topics and those that it reads: each costs the broker a file per partition.
+        read = {subscription.topic for subscription in service.subscriptions}
+        await bus.provision([topic for topic in TOPICS.values() if topic.producer == name or topic in read])
     app = create_app([service], tokens=tokens, settings=settings, checks={"bus": bus.check})
     try:
         yield TestPlatform(platform, service, app, tokens, bus)

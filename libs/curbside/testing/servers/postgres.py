@@ -18,6 +18,7 @@ from psycopg import sql
 
 from curbside.errors import OperatorError
 from curbside.settings import DatabaseSettings
+from curbside.testing.servers.certificates import write_certificates
 from curbside.testing.servers.process import (
     descendants,
     free_port,
@@ -38,6 +39,9 @@ max_connections = 200
 shared_buffers = '64MB'
 password_encryption = 'scram-sha-256'
 log_min_messages = 'fatal'
+ssl = on
+ssl_cert_file = 'tls/server.pem'
+ssl_key_file = 'tls/server.pem'
 max_wal_size = '512MB'
 """
 
@@ -119,8 +123,10 @@ class LocalPostgres:
         return f"postgresql://{_ADMIN}:{password}@127.0.0.1:{self.port}/{database}"
 
     def settings(self, database: str, password_dir: Path) -> DatabaseSettings:
+        """How services reach `database`: over TLS, with the server's name checked."""
+        trusted = f"sslmode=verify-full&sslrootcert={self._data / 'tls' / 'ca.pem'}"
         return DatabaseSettings(
-            url=f"postgresql://127.0.0.1:{self.port}/{database}", password_dir=password_dir
+            url=f"postgresql://127.0.0.1:{self.port}/{database}?{trusted}", password_dir=password_dir
         )
 
     def create_database(self, name: str, *, template: str = "template1") -> None:
@@ -159,6 +165,12 @@ class LocalPostgres:
             user=user,
             cwd="/",
         )
+        tls = self._data / "tls"
+        tls.mkdir(mode=0o700)
+        write_certificates(tls)
+        if user is not None:
+            for path in (tls, *tls.iterdir()):
+                shutil.chown(path, user)
 
     def _answers(self) -> bool:
         try:

@@ -29,6 +29,8 @@ from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Result, deidentify
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
 
+pytestmark = pytest.mark.usefixtures("halves")
+
 SUBJECT = "ab" * 32
 CLEAN = "Patient: Zephyrine Quatremer, MRN: 4456781. Seen 04/12/2023: 4 mm nodule."
 RISKY = "Dates 13/45/2020 and 77/88/1999 and 45/45/2001, says Dr. Quatremer."
