@@ -166,6 +166,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         )
         self._consumer = consumer
         consumer.subscribe([wire_topic(self._kafka, topic)], listener=self)
+        # A leader that does not know the partitions yet would assign none, and everyone would join once more.
+        consumer.partitions_for_topic(wire_topic(self._kafka, topic))
         return consumer
 
     def _poll(self, consumer: Any) -> None:
@@ -202,6 +204,11 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
             if partition.paused and not partition.is_over(self._limit // 2 + 1):
                 consumer.resume(where)
                 partition.paused = False
+        # kafka-python 3.0.12 gives a resumed partition its parked records back only when the slot that this
+        # names is None, and leaves a used-up buffer of another partition in it: then they would stay parked.
+        fetcher = consumer._fetcher
+        if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def _commit(self, consumer: Any, partitions: dict[Any, _Partition]) -> None:
         finished = _unnoted(partitions)
