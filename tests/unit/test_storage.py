@@ -25,6 +25,7 @@ from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.blobs import BadBlobName, BlobDamaged, BlobNotFound, BlobRef, BlobStore
 from curbside.storage.database import Database, sqlite_url
 from curbside.storage.directories import UnusableDirectory, private_directory
+from curbside.storage.directory_objects import DirectoryObjects
 from curbside.storage.keys import DataKeyErased, DataKeys, KeyRing, MissingKey
 from curbside.storage.migrate import migrate
 from curbside.storage.relay import publish_waiting
@@ -42,7 +43,7 @@ def keys(tmp_path: Path, ring: KeyRing) -> DataKeys:
 
 @pytest.fixture
 def blobs(tmp_path: Path, ring: KeyRing, keys: DataKeys) -> BlobStore:
-    return BlobStore(tmp_path / "blobs", keys, ring, grants=BOTH)
+    return BlobStore(DirectoryObjects(tmp_path / "blobs"), keys, ring, grants=BOTH)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ async def test_a_name_cannot_leave_its_directory(blobs: BlobStore, name: str) ->
 async def test_too_little_space_is_said_before_anything_is_written(
     tmp_path: Path, keys: DataKeys, ring: KeyRing
 ) -> None:
-    greedy = BlobStore(tmp_path / "blobs", keys, ring, grants=BOTH, min_free_bytes=10**18)
+    greedy = BlobStore(DirectoryObjects(tmp_path / "blobs", min_free_bytes=10**18), keys, ring, grants=BOTH)
     with pytest.raises(StorageFull, match="free"):
         await greedy.check_space()
 
@@ -183,9 +184,7 @@ async def test_whoever_makes_the_data_directory_makes_it_for_its_owner_alone(
         ),
         lambda data: state_directory(RuntimeSettings(data_dir=data)),
         lambda data: asyncio.run(EmbeddedBus(data / "log.db", FAST_BUS).check()),
-        lambda data: asyncio.run(
-            BlobStore(data, DataKeys(SqliteWrappedKeys(data), ring), ring, grants=BOTH).check_space()
-        ),
+        lambda data: DirectoryObjects(data).check(),
     ]
     for number, make in enumerate(makers):
         data = tmp_path / str(number) / "data"

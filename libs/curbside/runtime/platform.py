@@ -14,6 +14,7 @@ from curbside.settings import BusSettings, DatabaseSettings, KafkaSettings, Runt
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, sqlite_url
 from curbside.storage.directories import private_directory
+from curbside.storage.directory_objects import DirectoryObjects
 from curbside.storage.keys import DataKeys, KeyRing
 from curbside.storage.migrate import migrate
 from curbside.storage.postgres import IDENTITY, owner_url
@@ -65,13 +66,8 @@ def open_data_keys(settings: RuntimeSettings, ring: KeyRing, service: str) -> Da
 
 
 def open_blobs(settings: RuntimeSettings, ring: KeyRing, service: str) -> BlobStore:
-    return BlobStore(
-        settings.data / "blobs",
-        open_data_keys(settings, ring, service),
-        ring,
-        grants=GRANTS[service],
-        min_free_bytes=settings.min_free_disk_bytes,
-    )
+    objects = DirectoryObjects(settings.data / "blobs", min_free_bytes=settings.min_free_disk_bytes)
+    return BlobStore(objects, open_data_keys(settings, ring, service), ring, grants=GRANTS[service])
 
 
 def open_database(settings: RuntimeSettings, ring: KeyRing, package: ServicePackage) -> Database:

@@ -1,37 +1,33 @@
-"""Blobs by zone: `blobs/<zone>/<tenant>/<subject>/<id>`, each sealed under its subject's data key."""
+"""Blobs by zone: `<zone>/<tenant>/<subject>/<id>` in a directory or S3, each sealed under its subject's key."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
+import contextvars
 import re
 import secrets
-import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import BadInput, CurbsideError, NotFound, StorageFull
-from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
+from curbside.errors import BadInput, NotFound
 from curbside.storage.keys import DataKeys, KeyRing, seal, unseal
+from curbside.storage.objects import BlobDamaged as BlobDamaged
+from curbside.storage.objects import Objects
 from curbside.storage.zones import Zone, ZoneForbidden
 
 _MAGIC: Final = b"CSB1"
-_NAME: Final = re.compile(r"^[a-z0-9][a-z0-9-]{0,127}$")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class BlobNotFound(NotFound):
     code = "storage.blob-not-found"
-
-
-class BlobDamaged(CurbsideError):
-    """A blob's bytes were changed, or moved to another place, since they were written."""
-
-    code = "storage.blob-damaged"
 
 
 class BadBlobName(BadInput):
@@ -87,108 +83,79 @@ class BlobRef:
 
 
 class BlobStore:
-    """A directory of sealed blobs, opened with the zones that one service was granted.
+    """Sealed blobs, opened with the zones that one service was granted.
 
     A blob of no subject (a dataset, a model) has the subject "platform".
     """
 
-    def __init__(
-        self,
-        root: Path,
-        keys: DataKeys,
-        ring: KeyRing,
-        *,
-        grants: frozenset[Zone],
-        min_free_bytes: int = 0,
-    ) -> None:
-        self._root = root
+    def __init__(self, objects: Objects, keys: DataKeys, ring: KeyRing, *, grants: frozenset[Zone]) -> None:
+        self._objects = objects
         self._keys = keys
         self._ring = ring
         self._grants = grants
-        self._min_free_bytes = min_free_bytes
-        self._entered: set[Zone] = set()  # zones whose own directory we know to be on the disk
+        # Its own: a server that hangs must not hold the threads that everything else waits for.
+        self._threads = ThreadPoolExecutor(objects.workers, thread_name_prefix="blobs")
 
     async def put(self, zone: Zone, data: bytes, *, tenant: str, subject: str = "platform") -> BlobRef:
-        """Seal `data` and make it durable (fsync of file and directory) before returning its reference."""
+        """Seal `data` and make it durable before returning its reference."""
         self._require(zone)
-        return await asyncio.to_thread(self._put, zone, data, tenant, subject)
+        return await self._in_thread(self._put, zone, data, tenant, subject)
 
     async def get(self, ref: BlobRef) -> bytes:
         """The plaintext. Raises BlobNotFound, BlobDamaged, or DataKeyErased after an erasure."""
         self._require(ref.zone)
-        return await asyncio.to_thread(self._get, ref)
+        return await self._in_thread(self._get, ref)
 
     async def delete(self, ref: BlobRef) -> None:
         """Remove the blob; removing it again does nothing."""
         self._require(ref.zone)
-        await asyncio.to_thread(self._path(ref).unlink, missing_ok=True)
+        await self._in_thread(self._objects.delete, _name(ref))
 
     async def check_space(self) -> None:
-        """Raise StorageFull where less is free than an intake needs to finish what it began."""
-        private_directory(self._root)
-        free = shutil.disk_usage(self._root).free
-        if free < self._min_free_bytes:
-            raise StorageFull(
-                f"only {free // 1_000_000} MB are free where {str(self._root)!r} lies",
-                mend=f"Free at least {self._min_free_bytes // 1_000_000} MB on that disk.",
-            )
+        """Raise what a write would most likely fail with now: StorageFull, Unavailable, a wrong setting."""
+        await self._in_thread(self._objects.check)
+
+    async def _in_thread(
+        self, call: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result:
+        context = contextvars.copy_context()  # the trace goes along
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: context.run(call, *args, **kwargs)
+        )
 
     def _require(self, zone: Zone) -> None:
         if zone not in self._grants:
             raise ZoneForbidden(f"this service was not granted the zone {zone.value!r}", field="zone")
 
-    def _path(self, ref: BlobRef) -> Path:
-        for name in (ref.tenant, ref.subject, ref.blob_id):
-            if not _NAME.match(name):
-                raise BadBlobName("a blob's tenant, subject and id are lower-case letters, digits and dashes")
-        return self._root / ref.zone.value / ref.tenant / ref.subject / ref.blob_id
-
     def _put(self, zone: Zone, data: bytes, tenant: str, subject: str) -> BlobRef:
         keyed_hash = self._ring.hmac_hex(f"hash-{zone}", data)
         ref = BlobRef(zone, tenant, subject, secrets.token_hex(16), keyed_hash, len(data))
-        path = self._path(ref)
-        sealed = _MAGIC + seal(self._keys.get_or_create(zone, tenant, subject), data, _associated(ref))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_name(path.name + ".part")
-            try:
-                with open(scratch, "xb") as file:
-                    file.write(sealed)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(scratch, path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    scratch.unlink()
-                raise
-            for directory in (path.parent, path.parent.parent, path.parent.parent.parent):
-                sync(directory)
-            if zone not in self._entered:
-                # Another process may have made the zone and not have come to this yet.
-                sync(self._root)
-                sync(self._root.parent)
-                self._entered.add(zone)
-        except OSError as error:
-            if error.errno in FULL_DISK:
-                raise full_disk(self._root) from error
-            raise
+        name = _name(ref)
+        sealed = seal(self._keys.get_or_create(zone, tenant, subject), data, _associated(ref))
+        self._objects.write_new(name, _MAGIC + sealed)
         return ref
 
     def _get(self, ref: BlobRef) -> bytes:
-        try:
-            sealed = self._path(ref).read_bytes()
-        except FileNotFoundError:
-            raise BlobNotFound(f"there is no blob {ref.blob_id!r} in zone {ref.zone.value!r}") from None
+        sealed = self._objects.read(_name(ref))
+        if sealed is None:
+            raise BlobNotFound(f"there is no blob {ref.blob_id!r} in zone {ref.zone.value!r}")
         key = self._keys.get(ref.zone, ref.tenant, ref.subject)
         try:
             if not sealed.startswith(_MAGIC):
                 raise InvalidTag
             return unseal(key, sealed[len(_MAGIC) :], _associated(ref))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise BlobDamaged(
-                f"the blob {ref.blob_id!r} in zone {ref.zone.value!r} was changed on disk",
+                f"the blob {ref.blob_id!r} in zone {ref.zone.value!r} was changed where it lies",
                 mend="Restore it from backup.",
             ) from None
+
+
+def _name(ref: BlobRef) -> str:
+    for part in (ref.tenant, ref.subject, ref.blob_id):
+        if not _NAME.fullmatch(part):
+            raise BadBlobName("a blob's tenant, subject and id are lower-case letters, digits and dashes")
+    return f"{ref.zone.value}/{ref.tenant}/{ref.subject}/{ref.blob_id}"
 
 
 def _associated(ref: BlobRef) -> bytes:

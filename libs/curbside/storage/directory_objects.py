@@ -1,0 +1,98 @@
+"""The embedded half of where blobs lie: a directory, fsynced file by file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from curbside.errors import StorageFull
+from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
+from curbside.storage.objects import ABANDONED_AFTER, NameTaken
+
+# No name of a blob holds a dot.
+_SCRATCH: Final = ".part"
+
+
+class DirectoryObjects:
+    """Objects as files below `root`, with at least `min_free_bytes` of its disk kept free."""
+
+    workers = 8  # more only queue for the disk
+
+    def __init__(self, root: Path, *, min_free_bytes: int = 0) -> None:
+        self._root = root
+        self._min_free_bytes = min_free_bytes
+        self._entered: set[str] = set()  # directories of the root that we know to be on the disk
+
+    def write_new(self, name: str, data: bytes) -> None:
+        path = self._root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_SCRATCH}")
+            try:
+                with open(scratch, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(scratch, path)  # unlike a rename it never replaces
+            except FileExistsError:
+                raise NameTaken(f"an object {name!r} is there already") from None
+            finally:
+                scratch.unlink(missing_ok=True)
+            self._sync_down_to(path.parent)
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                raise full_disk(self._root) from error
+            raise
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def delete(self, name: str) -> None:
+        (self._root / name).unlink(missing_ok=True)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        for path in sorted((self._root / prefix).rglob("*")):
+            if path.suffix != _SCRATCH and path.is_file():
+                yield path.relative_to(self._root).as_posix()
+
+    def check(self) -> None:
+        """Raise StorageFull where less is free than an intake needs to finish what it began."""
+        private_directory(self._root)
+        free = shutil.disk_usage(self._root).free
+        if free < self._min_free_bytes:
+            raise StorageFull(
+                f"only {free // 1_000_000} MB are free where {str(self._root)!r} lies",
+                mend=f"Free at least {self._min_free_bytes // 1_000_000} MB on that disk.",
+            )
+
+    def clean(self, older_than: timedelta = ABANDONED_AFTER) -> int:
+        before = time.time() - older_than.total_seconds()
+        abandoned = [path for path in self._root.rglob(f"*{_SCRATCH}") if path.stat().st_mtime < before]
+        for path in abandoned:
+            path.unlink(missing_ok=True)
+        return len(abandoned)
+
+    def provision(self) -> list[str]:
+        """Nothing: the first write makes the directory."""
+        return []
+
+    def _sync_down_to(self, directory: Path) -> None:
+        """Put the entries of `directory` and of every directory above it, to the root, on the disk."""
+        zone = directory.relative_to(self._root).parts[0]
+        while directory != self._root:
+            sync(directory)
+            directory = directory.parent
+        if zone not in self._entered:
+            # Another process may have made the zone and not have come to this yet.
+            sync(self._root)
+            sync(self._root.parent)
+            self._entered.add(zone)
