@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
-from curbside.settings import KafkaSettings
+from curbside.settings import KafkaSettings, load
 from curbside.testing.servers.certificates import write_certificates
 from curbside.testing.servers.kafka import (
     Broker,
@@ -27,7 +32,7 @@ from curbside.testing.servers.kafka import (
     StandIn,
     broker,
 )
-from curbside.testing.servers.process import ServerDidNotStart, free_port
+from curbside.testing.servers.process import ServerDidNotStart, descendants, free_port, free_ports
 
 ASSEMBLY = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "local"
 
@@ -165,8 +170,49 @@ def test_no_password_is_left_in_plain_words_elsewhere(apache_kafka: LocalKafka) 
 
 def test_a_taken_port_ends_in_a_sentence(apache_kafka: LocalKafka, tmp_path: Path) -> None:
     second = LocalKafka(tmp_path / "second", plaintext_port=apache_kafka.ports["PLAINTEXT"])
-    with pytest.raises(ServerDidNotStart, match=r"(?s)ended with status 1.*Address already in use"):
+    with pytest.raises(ServerDidNotStart, match=f"port {second.ports['PLAINTEXT']} is taken"):
         second.start()
+
+
+def test_the_command_prints_what_reaches_its_broker_which_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with up_kafka(tmp_path) as (command, introduction):
+        for name, value in re.findall(r"^  export (CURBSIDE_KAFKA__\w+)=(.*)$", introduction, re.M):
+            monkeypatch.setenv(name, value)
+        settings = load(KafkaSettings)
+        assert settings.security_protocol == "SASL_SSL"
+        carries(settings)
+        command.send_signal(signal.SIGINT)
+        assert command.wait(60) == 0
+    with up_kafka(tmp_path) as (command, _):
+        (java,) = [os.pidfd_open(pid) for pid in descendants(command.pid)]
+        command.kill()
+        assert select.select([java], [], [], 60)[0], "the broker outlived the command"
+        os.close(java)
+
+
+@contextmanager
+def up_kafka(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """What `make up-kafka` runs, on free ports, and what it has printed once its broker answers."""
+    names = ("--port", "--controller-port", "--sasl-ssl-port", "--ssl-port")
+    ports = [f"{name}={port}" for name, port in zip(names, free_ports(4), strict=True)]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "curbside.testing.servers.kafka", f"--data={data}", *ports],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    try:
+        lines: list[str] = []
+        for line in command.stdout:
+            lines.append(line)
+            if line == "Ctrl-C stops it.\n":
+                break
+        yield command, "".join(lines)
+    finally:
+        command.kill()
+        command.communicate()
 
 
 def test_a_given_broker_is_taken_first(kafka: Broker, tmp_path: Path) -> None:

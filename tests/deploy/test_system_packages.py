@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,6 +28,19 @@ class Machine:
         self.put("dpkg-query", f"echo {INSTALLED}")
         self.put("apt-get", f'echo "$@" >> {self.apt}')
         self.put("id", "echo 0")
+        for name in ("java", "mvn"):
+            self.put(name, "exit 0")
+        # What would change /etc: in the record, and nowhere else.
+        for name in ("mkdir", "rm"):
+            self.put(name, f'echo {name} "$@" >> {self.apt}')
+        self.put("tee", f'read -r line; echo "tee $@: $line" >> {self.apt}')
+
+    def without(self, *names: str) -> None:
+        for name in names:
+            self.programs.joinpath(name).unlink()
+
+    def without_postgres(self) -> None:
+        self.put("dpkg-query", f'case "$*" in *postgresql*) exit 1;; *) echo {INSTALLED};; esac')
 
     def put(self, name: str, body: str) -> None:
         program = self.programs / name
@@ -78,7 +90,7 @@ def test_who_is_neither_root_nor_in_sudo_is_told_what_root_must_do(machine: Mach
 
 
 def test_without_apt_the_packages_are_named(machine: Machine) -> None:
-    os.unlink(machine.programs / "apt-get")
+    machine.without("apt-get")
     done = machine.run()
     assert done.returncode == 2
     assert "install python3-venv with your system's package manager" in done.stderr
@@ -90,3 +102,53 @@ def test_an_apt_that_fails_ends_in_a_sentence(machine: Machine) -> None:
     assert done.returncode == 2
     assert "no network" in done.stderr
     assert "apt-get could not install python3-venv" in done.stderr
+
+
+TOLD = "/etc/postgresql-common/createcluster.d"
+
+
+def test_java_maven_and_postgres_are_installed_and_no_cluster_is_made(machine: Machine) -> None:
+    machine.put("uv", "exit 0")
+    machine.without("java", "mvn")
+    machine.without_postgres()
+    assert machine.run().returncode == 0
+    assert machine.asked == [
+        "update -qq",
+        f"mkdir -p {TOLD}",
+        f"tee {TOLD}/curbside.conf: create_main_cluster = false",
+        "install -y -qq default-jre-headless maven postgresql",
+        f"rm -f {TOLD}/curbside.conf",
+    ]
+
+
+def test_maven_is_installed_beside_a_java_that_is_there(machine: Machine) -> None:
+    machine.put("uv", "exit 0")
+    machine.without("mvn")
+    assert machine.run().returncode == 0
+    assert machine.asked == ["update -qq", "install -y -qq maven"]
+
+
+def test_what_is_needed_is_installed_though_what_is_wanted_cannot_be(machine: Machine) -> None:
+    machine.put("python3", "exit 1")
+    machine.without_postgres()
+    machine.put("apt-get", f'echo "$@" >> {machine.apt}; case "$*" in *postgresql*) exit 100;; esac')
+    done = machine.run()
+    assert done.returncode == 0
+    assert "install -y -qq python3-venv" in machine.asked
+    assert "not installed: postgresql" in done.stderr
+    assert machine.asked[-1] == f"rm -f {TOLD}/curbside.conf"
+
+
+@pytest.mark.parametrize("there", ["no apt", "no root"])
+def test_who_cannot_install_is_told_what_does_not_run_and_goes_on(machine: Machine, there: str) -> None:
+    machine.put("uv", "exit 0")
+    machine.without("java")
+    machine.without_postgres()
+    if there == "no apt":
+        machine.without("apt-get")
+    else:
+        machine.put("id", "echo 1000")
+    done = machine.run()
+    assert done.returncode == 0
+    assert "not installed: default-jre-headless postgresql" in done.stderr
+    assert machine.asked == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import logging
 import secrets
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ from curbside.testing.servers.process import (
     listens,
     run_until_stopped,
     start_child,
+    taken,
     terminate,
     wait_until,
 )
@@ -160,6 +162,11 @@ class LocalKafka:
         """
         if self._process is not None and self._process.poll() is None:
             return
+        for port in (*self.ports.values(), self._controller_port):
+            if taken(port):
+                raise ServerDidNotStart(
+                    f"port {port} is taken", mend="Stop what listens there, or name another port."
+                )
         self._jars = self._jars or _assembled_jars()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._configure()
@@ -418,6 +425,8 @@ def main() -> None:
     parser.add_argument("--sasl-ssl-port", type=int, default=9094, help="default %(default)s")
     parser.add_argument("--ssl-port", type=int, default=9095, help="client certificates; default %(default)s")
     arguments = parser.parse_args()
+    # The client that asks whether it is up already; what goes wrong stands in the broker's own log.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     kafka = LocalKafka(
         arguments.data,
         plaintext_port=arguments.port,

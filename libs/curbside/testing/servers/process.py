@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -34,15 +36,27 @@ def die_with_parent() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that were free a moment ago, all different."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Ports of the loopback address that were free a moment ago, all different.
+
+    Below those that the kernel gives to outgoing connections: a server that is killed and started again must
+    not find its port taken by a client that looks for it.
+    """
+    lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    # Not the seeded generator: hypothesis gives that one the same state again and again.
+    candidates = random.SystemRandom().sample(range(10_000, max(lowest_outgoing, 20_000)), k=1_000)
+    return list(itertools.islice((port for port in candidates if not taken(port)), count))
+
+
+def taken(port: int) -> bool:
+    """Whether a server could not listen on `port` of the loopback address."""
+    with socket.socket() as attempt:
+        # As servers do: what still waits for late packets of a connection that was is no hindrance.
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def free_port() -> int:
