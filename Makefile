@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 UV := $(shell command -v uv || echo .make/uv/bin/uv)
 CURBSIDE := .venv/bin/curbside
 
-.PHONY: help setup check test demo up up-full bench audit chart chaos soak gpu-test
+.PHONY: help setup check test demo up up-kafka up-full bench audit chart chaos soak gpu-test
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ demo: setup ## The main job: reports in, an opinion out (ARGS=--exit stops the s
 
 up: setup ## Every service on this machine, until Ctrl-C
 	@$(CURBSIDE) up $(ARGS)
+
+up-kafka: setup ## Apache Kafka on this machine, until Ctrl-C (9092 in plaintext, 9094 with TLS and password)
+	@$(PYTHON) -m curbside.testing.servers.kafka $(ARGS)
 
 up-full: setup ## As up: the outside halves (Kafka, PostgreSQL, S3) are not built yet
 	@echo "curbside: only the embedded halves exist so far; this starts the same as 'make up'."
