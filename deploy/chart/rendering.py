@@ -40,7 +40,7 @@ class ValueSet:
 
 
 def value_sets() -> list[ValueSet]:
-    """Every file in ci/, and what skaffold deploys in either profile, with its images named as skaffold does."""
+    """Every file in ci/, and what skaffold deploys with and without `full`, its images named as it does."""
     sets = [
         ValueSet(path.stem.removesuffix("-values"), path) for path in sorted((CHART / "ci").glob("*.yaml"))
     ]

@@ -12,13 +12,25 @@ from pathlib import Path
 import jsonschema
 import programs
 import yaml
+from apiserver import ASSETS, ServerFailed, api_server, server_faults
 from refusals import REFUSALS
-from rendering import CHART, ROOT, Document, RenderingRefused, ValueSet, kind_manifests, lint, render, value_sets
+from rendering import (
+    CHART,
+    ROOT,
+    Document,
+    RenderingRefused,
+    ValueSet,
+    kind_manifests,
+    lint,
+    render,
+    value_sets,
+)
 from rich.console import Console
 from rich.table import Table
 from strictness import faults, repeated, schema_faults
 
 from curbside.errors import CurbsideError
+from curbside.settings import child_environment
 
 Check = Callable[[], Iterator[str]]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
@@ -52,6 +64,9 @@ def checks(helm: Path, hadolint: Path) -> Iterator[tuple[str, Check]]:
         yield f"{values.name}: render, strict schemas", partial(rendered, helm, values)
     yield f"{len(REFUSALS)} wrong values refused", partial(wrong_values, helm)
     yield "deploy/kind: strict schemas", partial(strict, kind_manifests)
+    assets = child_environment().get(ASSETS)
+    if assets:
+        yield "everything: taken by a real API server", partial(served, helm, Path(assets))
     yield "Dockerfile: hadolint", partial(dockerfile, hadolint)
     yield "skaffold.yaml: strict schema", skaffold
     yield "Prometheus, Grafana, kind: readable", readable
@@ -99,6 +114,17 @@ def strict(read: Callable[[], list[Document]]) -> Iterator[str]:
     for document in documents:
         yield from faults(document)
     yield from (f"{name} stands twice" for name in repeated(documents))
+
+
+def served(helm: Path, assets: Path) -> Iterator[str]:
+    try:
+        with api_server(assets) as client:
+            yield from server_faults(client, kind_manifests())
+            for values in value_sets():
+                found = server_faults(client, render(helm, values.arguments))
+                yield from (f"{values.name}: {fault}" for fault in found)
+    except (ServerFailed, RenderingRefused, OSError) as error:
+        yield str(error)
 
 
 def wrong_values(helm: Path) -> Iterator[str]:

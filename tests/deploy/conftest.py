@@ -47,3 +47,17 @@ def closed_with(helm: Path) -> Render:
     return lambda **settings: render(
         helm, ValueSet("closed", CHART / "ci" / "closed-values.yaml", settings).arguments
     )
+
+
+@pytest.fixture(scope="session")
+def outside_with(helm: Path) -> Render:
+    """Renders ci/outside-values.yaml with settings on top."""
+    return lambda **settings: render(
+        helm, ValueSet("outside", CHART / "ci" / "outside-values.yaml", settings).arguments
+    )
+
+
+@pytest.fixture(scope="session")
+def outside_notes(helm: Path) -> str:
+    """The notes of ci/outside-values.yaml."""
+    return render_notes(helm, ValueSet("outside", CHART / "ci" / "outside-values.yaml").arguments)

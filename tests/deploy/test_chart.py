@@ -27,7 +27,7 @@ from curbside.testing.platform import open_test_platform
 
 def all_settings() -> dict[str, type[BaseSettings]]:
     """Every settings class of the code, by its prefix."""
-    modules = [importlib.import_module("curbside.settings")]
+    modules = [importlib.import_module(name) for name in ("curbside.settings", "curbside.runtime.provision")]
     for service in SERVICES:
         package = importlib.import_module(f"curbside_{service}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -166,9 +166,14 @@ def test_commands_are_ones_that_curbside_serve_accepts(charts: Charts, values: s
     for name, spec in pod_specs(charts[values]):
         service = name.removeprefix("curbside-")
         for one in spec["containers"]:
+            if service == "operations":
+                assert one["command"] == ["sleep", "infinity"]  # its commands come by `kubectl exec`
+                continue
             assert "command" not in one
             if service in (*SERVICES, *CHILDREN):
                 assert one["args"] == ["serve", service]
+            if service == "provision":
+                assert one["args"] == ["provision"]
 
 
 def test_images_are_built_for_every_service_and_start_it() -> None:
@@ -198,7 +203,8 @@ def test_health_checks_in_the_recipe_ask_paths_that_the_code_answers() -> None:
 
 @pytest.mark.parametrize("values", SETS)
 def test_addresses_in_settings_are_services_of_the_chart(charts: Charts, values: str) -> None:
-    """host:port of every address that a pod is given, but Ray's head, whose Service KubeRay makes."""
+    """host:port of every address that a pod is given, but Ray's head, whose Service KubeRay makes, and those
+    of servers outside."""
     services = {
         f"{d['metadata']['name']}:{port['port']}"
         for d in charts[values]
@@ -207,7 +213,7 @@ def test_addresses_in_settings_are_services_of_the_chart(charts: Charts, values:
     }
     for service in SERVICES:
         for name, value in environment(container(charts[values], service)).items():
-            if name.endswith(("_URL", "_TARGET")):
+            if name.endswith(("_URL", "_TARGET")) and name != "CURBSIDE_DATABASE__URL":
                 assert value.removeprefix("http://") in services, name
 
 

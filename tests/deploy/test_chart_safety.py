@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from manifests import SETS, Charts, Document, Render, container, environment, environments, named, pod_specs
-from refusals import REFUSALS
-from rendering import CHART, RenderingRefused, render
+from manifests import (
+    ON_KIND,
+    SETS,
+    Charts,
+    Document,
+    Render,
+    container,
+    environment,
+    environments,
+    named,
+    pod_specs,
+)
+from refusals import REFUSALS, Refusal
+from rendering import CHART, RenderingRefused, ValueSet, render
 from strictness import faults, schema_faults
 
 from curbside.runtime.services import SERVICES
@@ -17,6 +29,8 @@ from curbside.runtime.services import SERVICES
 # The image of text-generation-inference 3.3.7 starts as nobody else: its Python lies in /root/.local
 # (huggingface/text-generation-inference, issue 3082).
 ROOT_PODS = frozenset({"curbside-tgi"})
+# They neither train nor answer.
+WITHOUT_MODEL = frozenset({"curbside-provision", "curbside-operations"})
 
 
 @pytest.mark.parametrize("values", SETS)
@@ -64,7 +78,7 @@ def test_only_rays_head_gets_a_token_of_the_kubernetes_api(charts: Charts, value
     with_token = [
         name for name, spec in pod_specs(charts[values]) if spec.get("automountServiceAccountToken", True)
     ]
-    assert with_token == (["head"] if values != "skaffold" else [])
+    assert with_token == ([] if values in ON_KIND else ["head"])
     accounts = {d["metadata"]["name"] for d in charts[values] if d["kind"] == "ServiceAccount"}
     assert {
         s["serviceAccountName"] for _, s in pod_specs(charts[values]) if "serviceAccountName" in s
@@ -116,9 +130,11 @@ def test_tgi_stands_on_the_serving_gpus(charts: Charts) -> None:
 @pytest.mark.parametrize("values", SETS)
 def test_every_pod_names_the_same_base_model(charts: Charts, values: str) -> None:
     named_there = {
-        name: env.get("CURBSIDE_RUNTIME__BASE_MODEL") for name, env in environments(charts[values]).items()
+        name: env.get("CURBSIDE_RUNTIME__BASE_MODEL")
+        for name, env in environments(charts[values]).items()
+        if name not in WITHOUT_MODEL
     }
-    if values != "skaffold":
+    if values not in ON_KIND:
         del named_there["curbside-tgi"]  # it is told by an argument
         (argument,) = [a for a in container(charts[values], "tgi")["args"] if a.startswith("--model-id=")]
         named_there["--model-id"] = argument.removeprefix("--model-id=")
@@ -176,7 +192,7 @@ def test_only_tgi_and_rays_workers_need_a_gpu(charts: Charts, values: str) -> No
         for one in spec["containers"]
         if {"nvidia.com/gpu"} & {*one["resources"]["limits"], *one["resources"]["requests"]}
     }
-    assert asked == (set() if values == "skaffold" else {"curbside-tgi", "gpu"})
+    assert asked == (set() if values in ON_KIND else {"curbside-tgi", "gpu"})
 
 
 def test_training_fetches_a_model_to_where_rays_workers_read_it(charts: Charts) -> None:
@@ -237,7 +253,9 @@ def arrows(documents: list[Document]) -> set[tuple[str, str, int]]:
 def test_components_reach_only_what_they_call(charts: Charts) -> None:
     shared = {("workbench", "inference", 8080), ("inference", "deidentification", 8081)}
     assert arrows(charts["closed"]) == shared | {("inference", "tgi", 8080), ("training", "ray", 10001)}
-    assert arrows(charts["skaffold"]) == shared | {("inference", "engine", 8090)}
+    assert arrows(charts["outside"]) == arrows(charts["closed"])
+    for values in ON_KIND:
+        assert arrows(charts[values]) == shared | {("inference", "engine", 8090)}
 
 
 def reach_the_hub(documents: list[Document]) -> set[str]:
@@ -270,7 +288,7 @@ def test_every_pod_is_denied_what_no_policy_names(charts: Charts, values: str) -
     assert "ingress" not in deny
     assert "egress" not in deny
     for document in charts[values]:
-        if document["kind"] == "Deployment":
+        if document["kind"] in ("Deployment", "Job"):
             labels = document["spec"]["template"]["metadata"]["labels"]
             assert deny["podSelector"]["matchLabels"].items() <= labels.items()
     for spec in every.values():
@@ -308,12 +326,11 @@ def test_the_ingress_sends_each_path_to_its_service_and_has_tls(charts: Charts) 
     assert ingress["tls"] == [{"hosts": [rule["host"]], "secretName": "curbside-tls"}]
 
 
-@pytest.mark.parametrize(("settings", "sentence"), REFUSALS, ids=lambda value: str(value)[:60])
-def test_wrong_values_are_refused_with_what_to_set(
-    closed_with: Render, settings: dict[str, str], sentence: str
-) -> None:
-    with pytest.raises(RenderingRefused, match="(?s)" + sentence.replace(".", r"\.")):
-        closed_with(**settings)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: f"{one.base} {dict(one.settings)}"[:70])
+def test_wrong_values_are_refused_with_what_to_set(helm: Path, refusal: Refusal) -> None:
+    values = ValueSet(refusal.base, CHART / "ci" / f"{refusal.base}-values.yaml", refusal.settings)
+    with pytest.raises(RenderingRefused, match="(?s)" + re.escape(refusal.sentence)):
+        render(helm, values.arguments)
 
 
 def test_the_defaults_name_all_that_must_be_set_at_once(helm: Path) -> None:
