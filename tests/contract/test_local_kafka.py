@@ -174,6 +174,7 @@ def test_a_taken_port_ends_in_a_sentence(apache_kafka: LocalKafka, tmp_path: Pat
         second.start()
 
 
+@pytest.mark.usefixtures("apache_kafka")  # where it is not, this is not either
 def test_the_command_prints_what_reaches_its_broker_which_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
