@@ -23,6 +23,7 @@ from manifests import (
 )
 
 from curbside.bus.kafka import check_security
+from curbside.runtime.command import app
 from curbside.runtime.provision import ProvisionSettings
 from curbside.runtime.services import SERVICES
 from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, load
@@ -37,9 +38,13 @@ def pods(documents: list[Document]) -> dict[str, Document]:
     return {name.removeprefix("curbside-"): spec for name, spec in pod_specs(documents)}
 
 
-def environment_of(spec: Document) -> dict[str, str]:
+def container_of(spec: Document) -> Document:
     (one,) = spec["containers"]
-    return environment(one)
+    return dict(one)
+
+
+def environment_of(spec: Document) -> dict[str, str]:
+    return environment(container_of(spec))
 
 
 @pytest.mark.parametrize("values", OUTSIDE)
@@ -75,6 +80,11 @@ def test_the_administrators_url_is_the_jobs_alone(charts: Charts, values: str) -
     place = environment_of(spec)["CURBSIDE_PROVISION__DATABASE_ADMIN_URL_FILE"]
     assert mounted_files(spec)[place] == ("curbside-database-administrator", "url")
     assert "database_admin_url_file" in ProvisionSettings.model_fields
+
+
+def test_the_job_runs_a_command_that_there_is(charts: Charts) -> None:
+    (command,) = container_of(pods(charts["outside"])["provision"])["args"]
+    assert command in {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
 
 
 def test_without_an_administrators_url_roles_are_left_alone(outside_with: Render) -> None:
