@@ -1,4 +1,4 @@
-"""Blobs by zone: `<zone>/<tenant>/<subject>/<id>` in a directory or S3, each sealed under its subject's key."""
+"""Blobs by zone: `<zone>/<tenant>/<subject>/<id>`, each sealed under its subject's data key."""
 
 from __future__ import annotations
 
