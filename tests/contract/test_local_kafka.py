@@ -32,7 +32,7 @@ from curbside.testing.servers.kafka import (
     StandIn,
     broker,
 )
-from curbside.testing.servers.process import ServerDidNotStart, descendants, free_port, free_ports
+from curbside.testing.servers.process import ServerDidNotStart, descendants, free_port, free_ports, taken
 
 ASSEMBLY = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "local"
 
@@ -244,6 +244,7 @@ def test_without_java_a_stand_in_says_so(tmp_path: Path, monkeypatch: pytest.Mon
                 stand_in.settings(protocol)
     finally:
         stand_in.stop()
+    assert not taken(int(stand_in.bootstrap_servers.rpartition(":")[2]))
 
 
 class Machine:

@@ -16,6 +16,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Final, Literal, Protocol, get_args
@@ -315,11 +316,14 @@ class StandIn:
 
     def start(self) -> None:
         """Raises NoKafka where it is not installed: it comes with the development group alone."""
-        program = Path(sys.executable).with_name("noida-db")
-        if not program.exists():
+        package = find_spec("noida_db")
+        if package is None or package.origin is None:
             raise NoKafka(f"{self.reason} The stand-in, noida-db, is not installed either: run make setup.")
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = self.directory / "broker.log"
+        # Not by its command: that starts this as a child, which outlives it.
+        program = Path(package.origin).with_name("noida-db")
+        program.chmod(0o755)  # as its command does: the wheel may not say so
         self._process = start_child(
             [
                 *(program, "start", "--only", "kafka", "--kafka-port", str(self._port)),
