@@ -10,13 +10,21 @@ from curbside.bus.protocol import Bus
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
 from curbside.identity.tokens import Tokens
 from curbside.runtime.services import Platform, ServicePackage
-from curbside.settings import BusSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
+from curbside.settings import (
+    BlobSettings,
+    BusSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    RuntimeSettings,
+    load,
+)
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, sqlite_url
 from curbside.storage.directories import private_directory
 from curbside.storage.directory_objects import DirectoryObjects
 from curbside.storage.keys import DataKeys, KeyRing
 from curbside.storage.migrate import migrate
+from curbside.storage.objects import Objects
 from curbside.storage.postgres import IDENTITY, owner_url
 from curbside.storage.wrapped_keys import PostgresWrappedKeys, SqliteWrappedKeys
 from curbside.storage.zones import GRANTS
@@ -66,8 +74,19 @@ def open_data_keys(settings: RuntimeSettings, ring: KeyRing, service: str) -> Da
 
 
 def open_blobs(settings: RuntimeSettings, ring: KeyRing, service: str) -> BlobStore:
-    objects = DirectoryObjects(settings.data / "blobs", min_free_bytes=settings.min_free_disk_bytes)
-    return BlobStore(objects, open_data_keys(settings, ring, service), ring, grants=GRANTS[service])
+    keys = open_data_keys(settings, ring, service)
+    return BlobStore(open_objects(settings), keys, ring, grants=GRANTS[service])
+
+
+def open_objects(settings: RuntimeSettings) -> Objects:
+    """Where sealed blobs lie."""
+    chosen = load(BlobSettings)
+    if chosen.bucket is None:
+        return DirectoryObjects(settings.data / "blobs", min_free_bytes=settings.min_free_disk_bytes)
+    from curbside.storage import s3_objects  # boto3 takes a while
+
+    s3_objects.check_security(chosen, settings.profile)
+    return s3_objects.S3Objects(chosen)
 
 
 def open_database(settings: RuntimeSettings, ring: KeyRing, package: ServicePackage) -> Database:

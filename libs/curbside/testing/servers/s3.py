@@ -11,8 +11,10 @@ import secrets
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 from curbside.errors import OperatorError
 from curbside.settings import BlobSettings, child_environment
@@ -72,11 +74,12 @@ class LocalS3:
                 GOMEMLIMIT="256MiB", WEED_S3_SSE_KEK=(self.directory / "encryption.key").read_text()
             ),
         )
-        wait_until(lambda: listens(self.port), self._process, "SeaweedFS", log=log)
+        wait_until(self._answers, self._process, "SeaweedFS", log=log)
 
     def stop(self) -> None:
         if self._process is not None:
-            terminate(self._process)
+            # It lets idle connections live for fifteen seconds more.
+            terminate(self._process, seconds=5)
             self._process = None
 
     def kill(self) -> None:
@@ -112,6 +115,16 @@ class LocalS3:
             secret_key_file=self.directory / "secret.key",
             ca_file=self.directory / "ca.pem",
         )
+
+    def _answers(self) -> bool:
+        """Whether requests are taken, and there is a volume to write to."""
+        if not listens(self.port):
+            return False
+        with suppress(OSError, ValueError):
+            master = self._ports[_flags().index("master.port")]
+            with urlopen(f"http://127.0.0.1:{master}/dir/status", timeout=5) as answer:  # noqa: S310
+                return bool(json.load(answer)["Topology"]["Max"])
+        return False
 
     def _prepare(self) -> None:
         (self.directory / "data").mkdir(parents=True, exist_ok=True)
