@@ -50,9 +50,8 @@ up: setup ## Every service on this machine, until Ctrl-C
 up-kafka: setup ## Apache Kafka on this machine, until Ctrl-C (9092 in plaintext, 9094 with TLS and password)
 	@$(PYTHON) -m curbside.testing.servers.kafka $(ARGS)
 
-up-full: setup ## As up: the outside halves (Kafka, PostgreSQL, S3) are not built yet
-	@echo "curbside: only the embedded halves exist so far; this starts the same as 'make up'."
-	@$(CURBSIDE) up $(ARGS)
+up-full: setup ## As up, on Kafka, PostgreSQL and S3 of this machine, each service in a process of its own
+	@$(CURBSIDE) up --full $(ARGS)
 
 bench: setup ## Benchmarks; each prints a ratio against a named peer or limit (ARGS=--quick)
 	@for benchmark in benchmarks/[a-z]*.py; do echo "== $$benchmark"; $(PYTHON) $$benchmark $(ARGS); done

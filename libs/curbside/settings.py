@@ -208,6 +208,13 @@ def load(settings: type[SettingsT], **overrides: Any) -> SettingsT:
         raise BadSetting(f"{name}: {first['msg']}.", field=name) from None
 
 
+def as_environment(settings: BaseSettings) -> dict[str, str]:
+    """The variables that make `settings` in another process: of what differs from the defaults."""
+    prefix = str(settings.model_config["env_prefix"])
+    given = settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    return {f"{prefix}{name.upper()}": str(value) for name, value in given.items()}
+
+
 def child_environment(**variables: str) -> dict[str, str]:
     """The environment of a child process: this one's, with `variables` on top."""
     return {**os.environ, **variables}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curbside.settings import DatabaseSettings, Profile
+from curbside.settings import DatabaseSettings, Profile, as_environment
 from curbside.storage.migrate import migrate
 from curbside.storage.postgres import IDENTITY, OWNERS, owner_url, provision
 from curbside.testing.servers.kafka import Broker, GivenBroker, LocalKafka, StandIn, broker
@@ -88,14 +88,12 @@ def halves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Which half of every pair the settings choose in this test: its promises hold on both."""
     half: str = request.param
     if half == "outside":
-        settings: DatabaseSettings = request.getfixturevalue("postgres_database")
-        monkeypatch.setenv("CURBSIDE_DATABASE__URL", str(settings.url))
-        monkeypatch.setenv("CURBSIDE_DATABASE__PASSWORD_DIR", str(settings.password_dir))
+        database: DatabaseSettings = request.getfixturevalue("postgres_database")
         broker: Broker = request.getfixturevalue("kafka")
         secure = isinstance(broker, LocalKafka)
         kafka = broker.settings("SASL_SSL" if secure else "PLAINTEXT", topic_prefix=f"t{next(_numbers)}.")
-        for name, value in kafka.model_dump(exclude_none=True, exclude_defaults=True).items():
-            monkeypatch.setenv(f"CURBSIDE_KAFKA__{name.upper()}", str(value))
+        for name, value in (as_environment(database) | as_environment(kafka)).items():
+            monkeypatch.setenv(name, value)
     return half
 
 

@@ -108,6 +108,25 @@ class EmbeddedBus:
             )
         )
 
+    async def newest(self) -> int:
+        """The id of the record that was appended last; 0 in an empty log."""
+        return await self._run(_newest)
+
+    async def stored(self, after: int, limit: int) -> list[tuple[int, Record]]:
+        """Up to `limit` records behind the id `after`, of every topic, in the order they were appended."""
+
+        def read(db: sqlite3.Connection) -> list[tuple[int, Record]]:
+            rows = db.execute(
+                "SELECT id, topic, key, value, headers FROM messages WHERE id > ? ORDER BY id LIMIT ?",
+                (after, limit),
+            )
+            return [
+                (id, Record(topic, key, value, json.loads(headers)))
+                for id, topic, key, value, headers in rows
+            ]
+
+        return await self._run(read)
+
     async def check(self) -> None:
         await self._run(_newest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,8 @@ from typing import Any, Final
 from curbside.errors import CurbsideError, OperatorError, Unavailable
 from curbside.settings import RuntimeSettings
 
+# In <data>/run: where each service answers, while they run apart.
+ADDRESSES: Final = "addresses.json"
 # As the gateway gives an engine (CURBSIDE_INFERENCE__ENGINE_TIMEOUT), and what the shield may take before.
 _PATIENCE_SECONDS: Final = 240
 
@@ -29,12 +32,16 @@ class NotRunning(OperatorError):
 
 
 class Api:
-    """A blocking client of one installation, with a bearer token."""
+    """A blocking client of one installation, with a bearer token.
 
-    def __init__(self, base_url: str, token: str) -> None:
+    Where its services run apart, `services` gives each one's URL by name, and `base_url` is the workbench's.
+    """
+
+    def __init__(self, base_url: str, token: str, services: Mapping[str, str] | None = None) -> None:
         import httpx2
 
         self.base_url = base_url
+        self.services = services or {}
         self._client = httpx2.Client(
             base_url=base_url,
             headers={"authorization": f"Bearer {token}"},
@@ -53,7 +60,7 @@ class Api:
         import httpx2
 
         try:
-            response = self._client.request(method, path, **options)
+            response = self._client.request(method, self._url(path), **options)
         except httpx2.ReadTimeout as error:
             raise Unavailable(
                 f"{self.base_url} took longer than {_PATIENCE_SECONDS} s to answer",
@@ -73,11 +80,26 @@ class Api:
         raise ApiProblem({"status": response.status_code, **body})
 
     def ready(self) -> dict[str, Any] | None:
-        """The readiness report, or None where nothing answers."""
+        """The readiness report, of all services in one, or None where one does not answer."""
+        ready = True
+        services: dict[str, Any] = {}
+        for url in dict.fromkeys((*self.services.values(), self.base_url)):
+            report = self._ready(url)
+            if report is None:
+                return None
+            ready = ready and report["ready"]
+            # Each process has checks of its platform: those of one would hide those of another.
+            services |= {
+                f"{url} {name}" if self.services else name: checks
+                for name, checks in report["services"].items()
+            }
+        return {"ready": ready, "services": services}
+
+    def _ready(self, url: str) -> dict[str, Any] | None:
         import httpx2
 
         try:
-            response = self._client.get("/readyz", timeout=5)
+            response = self._client.get(f"{url}/readyz", timeout=5)
         except httpx2.TransportError:
             return None
         try:
@@ -85,6 +107,9 @@ class Api:
         except ValueError:
             return None
         return body
+
+    def _url(self, path: str) -> str:
+        return self.services.get(path.lstrip("/").partition("/")[0], self.base_url) + path
 
     def close(self) -> None:
         self._client.close()
@@ -100,4 +125,14 @@ def connect(settings: RuntimeSettings, *, url: str | None = None, token_file: Pa
             f"there is no token at {str(path)!r}: start Curbside with `curbside up`, "
             f"or name a token file with --token-file."
         ) from None
-    return Api(url or settings.http_url, token)
+    apart = _addresses(settings) if url is None else {}
+    return Api(url or apart.get("workbench", settings.http_url), token, apart)
+
+
+def _addresses(settings: RuntimeSettings) -> dict[str, str]:
+    """Where each service answers, where `curbside up --full` runs them apart; else nothing."""
+    try:
+        addresses: dict[str, str] = json.loads((settings.data / "run" / ADDRESSES).read_text())
+    except (OSError, ValueError):
+        return {}
+    return addresses

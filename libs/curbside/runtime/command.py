@@ -105,8 +105,22 @@ def _api(data: Path | None, url: str | None, token_file: Path | None) -> Api:
 
 
 @app.command()
-def up(data: Data = None) -> None:
+def up(
+    full: Annotated[
+        bool, typer.Option("--full", help="On Kafka, PostgreSQL and S3, each service by itself.")
+    ] = False,
+    processes: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="With --full: what runs where; default deploy/local/processes.yaml."),
+    ] = None,
+    data: Data = None,
+) -> None:
     """Run every service on this machine, until Ctrl-C."""
+    if full:
+        from curbside.runtime.full import PROCESSES, run_up_full
+
+        run_up_full(_settings(data), processes or PROCESSES)
+        return
     from curbside.runtime.up import run_up
 
     run_up(_settings(data))
@@ -347,8 +361,62 @@ def bus_replay(
 
 
 @app.command()
-def migrate(data: Data = None) -> None:
-    """Bring every service's database to this release's schema."""
-    from curbside.runtime.upkeep import migrate_all
+def provision(data: Data = None) -> None:
+    """Make what Kafka, PostgreSQL and S3 need: topics, roles, schemas, the bucket. Safe to run again."""
+    from curbside.runtime.provision import provision as run
 
-    migrate_all(_settings(data))
+    run(_settings(data))
+
+
+@app.command()
+def migrate(
+    source: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--from", help="Carry this data directory to PostgreSQL, S3 and Kafka."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="With --from: to the servers that up --full runs on this machine.")
+    ] = False,
+    processes: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="With --full: what runs where; default deploy/local/processes.yaml."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Bring every service's database to this release's schema, or carry an installation elsewhere."""
+    from curbside.errors import OperatorError
+
+    if source is None:
+        if full or processes:
+            raise OperatorError("--full and --processes say where to carry to: name what with --from.")
+        from curbside.runtime.upkeep import migrate_all
+
+        migrate_all(_settings(data))
+    elif full:
+        from curbside.runtime.full import PROCESSES, carry_to_local_servers
+
+        carry_to_local_servers(source, _settings(data), processes or PROCESSES)
+    else:
+        from curbside.runtime.carrying import carry
+
+        carry(source, _settings(data))
+
+
+keys_app = _group("keys", "Key-encryption keys: replace one, and wrap the data keys with it.")
+ZoneName = Annotated[str, typer.Argument(help="phi, safe or models.")]
+
+
+@keys_app.command("rotate")
+def keys_rotate(zone: ZoneName, data: Data = None) -> None:
+    """Make a new key-encryption key for a zone, and wrap its data keys with it. Blobs stay as they are."""
+    from curbside.runtime.upkeep import rotate_key
+
+    print(rotate_key(_settings(data), zone))
+
+
+@keys_app.command("rewrap")
+def keys_rewrap(zone: ZoneName, data: Data = None) -> None:
+    """Wrap a zone's data keys with its newest key: after one was mounted, or an interrupted rotation."""
+    from curbside.runtime.upkeep import rewrap_keys
+
+    print(rewrap_keys(_settings(data), zone))

@@ -60,11 +60,12 @@ class ChildGaveUp(OperatorError):
 
 @dataclass(frozen=True)
 class Child:
-    """One process of an installation: `curbside <arguments>`, with settings on top of ours."""
+    """One process of an installation: `python -m <module> <arguments>`, with settings on top of ours."""
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "curbside"
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Supervisor:
         self._state_due: float | None = None  # when it is written, while it is out of date
         self._stopping = threading.Event()
         self._running: dict[str, _Running] = {}
-        self._lock = FileLock(_lock_path(data, name))
+        self._lock = FileLock(lock_path(data, name))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -130,7 +131,7 @@ class Supervisor:
         with self._output(child) as output:
             spoke_from = output.tell() if output is not None else 0
             process = subprocess.Popen(
-                [sys.executable, "-m", "curbside", *child.arguments],
+                [sys.executable, "-m", child.module, *child.arguments],
                 env=child_environment(**child.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -222,7 +223,7 @@ class Supervisor:
 def supervisor_runs(data: Path) -> bool:
     """Whether an installation (`curbside up`) runs on `data`: its supervisor holds a lock for as long as it
     lives, while its pid outlives it in a file and may be another process's by then."""
-    path = _lock_path(data, "all")
+    path = lock_path(data, "all")
     if not path.exists():
         return False
     lock = FileLock(path)
@@ -234,7 +235,8 @@ def supervisor_runs(data: Path) -> bool:
     return False
 
 
-def _lock_path(data: Path, name: str) -> Path:
+def lock_path(data: Path, name: str) -> Path:
+    """The lock that the supervisor `name` of `data` holds for as long as it lives."""
     return data / "run" / f"supervisor-{name}.lock"
 
 

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from curbside.contracts.topics import TOPICS
 from curbside.errors import BadInput, OperatorError
-from curbside.runtime.platform import key_ring, open_bus, open_database, open_tokens
+from curbside.runtime.platform import key_ring, open_bus, open_data_keys, open_database, open_tokens
 from curbside.runtime.services import SERVICES, load_package
-from curbside.settings import RuntimeSettings
+from curbside.settings import DatabaseSettings, Profile, RuntimeSettings, load
+from curbside.storage.zones import GRANTS, Zone
 
 
 class NoInstallation(OperatorError):
@@ -22,7 +23,7 @@ class NoInstallation(OperatorError):
 
 def _check_there(settings: RuntimeSettings) -> None:
     """Raise NoInstallation where nothing ran yet: a mistyped place must not pass for one that is in order."""
-    if not (settings.data / "identity.db").exists():
+    if load(DatabaseSettings).url is None and not (settings.data / "identity.db").exists():
         raise NoInstallation(
             f"there is no installation at {str(settings.data)!r}: name its directory with --data or "
             "CURBSIDE_RUNTIME__DATA_DIR."
@@ -31,6 +32,10 @@ def _check_there(settings: RuntimeSettings) -> None:
 
 class UnknownTopic(BadInput):
     code = "bus.unknown-topic"
+
+
+class UnknownZone(BadInput):
+    code = "storage.unknown-zone"
 
 
 def verify_audit(settings: RuntimeSettings) -> bool:
@@ -126,3 +131,42 @@ def migrate_all(settings: RuntimeSettings) -> None:
         Console().print("identity: at the newest revision")
 
     asyncio.run(close())
+
+
+def rotate_key(settings: RuntimeSettings, zone_name: str) -> str:
+    """Replace the zone's key-encryption key and wrap its data keys anew; what was done, in a sentence."""
+    zone = _zone(zone_name)
+    if settings.profile is Profile.PRODUCTION:
+        raise OperatorError(
+            f"in production keys come from your secret store: mount the new one as kek-{zone}.key and the "
+            f"old one as kek-{zone}.retired.key, restart the services, then run curbside keys rewrap {zone}."
+        )
+    key_ring(settings).rotate(f"kek-{zone}")
+    return rewrap_keys(settings, zone_name)
+
+
+def rewrap_keys(settings: RuntimeSettings, zone_name: str) -> str:
+    """Wrap the zone's data keys with its newest key; what was done, in a sentence."""
+    zone = _zone(zone_name)
+    ring = key_ring(settings)
+    service = next(name for name, zones in GRANTS.items() if zone in zones)
+    keys = open_data_keys(settings, ring, service)
+    try:
+        count = keys.rewrap(zone)
+    finally:
+        keys.close()
+    if settings.profile is Profile.PRODUCTION:
+        return (
+            f"{count} data keys wrapped anew; once it says 0, take kek-{zone}.retired.key out of the secret"
+        )
+    ring.forget_retired(f"kek-{zone}")
+    return f"{count} data keys of {zone} wrapped anew"
+
+
+def _zone(name: str) -> Zone:
+    try:
+        return Zone(name)
+    except ValueError:
+        raise UnknownZone(
+            f"there is no zone {name!r}", field="zone", mend=f"Use one of {', '.join(Zone)}."
+        ) from None

@@ -222,12 +222,12 @@ class DataKeys:
             place = page[-1][:2]
         return done
 
-    def copy_to(self, zone: Zone, other: WrappedKeys) -> int:
+    def copy_to(self, zone: Zone, other: DataKeys) -> int:
         """Give `other` every wrapped key of `zone` as it is; return how many. Interrupted, run it again."""
         copied, place = 0, ("", "")
         while page := self._wrapped.after(zone, place, _PAGE):
             for tenant, subject, wrapped in page:
-                if other.keep(zone, tenant, subject, wrapped) != wrapped:
+                if other._wrapped.keep(zone, tenant, subject, wrapped) != wrapped:
                     raise DifferentKey(
                         f"zone {zone.value!r} has another data key there for one subject: what it sealed and "
                         "what is carried over would not open with one key. Use an empty database."

@@ -81,7 +81,7 @@ class LocalPostgres:
             user=unprivileged_user("postgres"),  # it refuses to run as root
             cwd="/",
         )
-        wait_until(self._answers, self._process, "PostgreSQL", log=log)
+        wait_until(self.answers, self._process, "PostgreSQL", log=log)
 
     def stop(self) -> None:
         """End open sessions and stop in order."""
@@ -129,6 +129,13 @@ class LocalPostgres:
             url=f"postgresql://127.0.0.1:{self.port}/{database}?{trusted}", password_dir=password_dir
         )
 
+    def answers(self, database: str = "postgres") -> bool:
+        try:
+            with psycopg.connect(self.admin_url(database), connect_timeout=5):
+                return True
+        except (OSError, psycopg.OperationalError):
+            return False
+
     def create_database(self, name: str, *, template: str = "template1") -> None:
         self._administer(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
@@ -171,13 +178,6 @@ class LocalPostgres:
         if user is not None:
             for path in (tls, *tls.iterdir()):
                 shutil.chown(path, user)
-
-    def _answers(self) -> bool:
-        try:
-            with psycopg.connect(self.admin_url(), connect_timeout=5):
-                return True
-        except psycopg.OperationalError:
-            return False
 
 
 def _binaries() -> Path:
