@@ -122,7 +122,7 @@ class LocalS3:
             return False
         with suppress(OSError, ValueError):
             master = self._ports[_flags().index("master.port")]
-            with urlopen(f"http://127.0.0.1:{master}/dir/status", timeout=5) as answer:  # noqa: S310
+            with urlopen(f"http://127.0.0.1:{master}/dir/status", timeout=5) as answer:
                 return bool(json.load(answer)["Topology"]["Max"])
         return False
 
