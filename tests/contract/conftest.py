@@ -6,16 +6,19 @@ import itertools
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from curbside.settings import DatabaseSettings, Profile, as_environment
+from curbside.settings import BlobSettings, DatabaseSettings, Profile, as_environment
 from curbside.storage.migrate import migrate
 from curbside.storage.postgres import IDENTITY, OWNERS, owner_url, provision
+from curbside.storage.s3_objects import S3Objects
 from curbside.testing.servers.kafka import Broker, GivenBroker, LocalKafka, StandIn, broker
 from curbside.testing.servers.postgres import LocalPostgres
+from curbside.testing.servers.s3 import GivenS3, LocalS3
 
 _BROKER = pytest.StashKey[str]()
 
@@ -81,6 +84,27 @@ def postgres_database(postgres: LocalPostgres) -> Iterator[DatabaseSettings]:
     postgres.create_database(name, template=_TEMPLATE)
     yield postgres.settings(name, postgres.directory / "passwords")
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[LocalS3 | GivenS3]:
+    """The S3 server of CURBSIDE_TEST_S3 (endpoint,bucket), or SeaweedFS of our own; its bucket is there."""
+    given = os.environ.get("CURBSIDE_TEST_S3")
+    server = GivenS3(given) if given else LocalS3(Path(tempfile.mkdtemp(prefix="curbside-s3-")))
+    if isinstance(server, LocalS3):
+        server.start()
+    try:
+        S3Objects(server.settings()).provision()
+        yield server
+    finally:
+        if isinstance(server, LocalS3):
+            server.destroy()
+
+
+@pytest.fixture
+def s3_blobs(s3: LocalS3 | GivenS3) -> BlobSettings:
+    """A place of this test's own in the session's bucket."""
+    return s3.settings(prefix=f"{uuid.uuid4().hex}/")
 
 
 @pytest.fixture(params=["embedded", "outside"])

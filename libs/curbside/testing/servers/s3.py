@@ -37,6 +37,17 @@ class NoS3Server(OperatorError):
     code = "operator.no-s3-server"
 
 
+class GivenS3:
+    """A server that somebody else runs, and a bucket there, with the keys that boto3 finds by itself."""
+
+    def __init__(self, place: str) -> None:
+        """`place`: an endpoint (empty for AWS) and a bucket, separated by a comma."""
+        self._endpoint, _, self._bucket = place.rpartition(",")
+
+    def settings(self, *, bucket: str | None = None, prefix: str = "") -> BlobSettings:
+        return BlobSettings(bucket=bucket or self._bucket, prefix=prefix, endpoint=self._endpoint or None)
+
+
 class LocalS3:
     """One server in `directory`, on `port` or a free one, which it keeps over restarts."""
 
@@ -106,7 +117,7 @@ class LocalS3:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def settings(self, *, bucket: str, prefix: str = "") -> BlobSettings:
+    def settings(self, *, bucket: str = "curbside", prefix: str = "") -> BlobSettings:
         return BlobSettings(
             bucket=bucket,
             prefix=prefix,
