@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
-from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec  # type: ignore[import-untyped]
-from kafka.errors import (  # type: ignore[import-untyped]
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import (
+    AuthorizationError,
     BrokerResponseError,
     InvalidReplicationFactorError,
     KafkaError,
     RetriableError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    for_code,
 )
 
 from curbside.bus.kafka.client import (
@@ -209,6 +211,9 @@ class Admin:
                         mend="Add brokers, or lower CURBSIDE_KAFKA__REPLICATION_FACTOR and "
                         "CURBSIDE_KAFKA__MIN_INSYNC_REPLICAS.",
                     )
+                error = for_code(one["error_code"])
+                if issubclass(error, AuthorizationError):
+                    raise explained(error(), self._settings)
                 raise BusRefused(
                     f"Kafka does not create {one['name']!r}: {one.get('error_message') or one['error_code']}",
                     mend="Correct its configuration in the broker, or create the topic by hand.",

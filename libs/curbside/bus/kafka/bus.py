@@ -14,6 +14,7 @@ from curbside.bus.delivery import backoff
 from curbside.bus.kafka.admin import Admin
 from curbside.bus.kafka.client import wire_group
 from curbside.bus.kafka.consuming import Reader
+from curbside.bus.kafka.growing import abort, grow
 from curbside.bus.kafka.publishing import Publisher
 from curbside.bus.kafka.replaying import replay
 from curbside.bus.protocol import Record, Subscription, check_sizes
@@ -74,6 +75,24 @@ class KafkaBus:
         where there are records: that is `grow`. Raises BusRefused where Kafka will not.
         """
         return await self._run(partial(self._admin.provision, list(topics)))
+
+    async def grow(
+        self, topic: str, partitions: int, *, patience: timedelta = timedelta(minutes=10)
+    ) -> list[str]:
+        """Give `topic` more `partitions`, keeping every key's order; return what was done.
+
+        Meanwhile nothing is published to it: outboxes keep what happens, for at least `quiet_after` (24 s)
+        and until every group has finished what stood there. Raises NotDrained after `patience`, and leaves
+        the topic as it was. Interrupted, it is continued by another call, or undone by `abort_growth`. Two at
+        once for one topic are not prevented: do not.
+        """
+        return await grow(
+            topic, partitions, self._settings, admin=self._admin, run=self._run, patience=patience
+        )
+
+    async def abort_growth(self, topic: str) -> bool:
+        """Undo a growth that was interrupted; False where there was none."""
+        return await abort(topic, admin=self._admin, run=self._run)
 
     async def _publish_dead_letter(self, record: Record) -> None:
         """Until it stands: the position of its group moves only then."""

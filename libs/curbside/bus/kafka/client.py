@@ -11,12 +11,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from kafka.errors import (  # type: ignore[import-untyped]
+from kafka.errors import (
     AuthorizationError,
     KafkaError,
     SaslAuthenticationFailedError,
 )
-from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+from kafka.net.compat import KafkaNetClient
 
 from curbside.errors import OperatorError, Unavailable
 from curbside.settings import BadSetting, KafkaSettings, Profile
@@ -155,7 +155,7 @@ def _try_once(settings: KafkaSettings, arguments: dict[str, Any]) -> None:
                     pop_on_close=False,
                     refresh_metadata_on_err=False,
                 )
-                net.run(connecting.__await__)
+                net.run(_wait_for, connecting)
             except (KafkaError, OSError, ValueError) as error:
                 failures.append(error)
             else:
@@ -165,6 +165,10 @@ def _try_once(settings: KafkaSettings, arguments: dict[str, Any]) -> None:
     # What a person must mend is worth more than a server of several that is down.
     said = [explained(error, settings) for error in failures]
     raise next((error for error in said if isinstance(error, BusRefused)), said[0]) from failures[0]
+
+
+async def _wait_for(connecting: Any) -> None:
+    await connecting
 
 
 def _servers(settings: KafkaSettings) -> list[str]:

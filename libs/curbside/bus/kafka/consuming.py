@@ -18,16 +18,16 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
 
-from kafka import KafkaConsumer  # type: ignore[import-untyped]
-from kafka.consumer.subscription_state import (  # type: ignore[import-untyped]
+from kafka import KafkaConsumer
+from kafka.consumer.subscription_state import (
     AsyncConsumerRebalanceListener,
 )
-from kafka.coordinator.assignors.cooperative_sticky import (  # type: ignore[import-untyped]
+from kafka.coordinator.assignors.cooperative_sticky import (
     CooperativeStickyAssignor,
 )
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
-from kafka.net.selector import KernelEvent  # type: ignore[import-untyped]
-from kafka.structs import MemberState, OffsetAndMetadata  # type: ignore[import-untyped]
+from kafka.errors import KafkaError
+from kafka.net.selector import KernelEvent
+from kafka.structs import MemberState, OffsetAndMetadata
 
 from curbside.bus.delivery import deliver_in_order
 from curbside.bus.kafka.client import connect, explained, milliseconds, wire_group, wire_topic

@@ -19,8 +19,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kafka import KafkaProducer  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from curbside.bus.kafka.client import connect, explained, milliseconds, wire_topic
 from curbside.bus.kafka.routing import Route, RoutingTable
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 # Seconds. Until it is flushed, a batch lingers: it must not leave before all of its wave is in it. That takes
 # some 30 ms for 1,000 records.
-_LINGER: Final = 1.0
+LINGER: Final = 1.0
 # What is sent together at most: 8 MB of records, so that a call that waits is not kept by a flood of others.
 _TOGETHER_BYTES: Final = 8 * MAX_RECORD_BYTES
 # A record's length, attributes, and deltas of time and offset in a batch, at most (KIP-98), and its headers'.
@@ -130,18 +130,24 @@ class Publisher:
     def _publish(self, calls: Sequence[_Call]) -> None:
         try:
             self._table.confirm()
+            producer = self._open()
+            self._table.confirm()  # to connect may have taken longer than a lease
         except CurbsideError as error:
             self._fail(calls, error)
             return
-        failed: set[Place] = set()
-        for number, wave in enumerate(self._waves(calls)):
+        version = self._table.version
+        waves = self._waves(calls)
+        for number, wave in enumerate(waves):
             try:
-                if number:
-                    self._table.confirm()
-                self._send(wave, failed)
+                self._table.confirm()
+                if self._table.version != version:
+                    raise Unavailable("topics are routed anew", mend="Try again.")
+                self._send(producer, wave)
             except CurbsideError as error:
                 self._discard()
-                self._fail(calls, error)
+                for unsent in waves[number:]:
+                    for records in unsent.values():
+                        self._fail([call for call, _ in records], error)
                 return
 
     def _waves(self, calls: Sequence[_Call]) -> list[_Wave]:
@@ -168,45 +174,32 @@ class Publisher:
                 waves[wave[0]].setdefault(place, []).append((call, record))
         return waves
 
-    def _send(self, wave: _Wave, failed: set[Place]) -> None:
-        """Send `wave` and wait for it. Notes the partitions that `failed`, and why in the calls."""
-        producer = self._open()
+    def _send(self, producer: Any, wave: _Wave) -> None:
+        """Send `wave` and wait for it. Raises Unavailable where not all of it was appended."""
         began = time.monotonic()
-        sent: list[tuple[Place, _Call, Any]] = []
-        for place, records in wave.items():
-            if place in failed:
-                behind = Unavailable("what stands before it was not published", mend="Try again.")
-                self._fail([call for call, _ in records], behind)
-                continue
-            topic = wire_topic(self._settings, place[0])
-            try:
-                for call, record in records:
+        sent: list[Any] = []
+        try:
+            for (topic, partition), records in wave.items():
+                wire = wire_topic(self._settings, topic)
+                for _, record in records:
                     headers = [(name, text.encode()) for name, text in record.headers.items()]
-                    future = producer.send(
-                        topic, record.value, record.key.encode(), headers or None, partition=place[1]
-                    )
-                    sent.append((place, call, future))
-            except (KafkaError, ValueError) as error:  # ValueError: it knows no such partition (yet)
-                raise explained(error, self._settings) from error
-        if time.monotonic() - began > _LINGER / 2:
+                    key = record.key.encode()
+                    sent.append(producer.send(wire, record.value, key, headers or None, partition=partition))
+        except (KafkaError, ValueError) as error:  # ValueError: it knows no such partition (yet)
+            raise explained(error, self._settings) from error
+        if time.monotonic() - began > LINGER / 2:
             # We were stopped for so long that a batch may have left without its rest.
             raise Unavailable("the publisher was held up and begins anew", mend="Try again.")
         with contextlib.suppress(KafkaError):
             producer.flush(self._patience)
-        lost: KafkaError | None = None
-        for place, call, future in sent:
-            if future.succeeded():
-                continue
-            lost = future.exception or KafkaError("no answer")
-            failed.add(place)
-            call.error = call.error or explained(lost, self._settings)
-        if lost is not None:
-            self._discard()
+        for future in sent:
+            if not future.succeeded():
+                raise explained(future.exception or KafkaError("no answer"), self._settings)
 
     @property
     def _patience(self) -> float:
         """Seconds within which a record that was sent is appended, or will not be sent any more."""
-        return _LINGER + self._settings.request_timeout.total_seconds()
+        return LINGER + self._settings.request_timeout.total_seconds()
 
     def _open(self) -> Any:
         routes = dict(self._table.routes)
@@ -224,7 +217,7 @@ class Publisher:
                 enable_idempotence=True,
                 acks="all",
                 max_in_flight_requests_per_connection=5,
-                linger_ms=round(_LINGER * 1000),
+                linger_ms=round(LINGER * 1000),
                 batch_size=_MAX_BATCH_BYTES,
                 max_request_size=_MAX_BATCH_BYTES,
                 delivery_timeout_ms=round(self._patience * 1000),

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from curbside.bus.kafka.client import BusRefused, connect, explained, milliseconds, wire_topic
 from curbside.contracts.topics import DEAD_LETTER_PARTITIONS, DEAD_LETTER_SUFFIX
@@ -85,6 +85,7 @@ class RoutingTable:
         self._consumer: Any = None
         self._routes: dict[str, Route] = {}
         self._read_at = float("-inf")
+        self.version = 0  # how many records were read: another one, and routes may be others
 
     def confirm(self, *, within: float | None = None) -> None:
         """Make sure that the table is younger than a lease (or `within` seconds); raise Unavailable where
@@ -152,6 +153,7 @@ class RoutingTable:
             for records in self._consumer.poll(timeout_ms=100).values():
                 for record in records:
                     self._routes[record.key.decode()] = Route.decode(record.value)
+                    self.version += 1
             if time.monotonic() > deadline:
                 raise Unavailable(
                     "the routing topic cannot be read to its end", mend="Check Kafka's brokers."
