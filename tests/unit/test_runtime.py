@@ -42,7 +42,7 @@ from curbside.runtime.supervisor import OPERATOR_STATUS, AlreadyRunning, Child, 
 from curbside.runtime.up import UnknownService, run_serve
 from curbside.runtime.web import create_app
 from curbside.settings import BadSetting, Profile, RuntimeSettings, child_environment, load
-from curbside.testing.installation import free_ports
+from curbside.testing.servers.process import free_ports
 
 router = APIRouter()
 DEIDENTIFICATION = "curbside.contracts.v1.Deidentification"

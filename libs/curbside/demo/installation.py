@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from curbside.errors import OperatorError
 from curbside.runtime.client import Api, NotRunning, connect
 from curbside.runtime.reading import progress_bar
-from curbside.runtime.supervisor import supervisor_runs
+from curbside.runtime.supervisor import state_path, supervisor_runs
 from curbside.settings import RuntimeSettings, child_environment
 from curbside.storage.directories import private_directory
 
@@ -33,11 +33,14 @@ class NotOurs(OperatorError):
 
 
 class Installation:
-    """`curbside up` on a data directory, started where nothing runs there yet."""
+    """`curbside up` on a data directory, started where nothing runs there yet; `options` are its own."""
 
-    def __init__(self, settings: RuntimeSettings, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: RuntimeSettings, environment: Mapping[str, str], *, options: Sequence[str] = ()
+    ) -> None:
         self._settings = settings
         self._environment = environment
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,10 +87,10 @@ class Installation:
                 self._tell_to_stop(pid)
             time.sleep(0.2)
 
-    def processes(self) -> dict[str, int]:
-        """Pids by name, as the supervisor last wrote them; empty where nothing runs."""
+    def processes(self, supervisor: str = "all") -> dict[str, int]:
+        """Pids by name, as that supervisor last wrote them; empty where nothing runs."""
         try:
-            found: dict[str, int] = json.loads((self.data / "run" / "processes.json").read_text())
+            found: dict[str, int] = json.loads(state_path(self.data, supervisor).read_text())
         except (OSError, ValueError):
             return {}
         return found
@@ -119,7 +122,7 @@ class Installation:
         private_directory(logs)
         with open(logs / "supervisor.log", "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "curbside", "up", "--data", str(self.data)],
+                [sys.executable, "-m", "curbside", "up", "--data", str(self.data), *self._options],
                 env=child_environment(**self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -42,10 +42,18 @@ class NotPlaced(CurbsideError):
     code = "demo.not-placed"
 
 
-def run_demo(*, reports: Path | None, limit: int | None, stop_after: bool, data: Path | None) -> None:
+def run_demo(
+    *,
+    reports: Path | None,
+    limit: int | None,
+    stop_after: bool,
+    data: Path | None,
+    up_options: Sequence[str] = (),
+) -> None:
     """Do the main job and write `demo.json` into the data directory.
 
-    Every stage is idempotent, so a second run resumes or reuses what exists.
+    `up_options` go to `curbside up`, where nothing runs there yet. Every stage is idempotent, so a second
+    run resumes or reuses what exists.
     """
     if reports is not None and not reports.exists():
         raise NoReports(
@@ -54,7 +62,7 @@ def run_demo(*, reports: Path | None, limit: int | None, stop_after: bool, data:
     settings = load(RuntimeSettings, data_dir=data)
     if "data_dir" not in settings.model_fields_set:
         settings = load(RuntimeSettings, data_dir=_default_data(reports))
-    installation = Installation(settings, {})
+    installation = Installation(settings, {}, options=up_options)
     started = time.monotonic()
     try:
         api = installation.start()
@@ -229,9 +237,11 @@ def _ask_everything(api: Api, dataset: str) -> list[dict[str, Any]]:
 def _say_where(api: Api, settings: RuntimeSettings) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("workbench", f"{api.base_url}/")
-    table.add_row("API", f"{api.base_url}/docs")
-    table.add_row("gRPC", f"{settings.host}:{settings.grpc_port}")
-    table.add_row("metrics", f"{api.base_url}/metrics")
+    for name, url in (api.services or {"API": api.base_url}).items():
+        table.add_row(name, f"{url}/docs")
+    if not api.services:
+        table.add_row("gRPC", f"{settings.host}:{settings.grpc_port}")
+        table.add_row("metrics", f"{api.base_url}/metrics")
     table.add_row("admin token", str(settings.data / "run" / "admin-token"))
     table.add_row("logs", str(settings.data / "logs"))
     table.add_row("stop", f"kill -TERM {Installation(settings, {}).processes().get('supervisor', '?')}")

@@ -44,6 +44,11 @@ TokenFile = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--token-file", help="A file with a bearer token; default the administrator's."),
 ]
+Full = Annotated[bool, typer.Option("--full", help="On Kafka, PostgreSQL and S3, each service by itself.")]
+ProcessFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--processes", help="With --full: what runs where; default deploy/local/processes.yaml."),
+]
 # Others read nothing of what the services write. The group reads: in a cluster text-generation-inference is
 # another user of the same group, and reads the adapters. On one machine the data directory keeps it out.
 _UMASK = 0o027
@@ -106,13 +111,8 @@ def _api(data: Path | None, url: str | None, token_file: Path | None) -> Api:
 
 @app.command()
 def up(
-    full: Annotated[
-        bool, typer.Option("--full", help="On Kafka, PostgreSQL and S3, each service by itself.")
-    ] = False,
-    processes: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="With --full: what runs where; default deploy/local/processes.yaml."),
-    ] = None,
+    full: Full = False,
+    processes: ProcessFile = None,
     data: Data = None,
 ) -> None:
     """Run every service on this machine, until Ctrl-C."""
@@ -155,12 +155,17 @@ def demo(
     ] = None,
     limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many reports.")] = None,  # noqa: UP045
     exit: Annotated[bool, typer.Option("--exit", help="Stop the services at the end.")] = False,
+    full: Full = False,
+    processes: ProcessFile = None,
     data: Data = None,
 ) -> None:
     """The main job, start to finish: reports in, an opinion out."""
     from curbside.demo import run_demo
 
-    run_demo(reports=reports, limit=limit, stop_after=exit, data=data)
+    options = ["--full"] if full else []
+    if processes is not None:
+        options += ["--processes", str(processes)]
+    run_demo(reports=reports, limit=limit, stop_after=exit, data=data, up_options=options)
 
 
 @app.command()
@@ -377,10 +382,7 @@ def migrate(
     full: Annotated[
         bool, typer.Option("--full", help="With --from: to the servers that up --full runs on this machine.")
     ] = False,
-    processes: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="With --full: what runs where; default deploy/local/processes.yaml."),
-    ] = None,
+    processes: ProcessFile = None,
     data: Data = None,
 ) -> None:
     """Bring every service's database to this release's schema, or carry an installation elsewhere."""

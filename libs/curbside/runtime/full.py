@@ -1,7 +1,7 @@
 """`curbside up --full`: the outside servers on this machine, and every service in a process of its own.
 
 What runs is read from a file (`deploy/local/processes.yaml`). The servers come first, then `provision`, then
-the services; each is restarted where it dies. Data keys and key-encryption keys are those of the data directory.
+the services; each is restarted where it dies. Key-encryption keys are those of the data directory.
 """
 
 from __future__ import annotations

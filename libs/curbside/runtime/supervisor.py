@@ -93,7 +93,7 @@ class Supervisor:
         self._data = data
         self._grace = grace
         self._log_files = log_files
-        self._state = data / "run" / ("processes.json" if name == "all" else f"processes-{name}.json")
+        self._state = state_path(data, name)
         self._state_due: float | None = None  # when it is written, while it is out of date
         self._stopping = threading.Event()
         self._running: dict[str, _Running] = {}
@@ -233,6 +233,11 @@ def supervisor_runs(data: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def state_path(data: Path, name: str) -> Path:
+    """Where the supervisor `name` of `data` writes the pids of its processes."""
+    return data / "run" / ("processes.json" if name == "all" else f"processes-{name}.json")
 
 
 def lock_path(data: Path, name: str) -> Path:

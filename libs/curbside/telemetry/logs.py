@@ -105,6 +105,8 @@ def configure_logging(service: str, level: str) -> None:
         "httpx",
         "httpx2",
         "alembic",
+        "kafka",  # a line per partition and rebalance
+        "botocore",
     ):
         logger = logging.getLogger(name)
         logger.handlers[:] = []

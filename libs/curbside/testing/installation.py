@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from curbside.demo.installation import Installation
+from curbside.runtime.services import SERVICES
 from curbside.settings import RuntimeSettings
+from curbside.testing.servers.process import free_ports
 from curbside.testing.tiny_model import write_tiny_model
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 def tiny_environment(data: Path, model: Path) -> dict[str, str]:
@@ -37,8 +28,11 @@ def tiny_environment(data: Path, model: Path) -> dict[str, str]:
     }
 
 
-def tiny_installation(directory: Path) -> tuple[Installation, Mapping[str, str]]:
-    """An installation in `directory`, not started, and the environment that a command needs to reach it."""
+def tiny_installation(directory: Path, *, full: bool = False) -> tuple[Installation, Mapping[str, str]]:
+    """An installation in `directory`, not started, and the environment that a command needs to reach it.
+
+    `full` runs each service by itself, on Kafka, PostgreSQL and S3, by a process file of its own.
+    """
     model = write_tiny_model(directory / "model", layers=2, positions=4096)
     environment = tiny_environment(directory / "data", model)
     settings = RuntimeSettings(
@@ -46,4 +40,22 @@ def tiny_installation(directory: Path) -> tuple[Installation, Mapping[str, str]]
         http_port=int(environment["CURBSIDE_RUNTIME__HTTP_PORT"]),
         grpc_port=int(environment["CURBSIDE_RUNTIME__GRPC_PORT"]),
     )
-    return Installation(settings, environment), environment
+    options = ("--full", "--processes", str(write_processes(directory))) if full else ()
+    return Installation(settings, environment, options=options), environment
+
+
+def write_processes(directory: Path) -> Path:
+    """A process file as `deploy/local/processes.yaml`, on ports that were free a moment ago."""
+    ports = iter(free_ports(7 + 2 * len(SERVICES)))
+    processes = {
+        "servers": {
+            "postgres": {"port": next(ports)},
+            "kafka": {name: next(ports) for name in ("plaintext", "controller", "sasl_ssl", "ssl")},
+            "s3": {"port": next(ports)},
+        },
+        "services": {name: {"http": next(ports), "grpc": next(ports)} for name in SERVICES},
+        "engine": {"port": next(ports)},
+    }
+    path = directory / "processes.yaml"
+    path.write_text(yaml.safe_dump(processes))
+    return path
