@@ -7,6 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -60,9 +61,8 @@ class DirectoryObjects:
         (self._root / name).unlink(missing_ok=True)
 
     def names(self, prefix: str) -> Iterator[str]:
-        for path in sorted((self._root / prefix).rglob("*")):
-            if path.suffix != _SCRATCH and path.is_file():
-                yield path.relative_to(self._root).as_posix()
+        for path in _files(self._root / prefix):
+            yield path.relative_to(self._root).as_posix()
 
     def check(self) -> None:
         """Raise StorageFull where less is free than an intake needs to finish what it began."""
@@ -76,14 +76,18 @@ class DirectoryObjects:
 
     def clean(self, older_than: timedelta = ABANDONED_AFTER) -> int:
         before = time.time() - older_than.total_seconds()
-        abandoned = [path for path in self._root.rglob(f"*{_SCRATCH}") if path.stat().st_mtime < before]
-        for path in abandoned:
-            path.unlink(missing_ok=True)
-        return len(abandoned)
+        cleaned = 0
+        for path in self._root.rglob(f"*{_SCRATCH}"):
+            with suppress(FileNotFoundError):  # its writer was alive, and has ended
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    cleaned += 1
+        return cleaned
 
     def provision(self) -> list[str]:
-        """Nothing: the first write makes the directory."""
-        return []
+        """Nothing is needed: the first write makes the directory."""
+        abandoned = self.clean()
+        return [f"abandoned writes: {abandoned} removed"] if abandoned else []
 
     def _sync_down_to(self, directory: Path) -> None:
         """Put the entries of `directory` and of every directory above it, to the root, on the disk."""
@@ -96,3 +100,16 @@ class DirectoryObjects:
             sync(self._root)
             sync(self._root.parent)
             self._entered.add(zone)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """Every file below, one directory at a time: there may be millions."""
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files(Path(entry.path))
+        elif not entry.name.endswith(_SCRATCH):
+            yield Path(entry.path)

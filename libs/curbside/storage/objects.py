@@ -49,7 +49,8 @@ class Objects(Protocol):
         """Deleting what is not there does nothing."""
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with `prefix`, which is empty or ends with a slash; in order."""
+        """The names that begin with `prefix`, which is empty or ends with a slash, in any order: S3 servers
+        disagree on whether a slash comes before a dash."""
 
     def check(self) -> None:
         """Raise what a write would most likely fail with now."""

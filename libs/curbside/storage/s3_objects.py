@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -41,7 +40,6 @@ _TRIES: Final = 3
 _PARTS_AT_ONCE: Final = 4  # of all writes together: what bounds the memory, with `part_bytes`
 _MOST_PARTS: Final = 10_000
 _CHECKED_FOR: Final = 1.0  # seconds; intake asks before every write
-_UNSUPPORTED: Final = frozenset({"NotImplemented", "MethodNotAllowed", "AccessDenied", "501", "405", "403"})
 
 
 class NoConditionalWrites(BlobsRefused):
@@ -74,7 +72,6 @@ class S3Objects:
             self._encryption["ServerSideEncryption"] = settings.server_side_encryption
         if settings.kms_key_id is not None:
             self._encryption["SSEKMSKeyId"] = settings.kms_key_id
-        self._proving = threading.Lock()
         self._proven: set[bool] = set()
         self._checked_at = float("-inf")
 
@@ -266,16 +263,16 @@ class S3Objects:
 
         The marker stays, so that every process but the first asks with one write that is refused.
         """
-        with self._proving:
-            if in_parts not in self._proven:
-                # The first may find no marker, and make it.
-                if self._overwrites_marker(in_parts) and self._overwrites_marker(in_parts):
-                    raise NoConditionalWrites(
-                        "the S3 server overwrites what it was asked not to (If-None-Match"
-                        f"{' of CompleteMultipartUpload' if in_parts else ''}): use a version that honours "
-                        "conditional writes, or another server (CURBSIDE_BLOBS__ENDPOINT)."
-                    )
-                self._proven.add(in_parts)
+        # Without a lock: where the server is down, nobody should queue behind others to be told so.
+        # The first time there may be no marker yet, and it is made.
+        if in_parts not in self._proven:
+            if self._overwrites_marker(in_parts) and self._overwrites_marker(in_parts):
+                raise NoConditionalWrites(
+                    "the S3 server overwrites what it was asked not to (If-None-Match"
+                    f"{' of CompleteMultipartUpload' if in_parts else ''}): use a version that honours "
+                    "conditional writes, or another server (CURBSIDE_BLOBS__ENDPOINT)."
+                )
+            self._proven.add(in_parts)
 
     def _overwrites_marker(self, in_parts: bool) -> bool:
         key = self._key(_MARKER)
@@ -290,7 +287,7 @@ class S3Objects:
 
     def _make_bucket(self) -> str:
         with suppress(self._client.exceptions.NoSuchBucket):
-            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+            self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._settings.prefix, MaxKeys=1)
             return f"bucket {self._bucket}: there"
         where: dict[str, Any] = {}
         if self._settings.region != "us-east-1":  # which is the default, and may not be named
@@ -324,6 +321,7 @@ class S3Objects:
         }
         if self._is_versioned():
             rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
+            rule["Expiration"] = {"ExpiredObjectDeleteMarker": True}
             yield "versioning: on, or was once; the lifecycle rule is to drop old versions after a day"
         try:
             self._client.put_bucket_lifecycle_configuration(
@@ -354,10 +352,11 @@ class S3Objects:
 
 
 def _why_not(error: ClientError) -> str:
-    """Why a server would not do what only some can; raises `error` where that is not the reason."""
-    if code_of(error) not in _UNSUPPORTED:
+    """Why a server would not do what not all can and not all keys may; raises `error` where it may yet."""
+    status = status_of(error)
+    if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
         raise error
-    return "the server does not know it" if status_of(error) != HTTPStatus.FORBIDDEN else "not permitted"
+    return f"{code_of(error)}, status {status}"
 
 
 def _sha256(data: bytes) -> str:
