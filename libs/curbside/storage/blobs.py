@@ -14,13 +14,14 @@ from typing import Final, ParamSpec, TypeVar
 from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import BadInput, NotFound
+from curbside.errors import BadInput, NotFound, TooLarge
 from curbside.storage.keys import DataKeys, KeyRing, seal, unseal
 from curbside.storage.objects import BlobDamaged as BlobDamaged
 from curbside.storage.objects import Objects
 from curbside.storage.zones import Zone, ZoneForbidden
 
 _MAGIC: Final = b"CSB1"
+_MOST_BYTES: Final = 2**31 - 1  # OpenSSL seals no more in one piece
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -128,11 +129,13 @@ class BlobStore:
             raise ZoneForbidden(f"this service was not granted the zone {zone.value!r}", field="zone")
 
     def _put(self, zone: Zone, data: bytes, tenant: str, subject: str) -> BlobRef:
+        if len(data) > _MOST_BYTES:
+            raise TooLarge(f"a blob has {len(data)} bytes, and may have {_MOST_BYTES}")
         keyed_hash = self._ring.hmac_hex(f"hash-{zone}", data)
         ref = BlobRef(zone, tenant, subject, secrets.token_hex(16), keyed_hash, len(data))
         name = _name(ref)
-        sealed = seal(self._keys.get_or_create(zone, tenant, subject), data, _associated(ref))
-        self._objects.write_new(name, _MAGIC + sealed)
+        key = self._keys.get_or_create(zone, tenant, subject)
+        self._objects.write_new(name, _MAGIC + seal(key, data, _associated(ref)))
         return ref
 
     def _get(self, ref: BlobRef) -> bytes:
