@@ -37,6 +37,7 @@ from curbside.contracts.topics import (
     DEAD_LETTER_SUFFIX,
     Topic,
 )
+from curbside.errors import Unavailable
 from curbside.settings import KafkaSettings
 
 # A batch of MAX_RECORD_BYTES, and its headers where it became a dead letter.
@@ -54,9 +55,11 @@ class Admin:
         self._settings = settings
         self._client: Any = None
         self._lock = threading.Lock()
+        self._closed = False
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -79,6 +82,8 @@ class Admin:
 
     def _open(self) -> Any:
         with self._lock:
+            if self._closed:
+                raise Unavailable("the bus is closed", mend="Open another.")
             if self._client is None:
                 self._client = connect(KafkaAdminClient, self._settings, client_id="curbside-admin")
             return self._client
@@ -100,6 +105,8 @@ class Admin:
         (described,) = self.call(lambda client: client.describe_topics([wire]))
         if described["error_code"] == UnknownTopicOrPartitionError.errno:
             return []
+        if described["error_code"]:
+            raise explained(for_code(described["error_code"])(), self._settings)
         return [TopicPartition(wire, one["partition_index"]) for one in described["partitions"]]
 
     def beginnings(self, partitions: Sequence[Any]) -> Offsets:

@@ -30,7 +30,7 @@ from kafka.net.selector import KernelEvent
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from curbside.bus.delivery import deliver_in_order
-from curbside.bus.kafka.client import connect, explained, milliseconds, wire_group, wire_topic
+from curbside.bus.kafka.client import connect, milliseconds, wire_group, wire_topic
 from curbside.bus.protocol import MAX_RECORD_BYTES, Record, Subscription
 from curbside.errors import Unavailable
 from curbside.settings import BusSettings, KafkaSettings
@@ -133,7 +133,7 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
                 consumer = self._open()
                 self._poll(consumer)
             except Exception as error:
-                self._complain(error)
+                self._complain("consumer begins anew", error)
                 self._stopping.wait(_AGAIN.total_seconds())
             finally:
                 if consumer is not None:
@@ -216,8 +216,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         if finished and consumer.group_metadata().state is MemberState.STABLE:
             try:
                 consumer.commit(_offsets(finished), timeout_ms=milliseconds(self._kafka.request_timeout))
-            except KafkaError as error:
-                self._complain(error)
+            except KafkaError as error:  # it stays unnoted, and is committed with what follows
+                self._complain("position not committed", error)
                 self._stopping.wait(_BUSY.total_seconds())
             else:
                 for where, position in finished.items():
@@ -228,21 +228,20 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
             # on_partitions_revoked commits what is finished before the group is left.
             consumer.close(autocommit=False, timeout_ms=milliseconds(_CLOSE) // 2)
         except Exception as error:
-            self._complain(error)
+            self._complain("group not left", error)
         # Whatever the group was told, nothing of this consumer may be handled beside its successor.
         self._on_loop(self._lose(list(self._partitions)))
 
-    def _complain(self, error: BaseException) -> None:
+    def _complain(self, what: str, error: BaseException) -> None:
         known = isinstance(error, KafkaError | Unavailable)
-        said = explained(error, self._kafka) if known else error
         log.warning(
-            "consumer begins anew" if not isinstance(error, KafkaError) else "consumer was refused",
+            what,
             extra={
                 "topic": self._subscription.topic.name,
                 "group": self._subscription.group,
-                "error": said.sentence if isinstance(said, Unavailable) else type(said).__name__,
-                "cause": type(error).__name__,
+                "error": error.sentence if isinstance(error, Unavailable) else type(error).__name__,
             },
+            # An unexpected error needs its frames; the formatter drops its message.
             exc_info=None if known else error,
         )
 
@@ -274,7 +273,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         while not committing.is_done and time.monotonic() < deadline:
             await KernelEvent("_sleep", 0.005)
         if not committing.succeeded():
-            self._complain(committing.exception or KafkaError("a commit was not answered"))
+            error = committing.exception or KafkaError("a commit was not answered")
+            self._complain("position not committed", error)
 
     async def on_partitions_lost(self, lost: set[Any]) -> None:
         # kafka-python would go on to claim them, and so be given what another member now owns.

@@ -40,6 +40,9 @@ _RECORD_OVERHEAD: Final = 40
 # Room for a record of the largest size and what makes it a dead letter; topics take 1,048,588 bytes.
 _MAX_BATCH_BYTES: Final = 1_040_000
 
+# Seconds that closing waits for what is on its way.
+_CLOSE: Final = 5.0
+
 Place = tuple[str, int]  # a topic, as we name it, and a partition of it
 
 
@@ -93,7 +96,8 @@ class Publisher:
         self._closed = True
         if self._thread is not None:
             self._calls.put(None)
-            await asyncio.to_thread(self._thread.join)
+            # What it still sends is nobody's any more; a broker that is down must not hold up our end.
+            await asyncio.to_thread(self._thread.join, _CLOSE)
 
     def _run(self) -> None:
         while (calls := self._next()) is not None:
