@@ -241,6 +241,29 @@ async def test_a_long_handler_costs_no_membership_and_is_waited_for_when_its_par
     await patient.close()
 
 
+async def test_a_group_whose_members_are_busy_comes_to_rest_when_one_joins(
+    bus: KafkaBus, settings: KafkaSettings
+) -> None:
+    async def never(_: Event) -> None:
+        await asyncio.Event().wait()
+
+    async def nothing_fails(_: Record) -> None:
+        raise AssertionError("nothing failed")
+
+    await publish(bus, [received(str(number), f"s{number}") for number in range(20)])
+    impatient = settings.model_copy(update={"revoke_timeout": timedelta(seconds=1)})
+    readers = [
+        Reader(Subscription(TOPIC, "busy", never, 2), impatient, FAST_BUS, nothing_fails) for _ in range(2)
+    ]
+    tasks = [asyncio.create_task(readers[0].run())]
+    await until(lambda: len(readers[0]._partitions) == 2)
+    tasks.append(asyncio.create_task(readers[1].run()))
+    await until(lambda: [len(reader._partitions) for reader in readers] == [1, 1])
+    # One generation each: to join, to revoke, to assign; and as many again for what chance may do.
+    assert readers[0]._consumer.group_metadata().generation_id <= 6
+    await cancelled(*tasks)
+
+
 async def test_a_handler_that_does_not_end_gives_its_partition_up_unfinished(
     bus: KafkaBus, settings: KafkaSettings
 ) -> None:

@@ -21,7 +21,7 @@ SETTINGS = KafkaSettings(bootstrap_servers="a:9092, b:9092", security_protocol="
 
 @pytest.mark.parametrize(
     ("key", "three", "six"),
-    [("default:s0", 0, 0), ("default:s1", 0, 0), ("tenant", 2, 2), ("", 0, 0), ("ä:ö", 0, 0)],
+    [("default:s2", 1, 4), ("default:s3", 0, 0), ("default:s7", 2, 5), ("tenant", 2, 2), ("ä:ß", 2, 2)],
 )
 def test_a_key_keeps_its_partition_over_releases(key: str, three: int, six: int) -> None:
     assert Route(1, State.ACTIVE, 3).partition_of(key) == three
