@@ -17,7 +17,7 @@ from typing import Final, Literal
 DEAD_LETTER_SUFFIX: Final = ".dlq"
 # One: dead letters are few, and a replay then publishes them in the order in which they were given up.
 DEAD_LETTER_PARTITIONS: Final = 1
-# A dead letter waits for a person, who may be on leave; what made it one may be mended only in the next release.
+# A dead letter waits for a person, and what made it one may be mended only in the next release.
 DEAD_LETTER_RETENTION: Final = timedelta(days=365)
 
 
