@@ -182,8 +182,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
                 self._commit(consumer, partitions)
                 committed_at = time.monotonic()
             self._resume(consumer, partitions)
-            # A rejoin is waited for inside poll(): kafka-python 3.0.12 forgets one that is answered between two
-            # polls, and joins once more, so that a group with busy members would hardly come to rest.
+            # A rejoin is waited for inside poll(): kafka-python 3.0.12 forgets one that is answered between
+            # two polls, and joins once more, so that a group with busy members would hardly come to rest.
             at_once = busy and not consumer._coordinator.need_rejoin()
             records = consumer.poll(timeout_ms=0 if at_once else milliseconds(_IDLE))
             for where, found in records.items():
