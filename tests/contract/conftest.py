@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,18 +107,41 @@ def s3_blobs(s3: LocalS3 | GivenS3) -> BlobSettings:
     return s3.settings(prefix=f"{uuid.uuid4().hex}/")
 
 
+@pytest.fixture
+def outside_environment(
+    postgres_database: DatabaseSettings, kafka: Broker, s3_blobs: BlobSettings
+) -> dict[str, str]:
+    """What tells a process to use the servers of this session, in places of this test's own."""
+    secure = isinstance(kafka, LocalKafka)
+    bus = kafka.settings("SASL_SSL" if secure else "PLAINTEXT", topic_prefix=f"t{next(_numbers)}.")
+    return as_environment(postgres_database) | as_environment(bus) | as_environment(s3_blobs)
+
+
 @pytest.fixture(params=["embedded", "outside"])
 def halves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which half of every pair the settings choose in this test: its promises hold on both."""
     half: str = request.param
     if half == "outside":
-        database: DatabaseSettings = request.getfixturevalue("postgres_database")
-        broker: Broker = request.getfixturevalue("kafka")
-        secure = isinstance(broker, LocalKafka)
-        kafka = broker.settings("SASL_SSL" if secure else "PLAINTEXT", topic_prefix=f"t{next(_numbers)}.")
-        for name, value in (as_environment(database) | as_environment(kafka)).items():
+        for name, value in request.getfixturevalue("outside_environment").items():
             monkeypatch.setenv(name, value)
     return half
+
+
+@pytest.fixture
+def disks(halves: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Iterator[Path]]:
+    """Every file that a test's halves have written, and what other tests have written beside it."""
+
+    def files() -> Iterator[Path]:
+        yield from (path for path in tmp_path.rglob("*") if path.is_file())
+        if halves == "outside":
+            data = request.getfixturevalue("postgres").data
+            yield from (path for path in data.rglob("*") if path.is_file())
+            # The rest of a partition is an index of offsets, 10 MB of holes.
+            yield from getattr(request.getfixturevalue("kafka"), "directory", tmp_path).rglob("*.log")
+            place = getattr(request.getfixturevalue("s3"), "directory", tmp_path)
+            yield from (path for path in place.rglob("*") if path.is_file())
+
+    return files
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

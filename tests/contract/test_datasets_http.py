@@ -128,10 +128,9 @@ async def test_the_same_reports_and_recipe_give_the_same_version_and_one_event(
 ) -> None:
     await learn(opened, REPORTS)
     first = (await built(opened, client, {}))["version"]
-    zone = opened.platform.settings.data / "blobs" / "safe"
-    blobs = sorted(zone.rglob("*"))
+    blobs = opened.stored(Zone.SAFE)
     versions = {first, (await built(opened, client, {}))["version"]}
-    assert sorted(zone.rglob("*")) == blobs, "what is published is not written again"
+    assert opened.stored(Zone.SAFE) == blobs, "what is published is not written again"
     other = (await built(opened, client, {"split_seed": 7}))["version"]
     assert len(versions) == 1
     assert other not in versions

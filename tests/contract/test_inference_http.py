@@ -33,6 +33,7 @@ from curbside.runtime.host import listen
 from curbside.settings import BadSetting, load
 from curbside.storage.blobs import BlobRef
 from curbside.storage.migrate import sync_url
+from curbside.storage.zones import Zone
 from curbside.testing.platform import open_test_platform
 from curbside_inference import store
 from curbside_inference.domain.model import ModelInUse
@@ -174,8 +175,7 @@ async def recorded(gateway: Gateway) -> tuple[int, int, int]:
     for row in rows:
         for ref in (row.input, row.output):
             assert await platform.blobs.get(BlobRef.from_json(ref))
-    blobs = (platform.settings.data / "blobs" / "safe").rglob("*")
-    return len(rows), len(await gateway.given()), sum(path.is_file() for path in blobs)
+    return len(rows), len(await gateway.given()), len(gateway.opened.stored(Zone.SAFE))
 
 
 async def test_an_opinion_is_recorded_whole_whenever_its_asker_leaves(gateway: Gateway) -> None:

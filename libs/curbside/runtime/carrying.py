@@ -301,15 +301,15 @@ async def _compare(
     count = 0
     copies = _pages(here, table)
     async for rows in _pages(there, table):
-        copied = await anext(copies, ())
-        if [tuple(row) for row in rows] != [tuple(row) for row in copied]:
+        copied = await anext(copies, None)
+        if [tuple(row) for row in rows] != [tuple(row) for row in copied or ()]:
             raise NotEqual(
                 f"the table {table.name} of {service} is not what was carried: something else has written to "
                 "it. Carry into a schema that no service has used."
             )
         count += len(rows)
         bar.advance(task, len(rows))
-    if await anext(copies, ()):
+    if await anext(copies, None):
         raise NotEqual(f"the table {table.name} of {service} has rows that were not carried.")
     return count
 

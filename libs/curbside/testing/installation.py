@@ -8,13 +8,14 @@ from pathlib import Path
 import yaml
 
 from curbside.demo.installation import Installation
+from curbside.runtime.full import LocalServers, read_processes
 from curbside.runtime.services import SERVICES
 from curbside.settings import RuntimeSettings
 from curbside.testing.servers.process import free_ports
 from curbside.testing.tiny_model import write_tiny_model
 
 
-def tiny_environment(data: Path, model: Path) -> dict[str, str]:
+def tiny_environment(data: Path, model: Path, *, workers: int = 1) -> dict[str, str]:
     """Settings, as environment variables, of an installation that answers with the model at `model`."""
     http, grpc, engine = free_ports(3)
     return {
@@ -24,17 +25,19 @@ def tiny_environment(data: Path, model: Path) -> dict[str, str]:
         "CURBSIDE_RUNTIME__MIN_FREE_DISK_BYTES": "0",
         "CURBSIDE_ENGINE__PORT": str(engine),
         "CURBSIDE_RUNTIME__BASE_MODEL": str(model),
-        "CURBSIDE_DEIDENTIFICATION__WORKERS": "1",
+        "CURBSIDE_DEIDENTIFICATION__WORKERS": str(workers),
     }
 
 
-def tiny_installation(directory: Path, *, full: bool = False) -> tuple[Installation, Mapping[str, str]]:
+def tiny_installation(
+    directory: Path, *, full: bool = False, workers: int = 1
+) -> tuple[Installation, Mapping[str, str]]:
     """An installation in `directory`, not started, and the environment that a command needs to reach it.
 
     `full` runs each service by itself, on Kafka, PostgreSQL and S3, by a process file of its own.
     """
     model = write_tiny_model(directory / "model", layers=2, positions=4096)
-    environment = tiny_environment(directory / "data", model)
+    environment = tiny_environment(directory / "data", model, workers=workers)
     settings = RuntimeSettings(
         data_dir=directory / "data",
         http_port=int(environment["CURBSIDE_RUNTIME__HTTP_PORT"]),
@@ -42,6 +45,13 @@ def tiny_installation(directory: Path, *, full: bool = False) -> tuple[Installat
     )
     options = ("--full", "--processes", str(write_processes(directory))) if full else ()
     return Installation(settings, environment, options=options), environment
+
+
+def servers_of(directory: Path) -> LocalServers:
+    """The servers of the full installation in `directory`, which runs them, for whoever looks into them:
+    `environment()` is what a command of that installation needs on top once they have been started."""
+    settings = RuntimeSettings(data_dir=directory / "data")
+    return LocalServers(settings, read_processes(_process_file(directory)).servers)
 
 
 def write_processes(directory: Path) -> Path:
@@ -56,6 +66,10 @@ def write_processes(directory: Path) -> Path:
         "services": {name: {"http": next(ports), "grpc": next(ports)} for name in SERVICES},
         "engine": {"port": next(ports)},
     }
-    path = directory / "processes.yaml"
+    path = _process_file(directory)
     path.write_text(yaml.safe_dump(processes))
     return path
+
+
+def _process_file(directory: Path) -> Path:
+    return directory / "processes.yaml"

@@ -18,11 +18,12 @@ from curbside.contracts.events import Event, decode, encode
 from curbside.contracts.topics import TOPICS, Topic
 from curbside.identity.principal import Role
 from curbside.identity.tokens import Tokens
-from curbside.runtime.platform import key_ring, open_bus, open_platform, open_tokens
+from curbside.runtime.platform import key_ring, open_bus, open_objects, open_platform, open_tokens
 from curbside.runtime.services import Platform, Service, load_package
 from curbside.runtime.web import create_app
 from curbside.settings import BusSettings, RuntimeSettings
 from curbside.storage.relay import publish_waiting
+from curbside.storage.zones import Zone
 
 FAST_BUS = BusSettings(
     first_backoff=timedelta(milliseconds=1),
@@ -49,6 +50,10 @@ class TestPlatform:
 
     async def headers(self, *roles: Role) -> dict[str, str]:
         return {"authorization": f"Bearer {await self.token(*roles)}"}
+
+    def stored(self, zone: Zone) -> list[str]:
+        """The names of a zone's blobs."""
+        return list(open_objects(self.platform.settings).names(f"{zone.value}/"))
 
     async def published(self, topic: Topic) -> list[Event]:
         """Relay the outbox, and return every event of `topic` from the log's start."""

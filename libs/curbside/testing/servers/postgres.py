@@ -59,9 +59,9 @@ class LocalPostgres:
 
     def __init__(self, directory: Path, *, port: int | None = None, durable: bool = True) -> None:
         self.directory = directory
-        self._data = _reachable(directory)
+        self.data = _reachable(directory)
         self._durable = durable
-        self._password_file = self._data.with_suffix(".password")
+        self._password_file = self.data.with_suffix(".password")
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or free_port()
 
@@ -69,14 +69,14 @@ class LocalPostgres:
         """Make the cluster where there is none, and answer when this returns. Raises NoPostgres."""
         binaries = _binaries()
         self.directory.mkdir(parents=True, exist_ok=True)
-        if not (self._data / "PG_VERSION").exists():
+        if not (self.data / "PG_VERSION").exists():
             self._make(binaries, unprivileged_user("postgres"))
-        (self._data / "postgresql.auto.conf").write_text(
+        (self.data / "postgresql.auto.conf").write_text(
             f"{_CONFIGURATION}port = {self.port}\nfsync = {'on' if self._durable else 'off'}\n"
         )
         log = self.directory / "log"
         self._process = start_child(
-            [binaries / "postgres", "-D", str(self._data)],
+            [binaries / "postgres", "-D", str(self.data)],
             log=log,
             user=unprivileged_user("postgres"),  # it refuses to run as root
             cwd="/",
@@ -101,12 +101,12 @@ class LocalPostgres:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process = None
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def destroy(self) -> None:
         """Stop, and leave no file behind."""
         self.kill()
-        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
         self._password_file.unlink(missing_ok=True)
 
     def wait(self) -> int:
@@ -124,7 +124,7 @@ class LocalPostgres:
 
     def settings(self, database: str, password_dir: Path) -> DatabaseSettings:
         """How services reach `database`: over TLS, with the server's name checked."""
-        trusted = f"sslmode=verify-full&sslrootcert={self._data / 'tls' / 'ca.pem'}"
+        trusted = f"sslmode=verify-full&sslrootcert={self.data / 'tls' / 'ca.pem'}"
         return DatabaseSettings(
             url=f"postgresql://127.0.0.1:{self.port}/{database}?{trusted}", password_dir=password_dir
         )
@@ -155,16 +155,16 @@ class LocalPostgres:
             connection.execute(statement)
 
     def _make(self, binaries: Path, user: str | None) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.data.mkdir(mode=0o700)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
         if user is not None:
-            shutil.chown(self._data, user)
+            shutil.chown(self.data, user)
             shutil.chown(self._password_file, user)
         subprocess.run(
             [
-                *(binaries / "initdb", "-D", str(self._data), "-U", _ADMIN, "--auth=scram-sha-256"),
+                *(binaries / "initdb", "-D", str(self.data), "-U", _ADMIN, "--auth=scram-sha-256"),
                 *(f"--pwfile={self._password_file}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
             ],
             check=True,
@@ -172,7 +172,7 @@ class LocalPostgres:
             user=user,
             cwd="/",
         )
-        tls = self._data / "tls"
+        tls = self.data / "tls"
         tls.mkdir(mode=0o700)
         write_certificates(tls)
         if user is not None:
