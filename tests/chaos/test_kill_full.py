@@ -1,0 +1,161 @@
+"""`kill -9` of any service, of Kafka, of PostgreSQL and of S3 while reports come in: nothing acknowledged is
+lost, and nothing is done twice.
+
+One installation lives through all runs, each with a seed: `make chaos ARGS=--seed=7` does the seventh again.
+What is killed and which notes are posted follow from the seed; what the kill hits is the machine's own.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from effects import Effects, Observer
+from killing import Kill, kill, plan_kills
+from posting import Client, Note, Progress, write_notes
+
+from curbside.demo.installation import Installation
+from curbside.demo.ledger import read_ledger
+from curbside.errors import CurbsideError
+from curbside.runtime.client import Api, connect
+from curbside.runtime.supervisor import supervisor_runs
+from curbside.settings import RuntimeSettings, child_environment
+from curbside.testing.installation import servers_of, tiny_installation
+
+CLIENTS = 4
+BATCH_ROWS = 60  # a transaction of ingestion takes 50
+SETTLED_WITHIN = 1_200  # seconds; a guard against waiting for ever
+
+
+@dataclass
+class Chaos:
+    """The installation, and all that was posted to it."""
+
+    installation: Installation
+    environment: Mapping[str, str]
+    observer: Observer
+    posted: list[Note] = field(default_factory=list)
+
+    def connect(self) -> Api:
+        return connect(RuntimeSettings(data_dir=self.installation.data))
+
+    def post_and_kill(self, seed: int, posts: int) -> tuple[list[Note], Progress]:
+        rng = random.Random(seed)
+        kills = plan_kills(rng, posts)
+        notes = [
+            write_notes(rng, f"S{seed}C{number}", posts // CLIENTS + (number < posts % CLIENTS))
+            for number in range(CLIENTS)
+        ]
+        progress, stop = Progress(), threading.Event()
+        clients = [
+            Client(
+                self.connect,
+                of_client,
+                progress,
+                stop,
+                random.Random(rng.random()),
+                most=BATCH_ROWS if number == 0 else 1,
+            )
+            for number, of_client in enumerate(notes)
+        ]
+        began = time.monotonic()
+        for client in clients:
+            client.start()
+        try:
+            for one in kills:
+                progress.wait_for(one.after)
+                self._kill(one, began)
+            progress.wait_for(posts)
+        finally:
+            stop.set()
+            for client in clients:
+                client.join(300)
+        return [note for of_client in notes for note in of_client], progress
+
+    def _kill(self, one: Kill, began: float) -> None:
+        time.sleep(one.pause)
+        done = kill(self.installation, one.target)
+        moment = f"{time.monotonic() - began:6.1f} s, {one.after:5} acknowledged"
+        print(f"  {moment}: {'killed' if done else 'found no'} {one.target}", flush=True)
+        assert done, f"{one.target} did not come back"
+        if one.target == "up":
+            # Everything dies with it; another takes the data directory over.
+            self.installation.start()
+
+    def settle(self) -> Effects:
+        """What was done, once nothing waits any more and every service says that it is ready."""
+        assert supervisor_runs(self.installation.data), "`up --full` gave up"
+        self.installation.start()
+        deadline = time.monotonic() + SETTLED_WITHIN
+        waiting: object = None
+        while time.monotonic() < deadline:
+            try:
+                waiting = self.observer.waiting()
+            except (CurbsideError, psycopg.OperationalError) as error:
+                waiting = type(error).__name__
+            if not waiting:
+                return self.observer.effects()
+            time.sleep(0.5)
+        pytest.fail(f"it did not settle: {waiting}")
+
+    def curbside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "curbside", *arguments],
+            env=child_environment(**self.environment, COLUMNS="120"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
+    directory = tmp_path_factory.mktemp("chaos")
+    installation, environment = tiny_installation(directory, full=True, workers=2)
+    servers = servers_of(directory)
+    settings = RuntimeSettings(data_dir=installation.data)
+    try:
+        installation.start()
+        yield Chaos(installation, {**environment, **servers.environment()}, Observer(settings, servers))
+    finally:
+        installation.stop()
+        servers.postgres.destroy()  # where we are root, its files lie elsewhere
+
+
+@pytest.mark.timeout(3_600)
+def test_every_acknowledged_report_is_in_one_state_and_each_effect_happened_once(
+    chaos: Chaos, seed: int, posts: int
+) -> None:
+    print(f"\nseed {seed}, {posts} posts", flush=True)
+    began = time.monotonic()
+    notes, progress = chaos.post_and_kill(seed, posts)
+    posted_after = time.monotonic() - began
+    # In the order of each patient's own client.
+    chaos.posted += notes
+    effects = chaos.settle()
+    settled_after = time.monotonic() - began
+    faults = effects.faults(chaos.posted)
+    faults += chaos.observer.unreadable(effects.blobs(note.report_id for note in notes))
+    dead_letters = chaos.observer.dead_letters()
+    verified = chaos.curbside("audit", "verify", "--data", str(chaos.installation.data))
+    ledger = read_ledger(chaos.connect())
+    print(
+        f"  posted in {posted_after:.0f} s, settled in {settled_after:.0f} s, checked in "
+        f"{time.monotonic() - began - settled_after:.0f} s; answers {dict(progress.answers)}\n"
+        f"  states {dict(effects.states)}, reasons {dict(effects.reasons)}\n"
+        f"  {chaos.observer.published()} records published for {effects.events} events",
+        flush=True,
+    )
+    assert faults == [], f"{len(faults)} faults, the first: {faults[:10]}"
+    assert dead_letters == {}
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert ledger.received == len(chaos.posted) == sum(ledger.states.values())
+    assert ledger.settled
+    assert not progress.answers["500"], "an outage was answered as if it were a defect"
