@@ -138,7 +138,8 @@ class KafkaSettings(BaseSettings):
     # Three copies, two of which must have a record before it counts: one broker may be lost at any time.
     replication_factor: int = Field(default=3, ge=1, le=15)
     min_insync_replicas: int = Field(default=2, ge=1, le=15)
-    # A member that is silent so long loses its partitions to the others of its group.
+    # Within this, others of its group have a dead member's partitions: Kafka's own session timeout is 60 % of
+    # it, the rest is for the rebalance. Brokers take no session below 6 s.
     session_timeout: timedelta = timedelta(seconds=10)
     # How long a request may take, and a record may be on its way before it counts as not published.
     request_timeout: timedelta = timedelta(seconds=20)

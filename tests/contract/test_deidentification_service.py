@@ -108,11 +108,6 @@ async def row_of(opened: TestPlatform, report_id: str = "r1") -> Any:
         return await store.find(session, report_id)
 
 
-async def blobs_in(opened: TestPlatform, zone: Zone) -> int:
-    root = opened.platform.settings.data / "blobs" / zone
-    return sum(1 for path in root.rglob("*") if path.is_file())
-
-
 async def test_a_received_report_becomes_a_safe_text_and_one_event(opened: TestPlatform) -> None:
     await handle(opened, await received(opened, CLEAN, authored="2023-04-12T10:00:00-05:00"))
     [happened] = await outcomes(opened)
@@ -160,7 +155,7 @@ async def test_two_handlers_that_race_leave_one_outcome_and_no_orphan(opened: Te
 
     await handle(opened, event, Racing())
     assert len(await outcomes(opened)) == 1
-    assert await blobs_in(opened, Zone.SAFE) == 1
+    assert len(opened.stored(Zone.SAFE)) == 1
 
 
 async def test_no_worker_leaves_the_report_to_the_bus(opened: TestPlatform) -> None:
@@ -186,7 +181,7 @@ async def test_a_report_that_a_worker_fails_on_is_quarantined(
     [happened] = await outcomes(opened)
     assert isinstance(happened, events_pb2.ReportQuarantined)
     assert (happened.reason, happened.risk) == (reason, 1.0)
-    assert await blobs_in(opened, Zone.SAFE) == 0
+    assert len(opened.stored(Zone.SAFE)) == 0
 
 
 async def test_a_reviewer_sees_a_quarantined_report_and_each_look_is_audited(
@@ -245,7 +240,7 @@ async def test_what_was_never_deidentified_cannot_be_released(
     answer = await client.post("/deidentification/v1/quarantine/r1/release")
     assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
     assert "status 'amended'" in answer.json()["mend"]
-    assert await blobs_in(opened, Zone.SAFE) == 0
+    assert len(opened.stored(Zone.SAFE)) == 0
     assert (await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "r"})).is_success
 
 
@@ -269,7 +264,7 @@ async def test_a_report_displaced_under_way_leaves_no_outcome_and_no_orphan(open
 
     await handle(opened, await received(opened, CLEAN), Overtaken())
     assert (await outcomes(opened), await row_of(opened)) == ([], None)
-    assert await blobs_in(opened, Zone.SAFE) == 0
+    assert len(opened.stored(Zone.SAFE)) == 0
 
 
 @pytest.mark.parametrize("state", ["superseded", "withdrawn"])
@@ -288,7 +283,7 @@ async def test_a_displaced_report_leaves_quarantine_and_cannot_be_released(
         assert answer.json()["state"] == state
     [happened] = await outcomes(opened)
     assert isinstance(happened, events_pb2.ReportQuarantined)
-    assert await blobs_in(opened, Zone.SAFE) == 0
+    assert len(opened.stored(Zone.SAFE)) == 0
 
 
 async def test_what_is_withdrawn_stays_withdrawn(opened: TestPlatform) -> None:

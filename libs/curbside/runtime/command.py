@@ -365,6 +365,22 @@ def bus_replay(
     print(f"{replay(_settings(data), topic)} dead letters of {topic} published again")
 
 
+@bus_app.command("grow")
+def bus_grow(
+    topic: Annotated[str, typer.Argument(help="The topic of Kafka that gets more partitions.")],
+    partitions: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Argument(min=1, help="How many it has then; without, an interrupted growth is undone."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Add partitions to a topic, keeping every patient's order; events wait in the outboxes meanwhile."""
+    from curbside.runtime.upkeep import grow_topic
+
+    for line in grow_topic(_settings(data), topic, partitions):
+        print(line)
+
+
 @app.command()
 def provision(data: Data = None) -> None:
     """Make what Kafka, PostgreSQL and S3 need: topics, roles, schemas, the bucket. Safe to run again."""

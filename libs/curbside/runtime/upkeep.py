@@ -11,7 +11,14 @@ from rich.table import Table
 
 from curbside.contracts.topics import TOPICS
 from curbside.errors import BadInput, OperatorError
-from curbside.runtime.platform import key_ring, open_bus, open_data_keys, open_database, open_tokens
+from curbside.runtime.platform import (
+    key_ring,
+    open_bus,
+    open_data_keys,
+    open_database,
+    open_outside_bus,
+    open_tokens,
+)
 from curbside.runtime.services import SERVICES, load_package
 from curbside.settings import DatabaseSettings, Profile, RuntimeSettings, load
 from curbside.storage.zones import GRANTS, Zone
@@ -114,6 +121,31 @@ def replay(settings: RuntimeSettings, topic: str) -> int:
         bus = open_bus(settings)
         try:
             return await bus.replay(topic)
+        finally:
+            await bus.close()
+
+    return asyncio.run(run())
+
+
+def grow_topic(settings: RuntimeSettings, topic: str, partitions: int | None) -> list[str]:
+    """Give a topic more partitions, or, without a number, undo an interrupted growth; what was done."""
+    if topic not in TOPICS:
+        raise UnknownTopic(
+            f"there is no topic {topic!r}", field="topic", mend=f"Use one of {', '.join(TOPICS)}."
+        )
+
+    async def run() -> list[str]:
+        bus = open_outside_bus(settings)
+        if bus is None:
+            raise OperatorError(
+                "the embedded log's partitions are fixed when it is made: only Kafka's topics grow "
+                "(CURBSIDE_KAFKA__BOOTSTRAP_SERVERS is not set)."
+            )
+        try:
+            if partitions is not None:
+                return await bus.grow(topic, partitions)
+            undone = await bus.abort_growth(topic)
+            return [f"{topic}: {'as it was before' if undone else 'nothing to undo'}"]
         finally:
             await bus.close()
 

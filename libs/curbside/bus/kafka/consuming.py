@@ -143,7 +143,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
     def _open(self) -> Any:
         topic, group = self._subscription.topic.name, self._subscription.group
-        session = milliseconds(self._kafka.session_timeout)
+        # The setting is the time until somebody else handles: beyond the session there is the rebalance.
+        session = int(0.6 * milliseconds(self._kafka.session_timeout))
         self._assignor.member_assignment = None
         consumer = connect(
             KafkaConsumer,
