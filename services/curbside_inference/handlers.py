@@ -205,25 +205,36 @@ async def _record(prepared: Prepared, answer: Answer, database: Database, blobs:
     return opinion
 
 
-async def learn_report(event: Event, *, database: Database) -> None:
-    """Keep where a de-identified report lies; one that was entered in error cannot be asked about."""
-    payload = event.payload
-    assert isinstance(payload, events_pb2.ReportDeidentified)
-    async with database.begin(payload.report_id) as transaction:
-        if not await transaction.first_time(event, GROUP):
-            return
-        if payload.status == events_pb2.REPORT_STATUS_ENTERED_IN_ERROR:
-            await store.forget_report(transaction.session, event.tenant, payload.report_id)
-            return
-        await store.keep_report(
-            transaction.session,
-            payload.report_id,
-            tenant=event.tenant,
-            subject=event.subject,
-            text=BlobRef.from_message(payload.text).to_json(),
-            spans=sum(payload.spans_by_category.values()),
-            policy=payload.policy or "unnamed",
-        )
+async def learn_reports(events: Sequence[Event], *, database: Database) -> None:
+    """Keep where de-identified reports lie; one that was entered in error cannot be asked about.
+
+    Of several events of one report the last counts.
+    """
+    last: dict[str, tuple[Event, events_pb2.ReportDeidentified]] = {}
+    named = []
+    for event in events:
+        assert isinstance(event.payload, events_pb2.ReportDeidentified)
+        named.append(event.payload.report_id)
+    async with database.begin(*named) as transaction:
+        for event in await transaction.first_times(events, GROUP):
+            assert isinstance(event.payload, events_pb2.ReportDeidentified)
+            last[event.payload.report_id] = event, event.payload
+        kept = []
+        for report_id, (event, payload) in last.items():
+            if payload.status == events_pb2.REPORT_STATUS_ENTERED_IN_ERROR:
+                await store.forget_report(transaction.session, event.tenant, report_id)
+                continue
+            kept.append(
+                store.LearnedReport(
+                    report_id=report_id,
+                    tenant=event.tenant,
+                    subject=event.subject,
+                    text=BlobRef.from_message(payload.text),
+                    spans=sum(payload.spans_by_category.values()),
+                    policy=payload.policy or "unnamed",
+                )
+            )
+        await store.keep_reports(transaction, kept)
 
 
 async def displace_report(event: Event, *, database: Database) -> None:

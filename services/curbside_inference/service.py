@@ -63,7 +63,7 @@ def build(platform: Platform) -> Service:
         ),
         grpc=[grpc.binding(give, stream, settings)],
         subscriptions=subscriptions(
-            learn_report=partial(handlers.learn_report, database=database),
+            learn_reports=partial(handlers.learn_reports, database=database),
             displace_report=partial(handlers.displace_report, database=database),
             place_model=partial(
                 handlers.place_model,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Integer, Row, String, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from curbside.storage.blobs import BlobRef
+from curbside.storage.database import Transaction
 from curbside.storage.tables import UtcDateTime, service_metadata
 
 METADATA: Final = service_metadata()
@@ -65,10 +69,40 @@ async def find_report(session: AsyncSession, tenant: str, report_id: str) -> Row
     return (await session.execute(query)).first()
 
 
-async def keep_report(session: AsyncSession, report_id: str, **values: Any) -> None:
-    """Keep the report, in place of what was known of it."""
-    await session.execute(delete(REPORTS).where(REPORTS.c.report_id == report_id))
-    await session.execute(insert(REPORTS).values(report_id=report_id, learned_at=datetime.now(UTC), **values))
+@dataclass(frozen=True, slots=True)
+class LearnedReport:
+    """A row of `reports`, before it is learned."""
+
+    report_id: str
+    tenant: str
+    subject: str
+    text: BlobRef
+    spans: int
+    policy: str
+
+
+async def keep_reports(transaction: Transaction, reports: Sequence[LearnedReport]) -> None:
+    """Keep the reports, each named once, in place of what was known of them."""
+    if not reports:
+        return
+    ids = [report.report_id for report in reports]
+    await transaction.session.execute(delete(REPORTS).where(REPORTS.c.report_id.in_(ids)))
+    now = datetime.now(UTC)
+    await transaction.add(
+        REPORTS,
+        [
+            {
+                "report_id": report.report_id,
+                "tenant": report.tenant,
+                "subject": report.subject,
+                "text": report.text.to_json(),
+                "spans": report.spans,
+                "policy": report.policy,
+                "learned_at": now,
+            }
+            for report in reports
+        ],
+    )
 
 
 async def forget_report(session: AsyncSession, tenant: str, report_id: str) -> None:

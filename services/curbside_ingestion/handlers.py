@@ -82,6 +82,16 @@ class ReportLedger:
     whole: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where `event` says that a report is now."""
+
+    event: Event
+    report_id: str
+    state: ReportState
+    reason: str
+
+
 @dataclass(frozen=True)
 class _Draft:
     """A row with its keyed hashes: what tells one report, and one patient, from another."""
@@ -147,6 +157,9 @@ async def _receive(
         outcomes: dict[str, Accepted | Refused] = {}
         try:
             async with database.begin(*(draft.identity for draft, _, _ in staged)) as transaction:
+                await store.lock_revisions(
+                    transaction.session, principal.tenant, {draft.identity for draft, _, _ in staged}
+                )
                 for draft, original, text in staged:
                     try:
                         outcomes[draft.report_id] = await _accept(
@@ -193,7 +206,7 @@ async def _accept(
 ) -> Accepted:
     """Record, audit and announce one report; raises DuplicateReport or ChangedReport having done nothing."""
     submission, tenant, now = draft.submission, principal.tenant, datetime.now(UTC)
-    earlier = await store.revisions(transaction.session, tenant, draft.identity, lock=True)
+    earlier = await store.revisions(transaction.session, tenant, draft.identity)
     admission = admit(earlier, submission.status, draft.fingerprint)
     await store.add_report(
         transaction.session,
@@ -256,23 +269,33 @@ async def _accept(
     return Accepted(draft.good.row, draft.report_id, admission.state, submission.external_id, submission.type)
 
 
-async def follow_report(
-    event: Event, report_id: str, state: ReportState, reason: str, *, database: Database, group: str
-) -> None:
-    """Put the report where `event` says it is, unless it is beyond that already."""
-    async with database.begin(report_id) as transaction:
-        if not await transaction.first_time(event, group):
-            return
-        current = await store.state_of(transaction.session, event.tenant, report_id)
-        if current is None:
-            raise UnknownReport(
-                f"an event speaks of the report {report_id!r}, which was never received here",
-                mend="Check that both services belong to one installation.",
-            )
-        if may_become(current, state):
-            await store.move(transaction.session, report_id, state, at=event.occurred_at, reason=reason[:128])
-        else:
-            log.info("late event", extra={"report": report_id, "state": current, "event": event.type})
+async def follow_reports(moves: Sequence[Move], *, database: Database, group: str) -> None:
+    """Put reports where events say they are, one after another, unless they are beyond that already.
+
+    All or none: of several, an event that speaks of an unknown report (UnknownReport) stops the others too.
+    """
+    async with database.begin(*(move.report_id for move in moves)) as transaction:
+        fresh = {event.event_id for event in await transaction.first_times([m.event for m in moves], group)}
+        once = {move.event.event_id: move for move in moves if move.event.event_id in fresh}
+        states = await store.states_of(transaction.session, {move.report_id for move in once.values()})
+        moved: list[Move] = []
+        for move in once.values():
+            report = move.event.tenant, move.report_id
+            if report not in states:
+                raise UnknownReport(
+                    f"an event speaks of the report {move.report_id!r}, which was never received here",
+                    mend="Check that both services belong to one installation.",
+                )
+            if may_become(states[report], move.state):
+                states[report] = move.state
+                moved.append(move)
+            else:
+                late = {"report": move.report_id, "state": states[report], "event": move.event.type}
+                log.info("late event", extra=late)
+        await store.move_all(
+            transaction,
+            [store.Step(m.report_id, m.state, m.event.occurred_at, m.reason[:128]) for m in moved],
+        )
 
 
 async def list_reports(

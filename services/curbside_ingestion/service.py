@@ -26,6 +26,6 @@ def build(platform: Platform) -> Service:
             ledger=partial(handlers.read_ledger, database=database),
             settings=load(IngestionSettings),
         ),
-        subscriptions=subscriptions(partial(handlers.follow_report, database=database, group=GROUP)),
+        subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
         checks={"database": database.check, "space": blobs.check_space},
     )

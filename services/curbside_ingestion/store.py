@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     select,
@@ -26,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.errors import Unavailable
 from curbside.storage.blobs import BlobRef
+from curbside.storage.database import Transaction
 from curbside.storage.tables import BigId, UtcDateTime, service_metadata
 from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
@@ -75,6 +77,10 @@ HISTORY = Table(
 )
 
 
+# Whoever locks several reports does it in this order, so that no two wait for each other.
+_LOCK_ORDER = REPORTS.c.tenant, REPORTS.c.identity, REPORTS.c.revision
+
+
 class RevisionTaken(Unavailable):
     """Another transaction inserted the same revision first; judged again, this one is a duplicate."""
 
@@ -104,6 +110,16 @@ class NewReport:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A report that goes into a state."""
+
+    report_id: str
+    state: ReportState
+    at: datetime
+    reason: str
+
+
 @dataclass(frozen=True)
 class StoredReport:
     """What a reader is shown; `external_id` and `authored_at` are still sealed."""
@@ -127,10 +143,14 @@ class Moment:
     reason: str
 
 
-async def revisions(
-    session: AsyncSession, tenant: str, identity: str, *, lock: bool = False
-) -> list[Revision]:
-    """The revisions of one identity, oldest first; with `lock`, unchanged until the transaction ends."""
+async def lock_revisions(session: AsyncSession, tenant: str, identities: Collection[str]) -> None:
+    """Let the revisions of `identities` be as they are until the transaction ends."""
+    query = select(REPORTS.c.report_id).where(REPORTS.c.tenant == tenant, REPORTS.c.identity.in_(identities))
+    await session.execute(query.order_by(*_LOCK_ORDER).with_for_update())
+
+
+async def revisions(session: AsyncSession, tenant: str, identity: str) -> list[Revision]:
+    """The revisions of one identity, oldest first."""
     query = (
         select(
             REPORTS.c.report_id,
@@ -142,7 +162,7 @@ async def revisions(
         .where(REPORTS.c.tenant == tenant, REPORTS.c.identity == identity)
         .order_by(REPORTS.c.revision)
     )
-    rows = await session.execute(query.with_for_update() if lock else query)
+    rows = await session.execute(query)
     return [
         Revision(
             row.report_id, row.revision, ReportStatus(row.status), row.fingerprint, ReportState(row.state)
@@ -188,15 +208,35 @@ async def move(
     return subject
 
 
-async def state_of(session: AsyncSession, tenant: str, report_id: str) -> ReportState | None:
-    """The state of a report, with its row locked until the transaction ends."""
-    found = await session.execute(
-        select(REPORTS.c.state)
-        .where(REPORTS.c.tenant == tenant, REPORTS.c.report_id == report_id)
-        .with_for_update()
+async def move_all(transaction: Transaction, steps: Sequence[Step]) -> None:
+    """Take `steps`, one after another: each stands in the history, and a report's last says where it is."""
+    if not steps:
+        return
+    last = {step.report_id: step for step in steps}
+    moving = update(REPORTS).where(REPORTS.c.report_id == bindparam("id"))
+    await transaction.session.execute(
+        moving.values(state=bindparam("new_state"), reason=bindparam("new_reason")),
+        [
+            {"id": step.report_id, "new_state": step.state.value, "new_reason": step.reason}
+            for step in last.values()
+        ],
     )
-    state = found.scalar_one_or_none()
-    return None if state is None else ReportState(state)
+    await transaction.add(
+        HISTORY,
+        [
+            {"report_id": step.report_id, "state": step.state.value, "at": step.at, "reason": step.reason}
+            for step in steps
+        ],
+    )
+
+
+async def states_of(session: AsyncSession, reports: Collection[str]) -> dict[tuple[str, str], ReportState]:
+    """The states of `reports` by tenant and id, of those that are there; locked until the end."""
+    query = select(REPORTS.c.tenant, REPORTS.c.report_id, REPORTS.c.state)
+    found = await session.execute(
+        query.where(REPORTS.c.report_id.in_(reports)).order_by(*_LOCK_ORDER).with_for_update()
+    )
+    return {(tenant, report_id): ReportState(state) for tenant, report_id, state in found}
 
 
 async def find_reports(
