@@ -14,6 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import (
     AuthorizationError,
     BrokerResponseError,
+    Cancelled,
     InvalidReplicationFactorError,
     KafkaError,
     RetriableError,
@@ -73,8 +74,10 @@ class Admin:
                 return work(client)
             except KafkaError as error:
                 self._discard(client)  # it may remember a coordinator or a controller that is no more
-                # A broker that says "not yet" (it has just started, a leader is being chosen) is asked again.
-                not_yet = isinstance(error, BrokerResponseError) and time.monotonic() < deadline
+                # A broker that says "not yet" (it has just started, a leader is being chosen) is asked again; so
+                # is one whose answer was cancelled, because another thread gave up the client that both used.
+                again = isinstance(error, BrokerResponseError | Cancelled)
+                not_yet = again and time.monotonic() < deadline
                 if not isinstance(error, RetriableError) or (attempt > 1 and not not_yet):
                     raise explained(error, self._settings) from error
                 time.sleep(_AGAIN)
