@@ -74,8 +74,8 @@ class Admin:
                 return work(client)
             except KafkaError as error:
                 self._discard(client)  # it may remember a coordinator or a controller that is no more
-                # A broker that says "not yet" (it has just started, a leader is being chosen) is asked again; so
-                # is one whose answer was cancelled, because another thread gave up the client that both used.
+                # A broker that says "not yet" (it has just started, a leader is being chosen) is asked again;
+                # so is one whose answer another thread cancelled, by giving up the client that both used.
                 again = isinstance(error, BrokerResponseError | Cancelled)
                 not_yet = again and time.monotonic() < deadline
                 if not isinstance(error, RetriableError) or (attempt > 1 and not not_yet):
