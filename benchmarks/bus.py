@@ -15,7 +15,8 @@ last one is committed. What each of them does:
   and out again, log, position, inbox, effect), in two processes.
 
 The lag is taken in two such processes over Kafka and PostgreSQL while one event a transaction is committed on
-a fixed schedule (open loop): from just before the commit until the consumer's handler is called with it.
+a fixed schedule (open loop): from just before the commit until the consumer's handler is called with it. The
+first seconds, in which the broker's code is still being compiled, do not count.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +75,7 @@ PER_TRANSACTION: Final = 500
 WARM_UP: Final = 1_000
 SUBJECTS: Final = 500
 COMMIT_EVERY: Final = 0.02  # seconds: as often as our consumer commits its positions while it is busy
+SETTLE: Final = 5.0  # seconds of the schedule that come before those that count
 PATIENCE: Final = 300.0  # seconds, for a child to answer
 
 METADATA = service_metadata()
@@ -446,9 +449,10 @@ def bare_sqlite(place: Place, count: int) -> float:
     return float(count / took)
 
 
-def lags(place: Place, count: int, rate: float) -> list[float]:
-    """Milliseconds from before the commit to the handler, of each event."""
+def lags(place: Place, seconds: float, rate: float) -> list[float]:
+    """Milliseconds from before the commit to the handler, sorted, of each event of the last `seconds`."""
     place.make()
+    count = round((SETTLE + seconds) * rate)
     with child(consume, place, count) as consumer, child(produce_on_schedule, place, count, rate) as producer:
         producer.heard(), consumer.heard()
         consumer.say("go")
@@ -456,7 +460,8 @@ def lags(place: Place, count: int, rate: float) -> list[float]:
         committing = producer.heard()
         _, arrived, _ = consumer.heard()
         producer.say("done")
-    return sorted((arrived[event] - at) * 1_000 for event, at in committing.items())
+    counted = list(committing.items())[-round(seconds * rate) :]
+    return sorted((arrived[event] - at) * 1_000 for event, at in counted)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -478,7 +483,10 @@ def measure(scratch: Path, arguments: argparse.Namespace, progress: Progress) ->
         kafka.start()
         postgres.start()
         postgres.create_database("bus")
-        settings = postgres.settings("bus", scratch / "passwords")
+        # As many connections as by default, all of them kept: an overflow is a TLS handshake for each event.
+        settings = postgres.settings("bus", scratch / "passwords").model_copy(
+            update={"pool_size": 10, "max_overflow": 0, "pool_timeout": timedelta(seconds=60)}
+        )
         provision(settings, Profile.DEVELOPMENT, postgres.admin_url("bus"))
         progress.advance(task)
 
@@ -501,7 +509,7 @@ def measure(scratch: Path, arguments: argparse.Namespace, progress: Progress) ->
             appends.append(bare_sqlite(place, count))
             progress.advance(task)
         progress.update(task, description=f"lag at {arguments.rate:.0f} events/s for {seconds} s")
-        lag = lags(outside("lag"), round(arguments.rate * seconds), arguments.rate)
+        lag = lags(outside("lag"), seconds, arguments.rate)
         progress.advance(task)
     finally:
         kafka.destroy()

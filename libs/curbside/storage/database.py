@@ -151,7 +151,11 @@ class Database:
         self.metadata = metadata
         self.ring = ring
         self.committed = asyncio.Event()  # set after each write; the relay clears it
-        self._engine = _engine(url, settings or DatabaseSettings())
+        settings = settings or DatabaseSettings()
+        self._engine = _engine(url, settings)
+        # Requests that take every connection must not keep the relay from one: its outbox would only grow.
+        beside = settings.model_copy(update={"pool_size": 1, "max_overflow": 1})
+        self._beside = self._engine if url.startswith("sqlite") else _engine(url, beside)
         self.is_postgres = self._engine.dialect.name == "postgresql"
 
     @asynccontextmanager
@@ -173,9 +177,12 @@ class Database:
 
     @asynccontextmanager
     async def without_turn(self) -> AsyncIterator[AsyncSession]:
-        """A read-write transaction that waits for no other: for what relies on row locks alone."""
+        """A read-write transaction that waits for no other: for what relies on row locks alone.
+
+        In PostgreSQL it has a connection of its own, however busy the others are.
+        """
         with translated(self.service):
-            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            async with AsyncSession(self._beside, expire_on_commit=False) as session, session.begin():
                 yield session
 
     @asynccontextmanager
@@ -215,7 +222,8 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        for engine in {self._engine, self._beside}:
+            await engine.dispose()
 
 
 def sqlite_url(data: Path, service: str) -> str:
