@@ -40,34 +40,39 @@ class BuildFailed(CurbsideError):
 async def build_forever(
     *, database: Database, blobs: BlobStore, queued: asyncio.Event, poll: timedelta
 ) -> None:
+    """Whatever is down is waited for: what was not finished is begun again when it is back."""
     while True:
         queued.clear()
-        async with database.read() as session:
-            build = await store.next_build(session)
-        if build is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(queued.wait(), poll.total_seconds())
-            continue
         try:
-            await run_build(build, database=database, blobs=blobs)
+            async with database.read() as session:
+                build = await store.next_build(session)
+            if build is not None:
+                await _build(build, database=database, blobs=blobs)
+                continue
         except Unavailable as error:
-            # The build stays unfinished, and is begun again when what is down is back.
-            log.warning("build waits", extra={"build": build.build_id, "error": error.code})
-            await asyncio.sleep(poll.total_seconds())
-        except Exception as error:
-            log.exception("build failed", extra={"build": build.build_id})
-            failure = (
-                error
-                if isinstance(error, CurbsideError)
-                else BuildFailed("the build failed; it is in our log")
+            log.warning("the builder waits", extra={"error": error.code})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(queued.wait(), poll.total_seconds())
+
+
+async def _build(build: store.Build, *, database: Database, blobs: BlobStore) -> None:
+    """Take `build` to its end: a version, or a failure with its reason. Raises Unavailable before that."""
+    try:
+        await run_build(build, database=database, blobs=blobs)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("build failed", extra={"build": build.build_id})
+        failure = (
+            error if isinstance(error, CurbsideError) else BuildFailed("the build failed; it is in our log")
+        )
+        async with database.begin() as transaction:
+            await store.set_build(
+                transaction.session,
+                build.build_id,
+                state=store.BuildState.FAILED,
+                problem=failure.problem(),
             )
-            async with database.begin() as transaction:
-                await store.set_build(
-                    transaction.session,
-                    build.build_id,
-                    state=store.BuildState.FAILED,
-                    problem=failure.problem(),
-                )
 
 
 async def run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str:
