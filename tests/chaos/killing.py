@@ -96,7 +96,7 @@ _SERVICES = (
 def plan_kills(rng: random.Random, posts: int) -> list[Kill]:
     """The broker, the database and some services, and now and then S3 or everything, in random order."""
     targets = [rng.choice(_BROKERS), rng.choice(_DATABASES)]
-    targets += [rng.choice(_SERVICES) for _ in range(rng.randint(2, 4))]
+    targets += [rng.choice(_SERVICES) for _ in range(rng.randint(3, 5))]
     targets += ["s3"] if rng.random() < 0.5 else []
     targets += ["up"] if rng.random() < 0.2 else []
     rng.shuffle(targets)

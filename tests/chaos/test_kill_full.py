@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -25,6 +26,7 @@ from curbside.demo.installation import Installation
 from curbside.demo.ledger import read_ledger
 from curbside.errors import CurbsideError
 from curbside.runtime.client import Api, connect
+from curbside.runtime.full import LocalServers
 from curbside.runtime.supervisor import supervisor_runs
 from curbside.settings import RuntimeSettings, child_environment
 from curbside.testing.installation import servers_of, tiny_installation
@@ -39,6 +41,7 @@ class Chaos:
     """The installation, and all that was posted to it."""
 
     installation: Installation
+    servers: LocalServers
     environment: Mapping[str, str]
     observer: Observer
     posted: list[Note] = field(default_factory=list)
@@ -108,36 +111,69 @@ class Chaos:
     def curbside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "curbside", *arguments],
-            env=child_environment(**self.environment, COLUMNS="120"),
+            env=child_environment(**self.environment, **self.servers.environment(), COLUMNS="120"),
             capture_output=True,
             text=True,
             check=False,
         )
 
+    def end(self) -> None:
+        self.installation.stop()
+        self.servers.postgres.destroy()  # where we are root, its files lie elsewhere
+
+
+class Installations:
+    """The installation that lives through the runs, and another after each run that failed: what that one has
+    done with its reports is not known."""
+
+    def __init__(self, directories: pytest.TempPathFactory) -> None:
+        self._directories = directories
+        self._standing: Chaos | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[Chaos]:
+        chaos = self._standing or self._begin()
+        try:
+            yield chaos
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        standing, self._standing = self._standing, None
+        if standing is not None:
+            standing.end()
+
+    def _begin(self) -> Chaos:
+        directory = self._directories.mktemp("chaos")
+        installation, environment = tiny_installation(directory, full=True, workers=2)
+        servers = servers_of(directory)
+        observer = Observer(RuntimeSettings(data_dir=installation.data), servers)
+        chaos = self._standing = Chaos(installation, servers, environment, observer)
+        installation.start()
+        return chaos
+
 
 @pytest.fixture(scope="module")
-def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
-    directory = tmp_path_factory.mktemp("chaos")
-    installation, environment = tiny_installation(directory, full=True, workers=2)
-    servers = servers_of(directory)
-    settings = RuntimeSettings(data_dir=installation.data)
-    try:
-        installation.start()
-        yield Chaos(installation, {**environment, **servers.environment()}, Observer(settings, servers))
-    finally:
-        installation.stop()
-        servers.postgres.destroy()  # where we are root, its files lie elsewhere
+def installations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installations]:
+    made = Installations(tmp_path_factory)
+    yield made
+    made.end()
 
 
 @pytest.mark.timeout(3_600)
 def test_every_acknowledged_report_is_in_one_state_and_each_effect_happened_once(
-    chaos: Chaos, seed: int, posts: int
+    installations: Installations, seed: int, posts: int
 ) -> None:
     print(f"\nseed {seed}, {posts} posts", flush=True)
+    with installations.one() as chaos:
+        run(chaos, seed, posts)
+
+
+def run(chaos: Chaos, seed: int, posts: int) -> None:
     began = time.monotonic()
     notes, progress = chaos.post_and_kill(seed, posts)
     posted_after = time.monotonic() - began
-    # In the order of each patient's own client.
     chaos.posted += notes
     effects = chaos.settle()
     settled_after = time.monotonic() - began
@@ -146,11 +182,12 @@ def test_every_acknowledged_report_is_in_one_state_and_each_effect_happened_once
     dead_letters = chaos.observer.dead_letters()
     verified = chaos.curbside("audit", "verify", "--data", str(chaos.installation.data))
     ledger = read_ledger(chaos.connect())
+    checked_after = time.monotonic() - began
     print(
-        f"  posted in {posted_after:.0f} s, settled in {settled_after:.0f} s, checked in "
-        f"{time.monotonic() - began - settled_after:.0f} s; answers {dict(progress.answers)}\n"
-        f"  states {dict(effects.states)}, reasons {dict(effects.reasons)}\n"
-        f"  {chaos.observer.published()} records published for {effects.events} events",
+        f"  posted after {posted_after:.0f} s, settled after {settled_after:.0f} s, checked after "
+        f"{checked_after:.0f} s; answers {dict(progress.answers)}\n"
+        f"  in all: states {dict(effects.states)}, quarantined for {dict(effects.reasons)}; "
+        f"{chaos.observer.published()} records published for {effects.events} events",
         flush=True,
     )
     assert faults == [], f"{len(faults)} faults, the first: {faults[:10]}"
