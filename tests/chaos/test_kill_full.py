@@ -33,6 +33,7 @@ from curbside.testing.installation import servers_of, tiny_installation
 
 CLIENTS = 4
 BATCH_ROWS = 60  # a transaction of ingestion takes 50
+STOPPING = '"logger": "curbside.runtime.host", "message": "stopping"'
 SETTLED_WITHIN = 1_200  # seconds; a guard against waiting for ever
 
 
@@ -107,6 +108,11 @@ class Chaos:
                 return self.observer.effects()
             time.sleep(0.5)
         pytest.fail(f"it did not settle: {waiting}")
+
+    def ended(self) -> list[str]:
+        """The logs of services that ended though nobody killed them: an outage is to be waited for."""
+        logs = sorted((self.installation.data / "logs").glob("*.log"))
+        return [log.name for log in logs if STOPPING in log.read_text(errors="replace")]
 
     def curbside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -195,4 +201,5 @@ def run(chaos: Chaos, seed: int, posts: int) -> None:
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert ledger.received == len(chaos.posted) == sum(ledger.states.values())
     assert ledger.settled
+    assert chaos.ended() == []
     assert not progress.answers["500"], "an outage was answered as if it were a defect"
