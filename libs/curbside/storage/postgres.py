@@ -44,6 +44,8 @@ _CONNECT: Final = {
 }
 # What libpq says where TLS never came about; "SSL connection has been closed" is a server that stopped.
 _NO_TLS: Final = ("certificate", "does not support SSL", "no encryption", "SSL error")
+# OpenSSL's words for a server that died in the middle of the handshake.
+_CUT_OFF: Final = "unexpected eof"
 
 
 class BadDatabaseUrl(OperatorError):
@@ -141,7 +143,7 @@ def refusal(error: BaseException | None) -> str | None:
         return "it does not accept this role and password"
     if 'database "' in said and "does not exist" in said:
         return "it has no such database"
-    if any(words in said for words in _NO_TLS):
+    if any(words in said for words in _NO_TLS) and _CUT_OFF not in said:
         return "no trusted TLS connection comes about (sslmode and sslrootcert of the URL)"
     if state == "42501":
         return "this role lacks a right"
