@@ -47,7 +47,11 @@ async def build_forever(
             async with database.read() as session:
                 build = await store.next_build(session)
             if build is not None:
-                await _build(build, database=database, blobs=blobs)
+                async with database.alone("builder"):
+                    async with database.read() as session:
+                        build = await store.next_build(session)  # another may have ended it meanwhile
+                    if build is not None:
+                        await _build(build, database=database, blobs=blobs)
                 continue
         except Unavailable as error:
             log.warning("the builder waits", extra={"error": error.code})

@@ -273,7 +273,9 @@ async def next_build(session: AsyncSession) -> Build | None:
 
 
 async def set_build(session: AsyncSession, build_id: str, **values: Any) -> None:
-    await session.execute(update(BUILDS).where(BUILDS.c.build_id == build_id).values(**values))
+    """Of one that has not ended: what has ended stays as it is."""
+    under_way = BUILDS.c.state.in_([BuildState.QUEUED, BuildState.BUILDING])
+    await session.execute(update(BUILDS).where(BUILDS.c.build_id == build_id, under_way).values(**values))
 
 
 async def add_version(

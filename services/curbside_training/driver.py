@@ -107,14 +107,18 @@ async def _drive(
                 async with database.read() as session:
                     run = await store.next_run(session)
                 if run is not None:
-                    await carry_out(
-                        run,
-                        database=database,
-                        blobs=blobs,
-                        work=work,
-                        settings=settings,
-                        directory=settings.runs_directory(runtime) / run.run_id,
-                    )
+                    async with database.alone("driver"):
+                        async with database.read() as session:
+                            run = await store.next_run(session)  # another may have ended it meanwhile
+                        if run is not None:
+                            await carry_out(
+                                run,
+                                database=database,
+                                blobs=blobs,
+                                work=work,
+                                settings=settings,
+                                directory=settings.runs_directory(runtime) / run.run_id,
+                            )
                     continue
             except Unavailable as error:
                 log.warning("the driver waits", extra={"error": error.code})
@@ -200,7 +204,7 @@ async def _tell(run_id: str, standing: Standing, database: Database) -> None:
         if now != told:
             with suppress(Unavailable):
                 async with database.begin() as transaction:
-                    await store.set_run(transaction.session, run_id, state=now[0], **now[1])
+                    await store.tell_run(transaction.session, run_id, state=now[0], **now[1])
                 told = now
         await asyncio.sleep(_TELL_SECONDS)
 

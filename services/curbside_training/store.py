@@ -164,6 +164,12 @@ async def set_run(session: AsyncSession, run_id: str, **values: Any) -> None:
     await session.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**values))
 
 
+async def tell_run(session: AsyncSession, run_id: str, **values: Any) -> None:
+    """How far it is; what has ended stays as it is."""
+    under_way = RUNS.c.state.not_in(ENDED)
+    await session.execute(update(RUNS).where(RUNS.c.run_id == run_id, under_way).values(**values))
+
+
 async def find_run(session: AsyncSession, tenant: str, run_id: str) -> Run | None:
     row = (
         await session.execute(select(RUNS).where(RUNS.c.run_id == run_id, RUNS.c.tenant == tenant))

@@ -14,7 +14,7 @@ import pytest
 
 from curbside.settings import BlobSettings, DatabaseSettings, Profile, as_environment
 from curbside.storage.migrate import migrate
-from curbside.storage.postgres import IDENTITY, OWNERS, owner_url, provision
+from curbside.storage.postgres import IDENTITY, OWNERS, open_tokens_to_services, owner_url, provision
 from curbside.storage.s3_objects import S3Objects
 from curbside.testing.servers.kafka import Broker, GivenBroker, LocalKafka, StandIn, broker
 from curbside.testing.servers.postgres import LocalPostgres
@@ -68,6 +68,7 @@ def postgres() -> Iterator[LocalPostgres]:
             package = "curbside.identity" if owner == IDENTITY else f"curbside_{owner}"
             url = owner_url(settings, Profile.DEVELOPMENT, owner)
             migrate(package, url.render_as_string(hide_password=False))
+        open_tokens_to_services(settings, Profile.DEVELOPMENT)
         yield server
     finally:
         server.destroy()

@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, text
 from curbside.bus.protocol import Record
 from curbside.contracts.events import Event, decode, new_event
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import Unavailable
+from curbside.errors import BadInput, Unavailable
 from curbside.runtime.platform import open_database
 from curbside.runtime.services import load_package
 from curbside.settings import RuntimeSettings
@@ -305,3 +305,52 @@ async def test_a_transaction_may_be_abandoned_and_its_turn_passes_on(database: D
     async with database.begin("one") as transaction:
         await transaction.first_time(received(), "g")
     assert await count(database, "inbox") == 1
+
+
+async def test_work_that_must_be_alone_is_done_by_one_process_at_a_time(
+    databases: Sequence[Database],
+) -> None:
+    if not databases[0].is_postgres:
+        pytest.skip("one process works on an SQLite file")
+    inside: list[int] = []
+
+    async def work(database: Database) -> None:
+        async with database.alone("builder"):
+            inside.append(1)
+            assert sum(inside) == 1
+            for _ in range(20):
+                await asyncio.sleep(0)
+            inside.append(-1)
+
+    await asyncio.gather(*(work(database) for database in databases))
+    assert sum(inside) == 0
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "ALTER TABLE outbox RENAME TO gone",
+        "ALTER TABLE outbox RENAME COLUMN topic TO subject",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    ],
+    ids=["no table", "no column", "read-only"],
+)
+async def test_another_schema_and_a_standby_are_waited_for(databases: Sequence[Database], cause: str) -> None:
+    """They are Unavailable: a consumer gives no message up for them."""
+    first, second = databases
+    if not first.is_postgres:
+        pytest.skip("nobody changes an SQLite file under a running service")
+    asked = second if cause.startswith("SET") else first
+    async with second.begin() as transaction:
+        await transaction.session.execute(text(cause))
+    with pytest.raises(Unavailable, match="schema"):
+        async with asked.begin() as transaction:
+            await transaction.publish(received())
+
+
+async def test_a_nul_in_a_question_is_bad_input_and_no_fault_of_ours(database: Database) -> None:
+    if not database.is_postgres:
+        pytest.skip("SQLite finds nothing of that name")
+    with pytest.raises(BadInput, match="NUL"):
+        async with database.read() as session:
+            await session.execute(select(TABLES["outbox"]).where(TABLES["outbox"].c.key == "a\0b"))

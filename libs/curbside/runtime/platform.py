@@ -89,9 +89,13 @@ def open_objects(settings: RuntimeSettings) -> Objects:
     return s3_objects.S3Objects(chosen)
 
 
-def open_database(settings: RuntimeSettings, ring: KeyRing, package: ServicePackage) -> Database:
+def open_database(
+    settings: RuntimeSettings, ring: KeyRing, package: ServicePackage, *, migrated: bool = True
+) -> Database:
+    """The database of a service, brought to the newest schema first where it is to be `migrated`."""
     url = database_url(settings, package.name)
-    migrate(package.package, url)
+    if migrated:
+        migrate(package.package, url)
     return Database(package.name, url, package.metadata, ring, load(DatabaseSettings))
 
 

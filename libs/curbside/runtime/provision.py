@@ -68,7 +68,8 @@ def _provision_database(settings: RuntimeSettings) -> list[str]:
         migrate(f"curbside_{name}", database_url(settings, name))
         done.append(f"{name}: at the newest revision")
     migrate("curbside.identity", database_url(settings, postgres.IDENTITY))
-    return [*done, "identity: at the newest revision"]
+    postgres.open_tokens_to_services(chosen, settings.profile)
+    return [*done, "identity: at the newest revision, its tokens readable by every service"]
 
 
 async def _provision_bus(settings: RuntimeSettings) -> list[str]:

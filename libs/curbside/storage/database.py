@@ -21,13 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from curbside import audit
 from curbside.contracts.events import Event, encode
-from curbside.errors import StorageFull, Unavailable
+from curbside.errors import BadInput, StorageFull, Unavailable
 from curbside.settings import DatabaseSettings
 from curbside.storage.keys import KeyRing
 from curbside.storage.postgres import DatabaseRefused, refusal
 from curbside.storage.wal import write_ahead
 from curbside.telemetry.tracing import current_trace_parent
 
+_TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(:number)")
+_ALONE_POLL: Final = 1.0  # seconds
 _CHECK_ACCESS: Final = "Check CURBSIDE_DATABASE__URL and CURBSIDE_DATABASE__PASSWORD_DIR,"
 # One answer for all locks; unnest keeps their order.
 _LOCK: Final = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(cast(:numbers AS bigint[])) AS n")
@@ -37,7 +39,14 @@ _LOCK_BOTH: Final = text(
 )
 # Fewer rows go by INSERT: COPY asks the server once more.
 _FEW: Final = 8
+# While another release's pods migrate or a standby takes over, and passing by itself: read-only, no such
+# table, column or schema, a statement that was prepared for another table.
+_OTHER_SCHEMA: Final = frozenset({"25006", "42P01", "42703", "3F000", "0A000"})
 _DISK_FULL: Final = "53100"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
+
+
+class NoNul(BadInput):
+    code = "input.nul"
 
 
 class Transaction:
@@ -186,6 +195,28 @@ class Database:
                 yield session
 
     @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Work that one process of the service does at a time, in whichever pod: `name` is waited for.
+
+        An SQLite file has one process that works on it. Whoever loses its connection also loses its place, so
+        what is done must bear being done twice.
+        """
+        if not self.is_postgres:
+            yield
+            return
+        number = _lock_number(f"{self.service} alone: {name}")
+        with translated(self.service):
+            async with self._engine.connect() as connection:
+                held = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                while not (await held.execute(_TRY_LOCK, {"number": number})).scalar_one():  # noqa: ASYNC110
+                    await asyncio.sleep(_ALONE_POLL)  # whoever holds it is in another process
+                try:
+                    yield
+                finally:
+                    # A pooled connection would keep it.
+                    await connection.invalidate()
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A consistent snapshot; it takes no write lock."""
         with translated(self.service):
@@ -319,9 +350,13 @@ class translated:  # noqa: N801  (a context manager that reads as a word)
                 f"every connection of {self._service} to its database is busy",
                 mend="Ask again; raise CURBSIDE_DATABASE__POOL_SIZE where it stays so.",
             ) from None
-        if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError | DataError):
+        if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
             return
         cause, state = str(error.orig), getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, DataError):
+            if "NUL" in cause:  # PostgreSQL keeps none in a text; SQLite finds nothing
+                raise NoNul("a value holds a NUL character", mend="Take it out.") from None
+            return
         if "disk is full" in cause or "disk I/O" in cause or state == _DISK_FULL:
             raise StorageFull(
                 f"the database of {self._service} cannot grow: its disk is full", mend="Free space on it."
@@ -333,6 +368,12 @@ class translated:  # noqa: N801  (a context manager that reads as a word)
             if self._starting:
                 raise DatabaseRefused(f"{says}. {mend}") from None
             raise Unavailable(says, mend=mend) from None
+        if state in _OTHER_SCHEMA:
+            says = f"the database of {self._service} is not at this release's schema, or read-only"
+            mend = "Run curbside migrate, or wait until it has been migrated or has failed over."
+            raise (
+                DatabaseRefused(f"{says}. {mend}") if self._starting else Unavailable(says, mend=mend)
+            ) from None
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise Unavailable(
                 f"the database of {self._service} does not answer",

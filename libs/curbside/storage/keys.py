@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from curbside.errors import NotFound, OperatorError
+from curbside.errors import NotFound, OperatorError, Unavailable
 from curbside.settings import Profile
 from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
 from curbside.storage.zones import Zone
@@ -30,11 +30,13 @@ RETIRED: Final = ".retired.key"
 _PAGE: Final = 500
 
 
-class MissingKey(OperatorError):
+class MissingKey(OperatorError, Unavailable):
     code = "operator.missing-key"
 
 
-class DamagedKey(OperatorError):
+class DamagedKey(OperatorError, Unavailable):
+    """A key is wrong. While services run, another is waited for, and nothing is given up."""
+
     code = "operator.damaged-key"
 
 
@@ -89,14 +91,22 @@ class KeyRing:
         try:
             os.link(path, retired)
         except FileExistsError:
-            raise RotationPending(
-                f"{str(retired)!r} is there: an earlier rotation is not finished. Run curbside keys rewrap."
-            ) from None
+            if not self.is_half_rotated(name):
+                raise RotationPending(
+                    f"{str(retired)!r} is there: a rotation is not finished. Run curbside keys rewrap."
+                ) from None
+        # Before its other name goes: what it wrapped must never be without it.
+        sync(self._directory)
         scratch = self._write_scratch(path)
         os.replace(scratch, path)
         sync(self._directory)
         with self._lock:
             self._keys[name] = self._read(path)
+
+    def is_half_rotated(self, name: str) -> bool:
+        """Whether a rotation was cut off after it had kept the old key and before it made the new one."""
+        retired = self._directory / f"{name}{RETIRED}"
+        return retired.exists() and self._read(retired) == self._read(self._directory / f"{name}.key")
 
     def forget_retired(self, name: str) -> None:
         """Remove what a finished rotation left; without it nothing happens."""
@@ -200,10 +210,22 @@ class DataKeys:
     def get_or_create(self, zone: Zone, tenant: str, subject: str) -> bytes:
         wrapped = self._wrapped.find(zone, tenant, subject)
         if wrapped is None:
-            fresh = self._wrap(zone, tenant, subject, secrets.token_bytes(KEY_BYTES))
-            # Another process may have been first; what stands there is the key.
-            wrapped = self._wrapped.keep(zone, tenant, subject, fresh)
+            wrapped = self._create(zone, tenant, subject)
         return self._unwrap(zone, tenant, subject, wrapped)
+
+    def _create(self, zone: Zone, tenant: str, subject: str) -> bytes:
+        used = self._ring.key(f"kek-{zone}")
+        fresh = seal(used, secrets.token_bytes(KEY_BYTES), _associated(zone, tenant, subject))
+        # Another process may have been first; what stands there is the key.
+        stands = self._wrapped.keep(zone, tenant, subject, fresh)
+        newest = self._ring.read_again(f"kek-{zone}")[0]
+        if stands == fresh and newest != used:
+            # The key was replaced since we read it, and `rewrap` may have passed this place already.
+            again = self._wrap(zone, tenant, subject, self._unwrap(zone, tenant, subject, fresh, used))
+            if self._wrapped.replace(zone, tenant, subject, fresh, again):
+                return again
+            return self._wrapped.find(zone, tenant, subject) or again
+        return stands
 
     def erase(self, zone: Zone, tenant: str, subject: str) -> bool:
         """Drop the data key; return whether there was one."""
@@ -248,9 +270,11 @@ class DataKeys:
         except InvalidTag:
             return None
 
-    def _unwrap(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
+    def _unwrap(
+        self, zone: Zone, tenant: str, subject: str, wrapped: bytes, by: bytes | None = None
+    ) -> bytes:
         name = f"kek-{zone}"
-        data_key = self._opens(self._ring.key(name), zone, tenant, subject, wrapped)
+        data_key = self._opens(by or self._ring.key(name), zone, tenant, subject, wrapped)
         if data_key is not None:
             return data_key
         # Rotated since we read it, or wrapped before a rotation that is not finished.

@@ -67,6 +67,9 @@ def run_environment(metadata: MetaData) -> None:
         postgres = engine.dialect.name == "postgresql"
         if postgres:
             # Of the session, not of a transaction: it spans the revisions, and ends with the connection.
+            # A revision may take long, and whoever comes second waits for the first.
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0"))
             connection.execute(
                 text("SELECT pg_advisory_lock(hashtext('curbside migrate'), hashtext(current_schema()))")
             )

@@ -44,8 +44,11 @@ _CONNECT: Final = {
 }
 # What libpq says where TLS never came about; "SSL connection has been closed" is a server that stopped.
 _NO_TLS: Final = ("certificate", "does not support SSL", "no encryption", "SSL error")
-# OpenSSL's words for a server that died in the middle of the handshake.
-_CUT_OFF: Final = "unexpected eof"
+_CUT_OFF: Final = "unexpected eof"  # a server that stopped in the middle of it
+_OPEN_TO_PUBLIC: Final = """
+SELECT 1 FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS entry
+WHERE datname = current_database() AND entry.grantee = 0 AND entry.privilege_type = 'CONNECT'
+"""
 
 
 class BadDatabaseUrl(OperatorError):
@@ -98,6 +101,11 @@ def owner_url(settings: DatabaseSettings, profile: Profile, owner: str, *, schem
             f"-c statement_timeout={_milliseconds(settings.statement_timeout)}",
             f"-c lock_timeout={_milliseconds(settings.lock_timeout)}",
             "-c timezone=UTC",
+            # A client that vanished holds its locks until the server knows: not for two hours. A transaction
+            # idles longest while the relay waits for Kafka (CURBSIDE_KAFKA__REQUEST_TIMEOUT, 20 s).
+            "-c idle_in_transaction_session_timeout=120000",
+            "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+            "-c tcp_user_timeout=30000",
         )
     )
     return (
@@ -171,7 +179,7 @@ def provision(settings: DatabaseSettings, profile: Profile, admin_url: str) -> l
     """
     checked_url(settings, profile)
     passwords = {owner: _password_to_set(settings, profile, owner) for owner in OWNERS}
-    with _administrator(admin_url) as connection:
+    with _connected(admin_url) as connection:
         if connection.info.server_version < _OLDEST:
             raise DatabaseRefused(
                 f"the server is PostgreSQL {connection.info.server_version // 10000}: use 15 or newer."
@@ -201,17 +209,11 @@ def _provisioned(connection: psycopg.Connection, passwords: Mapping[str, str]) -
                 )
             )
         yield f"role {role} {'made' if made else 'there'}, schema {owner} {'there' if there else 'made'}"
-    for owner in GRANTS:
-        connection.execute(
-            sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
-                sql.Identifier(IDENTITY), sql.Identifier(role_of(owner))
-            )
-        )
-        # Whatever curbside_identity's migrations make: the tokens' hashes are of no use without the key.
-        connection.execute(
-            sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}").format(
-                sql.Identifier(role_of(IDENTITY)), sql.Identifier(IDENTITY), sql.Identifier(role_of(owner))
-            )
+    connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    if connection.execute(_OPEN_TO_PUBLIC).fetchone():
+        yield (
+            f"database {connection.info.dbname}: every role of this server may still connect, because the "
+            "administrator does not own it; let its owner run REVOKE ALL ON DATABASE … FROM PUBLIC"
         )
     yield from _provision_keys(connection)
 
@@ -227,7 +229,8 @@ def _provision_keys(connection: psycopg.Connection) -> Iterator[str]:
                 "wrapped bytea NOT NULL, created_at double precision NOT NULL, PRIMARY KEY (tenant, subject))"
             ).format(table)
         )
-        connection.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC").format(table))
+        everyone = sql.SQL(", ").join(sql.Identifier(role_of(owner)) for owner in OWNERS)
+        connection.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, everyone))
         for service in grant.services:
             role = sql.Identifier(role_of(service))
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role))
@@ -237,12 +240,37 @@ def _provision_keys(connection: psycopg.Connection) -> Iterator[str]:
         yield f"data keys of {grant.zone}: for {', '.join(grant.services)}"
 
 
+def open_tokens_to_services(settings: DatabaseSettings, profile: Profile) -> None:
+    """Let every service read the tokens' hashes, and nothing else of identity's; as their owner, once its
+    migrations have made the table."""
+    url = owner_url(settings, profile, IDENTITY)
+    options: dict[str, Any] = {"user": url.username, "password": url.password, "host": url.host}
+    options |= {"port": url.port, "dbname": url.database, **url.query}
+    with _connected(**options) as connection:
+        for owner in GRANTS:
+            role = sql.Identifier(role_of(owner))
+            connection.execute(
+                sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(IDENTITY), role)
+            )
+            connection.execute(sql.SQL("GRANT SELECT ON tokens TO {}").format(role))
+
+
 def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> bool:
-    there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    mark = f"curbside: {connection.info.dbname}"
+    there = connection.execute(
+        "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (role,)
+    ).fetchone()
+    if there and there[0] not in (None, mark):
+        # Roles are the server's, not a database's: another installation would lose its passwords to us.
+        raise DatabaseRefused(
+            f"the role {role} belongs to another installation on this server ({there[0]}): use a server of "
+            "its own for each."
+        )
     statement = "ALTER ROLE {} LOGIN PASSWORD {}" if there else "CREATE ROLE {} LOGIN PASSWORD {}"
     # The verifier, not the password: a server may log statements.
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(verifier)))
+    connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(role), sql.Literal(mark)))
     return not there
 
 
@@ -250,32 +278,41 @@ def _password_to_set(settings: DatabaseSettings, profile: Profile, owner: str) -
     path = _password_path(settings, owner)
     if profile is Profile.DEVELOPMENT and not path.exists():
         private_directory(path.parent)
-        with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        scratch = path.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(24) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was first: its password stands
+                os.link(scratch, path)
             sync(path.parent)
+        finally:
+            scratch.unlink(missing_ok=True)
     return password_of(settings, owner)
 
 
 @contextmanager
-def _administrator(url: str) -> Iterator[psycopg.Connection]:
+def _connected(url: str = "", **options: Any) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(
-            url.replace(f"{_DRIVER}:", "postgresql:"), autocommit=True, connect_timeout=10
-        ) as it:
+        given = {"connect_timeout": 10, **options}
+        with psycopg.connect(url.replace(f"{_DRIVER}:", "postgresql:"), autocommit=True, **given) as it:
             yield it
     except psycopg.OperationalError as error:
         why = refusal(error)
         if why is not None:
-            raise DatabaseRefused(f"PostgreSQL refuses the administrator: {why}.") from None
+            raise DatabaseRefused(f"PostgreSQL refuses to be provisioned: {why}.") from None
         raise Unavailable(
-            "PostgreSQL does not answer the administrator", mend=f"Check that it runs and {_URL_SETTING}."
+            "PostgreSQL does not answer", mend=f"Check that it runs and {_URL_SETTING}."
         ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseRefused(
             f"the administrator's role may not do this ({error.diag.message_primary}): use one that may "
             "create roles and schemas."
+        ) from None
+    except psycopg.errors.InternalError:
+        # "tuple concurrently updated": roles are the server's, our lock is the database's.
+        raise Unavailable(
+            "something else changes this server's roles", mend="Run curbside provision again."
         ) from None

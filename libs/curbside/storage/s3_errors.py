@@ -38,17 +38,20 @@ _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQ
 _NO_TLS: Final = ("CERTIFICATE", "certificate", "WRONG_VERSION", "ALERT")
 
 
-class BlobsRefused(OperatorError):
-    """The S3 server answers and lets us in no further: a key, a right or a setting is wrong."""
+class BlobsRefused(OperatorError, Unavailable):
+    """The S3 server answers and lets us in no further: a key, a right or a setting is wrong.
+
+    An operator mends it; a consumer waits for that, and gives no message up.
+    """
 
     code = "operator.blobs-refused"
 
 
-class MissingBucket(OperatorError):
+class MissingBucket(OperatorError, Unavailable):
     code = "operator.missing-bucket"
 
 
-class ClockSkewed(OperatorError):
+class ClockSkewed(OperatorError, Unavailable):
     code = "operator.clock-skewed"
 
 

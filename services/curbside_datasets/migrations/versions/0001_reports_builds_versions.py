@@ -68,5 +68,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     for table in ("versions", "builds", "subject_codes", "reports"):
         op.drop_table(table)

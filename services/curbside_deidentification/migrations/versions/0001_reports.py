@@ -49,5 +49,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     op.drop_table("displaced")
     op.drop_table("reports")

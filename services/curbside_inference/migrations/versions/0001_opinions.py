@@ -53,5 +53,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     for table in ("opinions", "aliases", "reports"):
         op.drop_table(table)

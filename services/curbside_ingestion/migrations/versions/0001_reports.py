@@ -59,6 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     op.drop_table("history")
     op.drop_table("reports")
     op.drop_table("receipts")

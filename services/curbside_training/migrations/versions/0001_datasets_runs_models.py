@@ -71,5 +71,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     for table in ("promotions", "models", "runs", "datasets"):
         op.drop_table(table)

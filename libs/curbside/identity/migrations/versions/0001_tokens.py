@@ -28,4 +28,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM inbox")  # what was handled goes, and may be handled again
     op.drop_table("tokens")
