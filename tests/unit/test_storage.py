@@ -226,3 +226,31 @@ async def test_the_audit_chain_holds_and_finds_what_was_changed_or_removed(datab
     held, broken = await database.verify_audit()
     assert broken is not None
     assert (held, broken.sequence) == (1, 2)
+
+
+def test_a_key_that_is_replaced_under_a_running_service_opens_what_it_makes_then(tmp_path: Path) -> None:
+    def opened() -> tuple[KeyRing, DataKeys]:
+        ring = KeyRing(tmp_path / "keys", Profile.DEVELOPMENT)
+        return ring, DataKeys(SqliteWrappedKeys(tmp_path / "keys.db"), ring)
+
+    running, before = opened()[1], opened()[1]
+    first = running.get_or_create(Zone.PHI, "default", "one")  # it knows the old key from here on
+    ring, rotating = opened()
+    ring.rotate("kek-phi")
+    assert rotating.rewrap(Zone.PHI) == 1
+    ring.forget_retired("kek-phi")
+    second = running.get_or_create(Zone.PHI, "default", "two")
+    for keys in (running, before, opened()[1]):
+        assert keys.get(Zone.PHI, "default", "one") == first
+        assert keys.get(Zone.PHI, "default", "two") == second
+    assert opened()[1].rewrap(Zone.PHI) == 0
+
+
+def test_a_rotation_that_was_cut_off_is_finished_or_begun_again(tmp_path: Path, ring: KeyRing) -> None:
+    old = ring.key("kek-phi")
+    os.link(tmp_path / "keys" / "kek-phi.key", tmp_path / "keys" / "kek-phi.retired.key")
+    assert ring.is_half_rotated("kek-phi")
+    ring.rotate("kek-phi")
+    assert ring.read_again("kek-phi")[0] != old == ring.read_again("kek-phi")[1]
+    with pytest.raises(RotationPending, match="rewrap"):
+        ring.rotate("kek-phi")
