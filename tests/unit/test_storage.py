@@ -26,7 +26,7 @@ from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, sqlite_url
 from curbside.storage.directories import UnusableDirectory, private_directory
 from curbside.storage.directory_objects import DirectoryObjects
-from curbside.storage.keys import DataKeys, KeyRing, MissingKey
+from curbside.storage.keys import DataKeys, KeyRing, MissingKey, RotationPending
 from curbside.storage.migrate import migrate
 from curbside.storage.relay import publish_waiting
 from curbside.storage.wrapped_keys import SqliteWrappedKeys
