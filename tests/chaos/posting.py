@@ -132,12 +132,15 @@ class Progress:
             self.failure = self.failure or error
             self.changed.notify_all()
 
-    def wait_for(self, count: int) -> None:
-        """Until `count` notes are acknowledged. Raises what a client died of."""
+    def reached(self, count: int, seconds: float) -> bool:
+        """Whether `count` notes are acknowledged within `seconds`. Raises what a client died of."""
         with self.changed:
-            self.changed.wait_for(lambda: self.failure is not None or self.acknowledged >= count)
+            reached = self.changed.wait_for(
+                lambda: self.failure is not None or self.acknowledged >= count, seconds
+            )
         if self.failure is not None:
             raise self.failure
+        return reached
 
 
 class Client(threading.Thread):

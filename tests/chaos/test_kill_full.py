@@ -74,14 +74,23 @@ class Chaos:
             client.start()
         try:
             for one in kills:
-                progress.wait_for(one.after)
+                self._wait(progress, one.after)
                 self._kill(one, began)
-            progress.wait_for(posts)
+            self._wait(progress, posts)
         finally:
             stop.set()
             for client in clients:
                 client.join(300)
         return [note for of_client in notes for note in of_client], progress
+
+    def _wait(self, progress: Progress, count: int) -> None:
+        while not progress.reached(count, seconds=5):
+            self._check_up()
+
+    def _check_up(self) -> None:
+        """Fail at once where there is nothing left that would restart what was killed."""
+        words = (self.installation.data / "logs" / "supervisor.log").read_text(errors="replace")
+        assert supervisor_runs(self.installation.data), f"`up --full` gave up: {words[-500:]}"
 
     def _kill(self, one: Kill, began: float) -> None:
         time.sleep(one.pause)
@@ -95,7 +104,7 @@ class Chaos:
 
     def settle(self) -> Effects:
         """What was done, once nothing waits any more and every service says that it is ready."""
-        assert supervisor_runs(self.installation.data), "`up --full` gave up"
+        self._check_up()
         self.installation.start()
         deadline = time.monotonic() + SETTLED_WITHIN
         waiting: object = None
