@@ -30,9 +30,9 @@ from curbside.testing.servers.certificates import write_certificates, write_secr
 from curbside.testing.servers.process import (
     ServerDidNotStart,
     free_ports,
+    hold,
     kill_9,
     listens,
-    run_until_stopped,
     start_child,
     taken,
     terminate,
@@ -438,13 +438,7 @@ def main() -> None:
         sasl_ssl_port=arguments.sasl_ssl_port,
         ssl_port=arguments.ssl_port,
     )
-    try:
-        kafka.start()
-    except OperatorError as error:
-        print(f"curbside: {error.sentence}", file=sys.stderr)
-        raise SystemExit(2) from None
-    print(_introduction(kafka), flush=True)
-    run_until_stopped(kafka.stop, kafka.wait)
+    hold(kafka, lambda: _introduction(kafka))
 
 
 def _introduction(kafka: LocalKafka) -> str:

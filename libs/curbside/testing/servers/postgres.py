@@ -22,8 +22,8 @@ from curbside.testing.servers.certificates import write_certificates
 from curbside.testing.servers.process import (
     descendants,
     free_port,
+    hold,
     kill_9,
-    run_until_stopped,
     start_child,
     unprivileged_user,
     wait_until,
@@ -209,10 +209,12 @@ def main() -> None:
     parser.add_argument("--database", default="curbside", help="made where it is not there")
     arguments = parser.parse_args()
     server = LocalPostgres(arguments.data, port=arguments.port)
-    server.start()
-    server.ensure_database(arguments.database)
-    print(f"PostgreSQL listens on 127.0.0.1:{server.port}, database {arguments.database}", flush=True)
-    run_until_stopped(server.stop, server.wait)
+
+    def started() -> str:
+        server.ensure_database(arguments.database)
+        return f"PostgreSQL listens on 127.0.0.1:{server.port}, database {arguments.database}"
+
+    hold(server, started)
 
 
 if __name__ == "__main__":

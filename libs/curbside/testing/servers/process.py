@@ -9,12 +9,14 @@ import pwd
 import random
 import signal
 import socket
+import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from curbside.errors import OperatorError
 
@@ -25,6 +27,16 @@ _LAST_WORDS: Final = 2_000  # characters of a log in an error: a stack trace's f
 
 class ServerDidNotStart(OperatorError):
     code = "operator.server-did-not-start"
+
+
+class Server(Protocol):
+    """What `hold` needs of a server of any kind."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def wait(self) -> int: ...
 
 
 def die_with_parent() -> None:
@@ -131,6 +143,19 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
+def answers_over_tls(port: int, ca_file: Path, host: str = "127.0.0.1") -> bool:
+    """Whether what listens there shows a certificate of the authority in `ca_file`, and is no stranger who
+    has the port."""
+    with suppress(OSError):  # also where `ca_file` is not there yet, and what TLS says
+        context = ssl.create_default_context(cafile=str(ca_file))
+        with (
+            socket.create_connection((host, port), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return True
+    return False
+
+
 def terminate(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
     """Ask it to end, and kill it where it does not within `seconds`."""
     process.terminate()
@@ -162,19 +187,31 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def run_until_stopped(stop: Callable[[], None], wait: Callable[[], int]) -> None:
-    """Hold a server in the foreground: Ctrl-C or SIGTERM stops it in order. Exits with its status when it
-    ends by itself."""
+def hold(server: Server, started: Callable[[], str]) -> None:
+    """Start `server`, print what `started` says, and hold it in the foreground: Ctrl-C or SIGTERM stops it in
+    order, also while it starts.
+
+    Exits with the server's status when that ends by itself, and with 2 and a sentence on stderr where an
+    operator must mend something first.
+    """
 
     def interrupt(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # once more would leave the server half stopped
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
     try:
-        raise SystemExit(wait())
+        server.start()
+        print(started(), flush=True)
+        raise SystemExit(server.wait())
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once more would leave the server half stopped
-        stop()
+        server.stop()
+    except OperatorError as error:
+        server.stop()
+        print(f"curbside: {error.sentence}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _last_words(log: Path | None) -> str:

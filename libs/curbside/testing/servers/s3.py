@@ -20,10 +20,10 @@ from curbside.errors import OperatorError
 from curbside.settings import BlobSettings, child_environment
 from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
+    answers_over_tls,
     free_ports,
+    hold,
     kill_9,
-    listens,
-    run_until_stopped,
     start_child,
     terminate,
     wait_until,
@@ -62,6 +62,8 @@ class LocalS3:
         program = _program()
         self._prepare()
         ports = dict(zip(_flags(), (*self._ports, self.port), strict=True))
+        # For whoever did not start it, and yet asks whether it answers.
+        self._master_port.write_text(str(ports["master.port"]))
         log = self.directory / "log"
         self._process = start_child(
             [
@@ -85,7 +87,7 @@ class LocalS3:
                 GOMEMLIMIT="256MiB", WEED_S3_SSE_KEK=(self.directory / "encryption.key").read_text()
             ),
         )
-        wait_until(self._answers, self._process, "SeaweedFS", log=log)
+        wait_until(self.answers, self._process, "SeaweedFS", log=log)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -127,15 +129,20 @@ class LocalS3:
             ca_file=self.directory / "ca.pem",
         )
 
-    def _answers(self) -> bool:
-        """Whether requests are taken, and there is a volume to write to."""
-        if not listens(self.port):
+    def answers(self) -> bool:
+        """Whether it, and not another that has its port, takes requests, and has a volume to write to: that
+        comes seconds later. Also of a server that another process started in this directory."""
+        if not answers_over_tls(self.port, self.directory / "ca.pem"):
             return False
         with suppress(OSError, ValueError):
-            master = self._ports[_flags().index("master.port")]
+            master = int(self._master_port.read_text())
             with urlopen(f"http://127.0.0.1:{master}/dir/status", timeout=5) as answer:
                 return bool(json.load(answer)["Topology"]["Max"])
         return False
+
+    @property
+    def _master_port(self) -> Path:
+        return self.directory / "master.port"
 
     def _prepare(self) -> None:
         (self.directory / "data").mkdir(parents=True, exist_ok=True)
@@ -173,9 +180,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     server = LocalS3(arguments.data, port=arguments.port)
-    server.start()
-    print(f"S3 listens on https://127.0.0.1:{server.port}, keys and ca.pem in {arguments.data}", flush=True)
-    run_until_stopped(server.stop, server.wait)
+    hold(
+        server,
+        lambda: f"S3 listens on https://127.0.0.1:{server.port}, keys and ca.pem in {arguments.data}",
+    )
 
 
 if __name__ == "__main__":
