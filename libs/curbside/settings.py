@@ -7,6 +7,8 @@ profile refuses a development one. Names: `CURBSIDE_<SERVICE>__<FIELD>`.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -224,3 +226,18 @@ def child_environment(**variables: str) -> dict[str, str]:
 def set_process_environment(**variables: str) -> None:
     """Set variables that a library reads when it is imported (HF_HUB_OFFLINE, RAY_…) in this process."""
     os.environ.update(variables)
+
+
+@contextmanager
+def passing_environment(**variables: str) -> Iterator[None]:
+    """`variables` in this process for as long as the context lasts: no child that starts later has them."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

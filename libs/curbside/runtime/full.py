@@ -7,10 +7,11 @@ the services; each is restarted where it dies. Key-encryption keys are those of 
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,15 +23,23 @@ from rich.console import Console
 from curbside.errors import CurbsideError, OperatorError
 from curbside.runtime.carrying import carry
 from curbside.runtime.client import ADDRESSES
-from curbside.runtime.installation import provide_tokens
+from curbside.runtime.installation import Kind, check_kind, provide_tokens, record_kind
 from curbside.runtime.platform import state_directory
 from curbside.runtime.provision import provision
 from curbside.runtime.services import SERVICES
 from curbside.runtime.supervisor import AlreadyRunning, Child, Supervisor, supervisor_runs
-from curbside.settings import Port, RuntimeSettings, as_environment, bracketed, set_process_environment
+from curbside.settings import (
+    Port,
+    RuntimeSettings,
+    as_environment,
+    bracketed,
+    passing_environment,
+    set_process_environment,
+)
+from curbside.testing.servers.certificates import write_secret
 from curbside.testing.servers.kafka import LocalKafka
 from curbside.testing.servers.postgres import LocalPostgres
-from curbside.testing.servers.process import listens
+from curbside.testing.servers.process import answers_over_tls
 from curbside.testing.servers.s3 import LocalS3
 
 PROCESSES: Final = Path(__file__).resolve().parents[3] / "deploy" / "local" / "processes.yaml"
@@ -156,31 +165,41 @@ class LocalServers:
         """What tells `provision` who may make roles."""
         path = self.passwords / "administrator.url"
         self.passwords.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(self.postgres.admin_url(_DATABASE))
+        write_secret(path, self.postgres.admin_url(_DATABASE).encode())
         return {"CURBSIDE_PROVISION__DATABASE_ADMIN_URL_FILE": str(path)}
 
     def ready(self) -> bool:
+        """Whether these servers take requests, and not others that have their ports."""
         return (
             self.postgres.answers(_DATABASE)
-            and listens(self._ports.kafka.sasl_ssl)
-            and listens(self._ports.s3.port)
+            and answers_over_tls(self._ports.kafka.sasl_ssl, self.kafka.ca_file)
+            and self.s3.answers()
         )
 
 
 def run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
-    """Run the servers and every service until SIGTERM or Ctrl-C; print where they are."""
+    """Run the servers and every service until SIGTERM or Ctrl-C; print where they are.
+
+    Raises OtherKind where `curbside up` has run on the same data.
+    """
+    with _stopped_in_order(), suppress(KeyboardInterrupt):
+        _run_up_full(settings, processes_file)
+
+
+def _run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
     from curbside.runtime.up import supervise
 
     console = Console(stderr=True, soft_wrap=True)
     processes = read_processes(processes_file)
     if supervisor_runs(settings.data):
         raise AlreadyRunning(settings.data)
+    check_kind(settings, Kind.FULL)
     services = Supervisor(
         service_children(settings, processes), settings.data, settings.shutdown_grace, log_files=True
     )
     addresses = state_directory(settings) / ADDRESSES
     with _local_servers(settings, processes, console):
+        record_kind(settings, Kind.FULL)
         admin = provide_tokens(settings)
         urls = service_urls(settings, processes)
         addresses.write_text(json.dumps(urls))
@@ -201,8 +220,12 @@ def run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
 def carry_to_local_servers(source: Path, settings: RuntimeSettings, processes_file: Path) -> None:
     """`migrate --from`, to the servers that `up --full` runs: they are started for it, and stopped."""
     processes = read_processes(processes_file)
-    with _local_servers(settings, processes, Console(stderr=True, soft_wrap=True)):
+    if source.resolve() != settings.data:
+        check_kind(settings, Kind.FULL)
+    console = Console(stderr=True, soft_wrap=True)
+    with _stopped_in_order(), _local_servers(settings, processes, console):
         carry(source, settings)
+        record_kind(settings, Kind.FULL)
 
 
 @contextmanager
@@ -213,14 +236,40 @@ def _local_servers(settings: RuntimeSettings, processes: Processes, console: Con
         Supervisor(servers.children(), settings.data, settings.shutdown_grace, log_files=True, name="servers")
     )
     console.print("starting PostgreSQL, Kafka and S3")
-    keeping.start()
     try:
+        keeping.start()
         _await(servers.ready, keeping)
-        set_process_environment(**servers.environment(), **servers.administrator())
-        provision(settings, console=console)
+        set_process_environment(**servers.environment())
+        with passing_environment(**servers.administrator()):
+            provision(settings, console=console)
         yield
     finally:
         keeping.stop()
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """SIGTERM and Ctrl-C raise KeyboardInterrupt, once: what was started is stopped then, and by no second
+    signal killed. `supervise` replaces the handlers when there is something to supervise."""
+
+    def interrupt(*_: object) -> None:
+        for number in before:
+            # A function, not SIG_IGN: that is inherited, and a child would not hear that it is to stop.
+            signal.signal(number, _nothing_more)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _nothing_more(*_: object) -> None:
+    """The stop is under way."""
 
 
 class _Kept:
