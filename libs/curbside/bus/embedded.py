@@ -8,6 +8,7 @@ process dies, however it dies.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import time
@@ -126,6 +127,32 @@ class EmbeddedBus:
             ]
 
         return await self._run(read)
+
+    async def fingerprint(self, id: int) -> str | None:
+        """A hash of the record `id` and of when it was appended: no record of another log has the same. None
+        where it is not there."""
+
+        def read(db: sqlite3.Connection) -> str | None:
+            row = db.execute(
+                "SELECT topic, key, hex(value), headers, appended_at FROM messages WHERE id = ?", (id,)
+            ).fetchone()
+            return None if row is None else hashlib.sha256(json.dumps(row).encode()).hexdigest()
+
+        return await self._run(read)
+
+    async def topics(self) -> list[str]:
+        """The topics that have a record, dead letters among them."""
+        # From one to the next by the index: the log is not read.
+        return await self._run(
+            lambda db: [
+                topic
+                for (topic,) in db.execute(
+                    "WITH RECURSIVE found(topic) AS (SELECT min(topic) FROM messages UNION ALL "
+                    "SELECT (SELECT min(topic) FROM messages WHERE topic > found.topic) FROM found "
+                    "WHERE found.topic IS NOT NULL) SELECT topic FROM found WHERE topic IS NOT NULL"
+                )
+            ]
+        )
 
     async def check(self) -> None:
         await self._run(_newest)

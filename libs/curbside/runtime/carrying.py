@@ -1,8 +1,9 @@
 """`curbside migrate --from DIR` carries an installation of one machine to PostgreSQL, S3 and Kafka.
 
-Nothing is changed in what it is carried from. Each step may be interrupted and is then run again: a key, a
-blob or a row that is there already is left alone, and an event that arrives twice is handled once. At the end
-both sides are read and compared, row by row, before the events go out.
+Nothing is changed in what it is carried from, which stands still meanwhile. Until all has arrived, each step
+may be interrupted and is then run again: a key, a blob or a row that is there already is left alone, and an
+event that arrives twice is handled once. At the end both sides are read and compared, row by row, before the
+events go out; then the copy is marked, and is never carried to again.
 """
 
 from __future__ import annotations
@@ -11,46 +12,35 @@ import asyncio
 import filecmp
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table as Shown
 from sqlalchemy import Row, String, Table, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.bus.embedded import EmbeddedBus
 from curbside.bus.protocol import Bus
 from curbside.errors import OperatorError
-from curbside.identity.tokens import METADATA as IDENTITY_METADATA
-from curbside.runtime.platform import (
-    key_ring,
-    open_data_keys,
-    open_database,
-    open_objects,
-    open_outside_bus,
-    open_tokens,
-)
+from curbside.runtime.carrying_from import OWNERS, Source
+from curbside.runtime.carrying_to import EMPTY_IT, NotEqual, Target
+from curbside.runtime.platform import key_ring, open_database, open_outside_bus, open_tokens
 from curbside.runtime.reading import progress_bar
-from curbside.runtime.services import SERVICES, load_package
-from curbside.runtime.supervisor import AlreadyRunning, lock_path
-from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, RuntimeSettings, load
-from curbside.storage.database import Database, sqlite_url
+from curbside.runtime.services import load_package
+from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
+from curbside.storage.database import Database
 from curbside.storage.directories import private_directory
-from curbside.storage.directory_objects import DirectoryObjects
 from curbside.storage.keys import DataKeys, KeyRing
-from curbside.storage.migrate import migrate
 from curbside.storage.objects import NameTaken, Objects
 from curbside.storage.postgres import IDENTITY
-from curbside.storage.wrapped_keys import SqliteWrappedKeys
-from curbside.storage.zones import GRANTS, Zone
+from curbside.storage.zones import Zone
 
 _ROWS: Final = 500
 _RECORDS: Final = 500
@@ -62,18 +52,8 @@ class NotOutside(OperatorError):
     code = "operator.not-outside"
 
 
-class NothingThere(OperatorError):
-    code = "operator.no-installation"
-
-
 class OtherKeys(OperatorError):
     code = "operator.other-keys"
-
-
-class NotEqual(OperatorError):
-    """What arrived is not what was carried: something else wrote there."""
-
-    code = "operator.not-equal"
 
 
 class DoesNotFit(OperatorError):
@@ -90,33 +70,40 @@ class Carried:
     audited: int
 
 
+@dataclass(frozen=True)
+class _Checked:
+    """What was asked before the first write."""
+
+    place: str  # identifies where events go
+    rows: int  # that an earlier carry has left there
+
+
 def carry(source: Path, settings: RuntimeSettings) -> None:
     """Carry the installation in `source` to the outside halves of `settings`, and print both ledgers."""
     console = Console(soft_wrap=True)
     _check_outside()
-    if not (source / "identity.db").exists():
-        raise NothingThere(
-            f"there is no installation at {str(source)!r}: name its data directory with --from."
-        )
-    with _standing_still(source):
-        embedded = RuntimeSettings(data_dir=source, profile=Profile.DEVELOPMENT, tenant=settings.tenant)
-        ring = key_ring(settings)
-        _check_keys(source / "keys", settings)
-        for owner in (*SERVICES, IDENTITY):  # a source of an earlier release is brought to this one first
-            package = "curbside.identity" if owner == IDENTITY else f"curbside_{owner}"
-            migrate(package, sqlite_url(embedded.data, owner))
+    there, here = Source(source.expanduser().resolve()), Target(settings)
+    ring = key_ring(settings)
+    with there.standing_still():
+        _check_keys(there.data / "keys", settings)
+        here.check_unmarked()
+        checked = asyncio.run(_check_target(there, here, ring))
         with progress_bar() as bar:
-            _carry_keys(embedded, settings, ring, bar)
-            _carry_blobs(embedded, settings, bar)
-            carried = asyncio.run(_carry_databases(embedded, settings, ring, bar))
-            events = asyncio.run(_carry_events(embedded, settings, bar))
-        _carry_work(embedded, settings)
+            _carry_keys(there, here, ring, bar)
+            _carry_blobs(there, here, bar)
+            carried = asyncio.run(_carry_databases(there, here, ring, bar))
+            _compare_blobs(there, here)
+            events = asyncio.run(_carry_events(there, here, checked, bar))
+        _carry_work(there.data, settings)
+        here.mark()
     shown = Shown("database", "rows there", "rows here", "audit records that hold")
     for one in carried:
         shown.add_row(one.owner, str(one.there), str(one.here), str(one.audited))
     console.print(shown)
     console.print(f"events published again, which their readers know by id: {events}")
-    console.print(f"Nothing in {str(source)!r} was changed; keep it until the services have run on the copy.")
+    console.print(
+        f"Nothing in {str(there.data)!r} was changed; keep it until the services have run on the copy."
+    )
 
 
 def _check_outside() -> None:
@@ -131,20 +118,6 @@ def _check_outside() -> None:
     ]
     if missing:
         raise NotOutside(f"there is nowhere to carry it: set {' and '.join(missing)}, or use --full.")
-
-
-@contextmanager
-def _standing_still(source: Path) -> Iterator[None]:
-    """No supervisor runs on `source`, and none can start."""
-    lock = FileLock(lock_path(source, "all"))
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        raise AlreadyRunning(source) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_keys(made_with: Path, settings: RuntimeSettings) -> None:
@@ -165,28 +138,91 @@ def _check_keys(made_with: Path, settings: RuntimeSettings) -> None:
             )
 
 
-def _carry_keys(embedded: RuntimeSettings, settings: RuntimeSettings, ring: KeyRing, bar: Progress) -> None:
-    source = DataKeys(SqliteWrappedKeys(embedded.data / "keys.db"), ring)
+async def _check_target(there: Source, here: Target, ring: KeyRing) -> _Checked:
+    """Ask for all topics, and whether all that stands in the target is a part of what is carried."""
+    log = there.log()
+    try:
+        stored = [] if log is None else await log.topics()
+    finally:
+        if log is not None:
+            await log.close()
+    place = here.check_topics(stored)
+    rows = 0
+    for owner in OWNERS:
+        async with AsyncExitStack() as opened:
+            source, target = _open_both(there, here, ring, owner)
+            opened.push_async_callback(source.close)
+            opened.push_async_callback(target.close)
+            reading = await opened.enter_async_context(source.read())
+            copied = await opened.enter_async_context(target.read())
+            for table in source.metadata.sorted_tables:
+                rows += await _check_part(reading, copied, table, owner)
+    here.check_keys(there)
+    here.check_blobs(there)
+    return _Checked(place, rows)
+
+
+async def _check_part(there: AsyncSession, here: AsyncSession, table: Table, owner: str) -> int:
+    """How many rows the copy has, each of which must be a row of the source. Raises NotEqual."""
+    # Both come in the order of their keys: whatever the copy lacks is passed over.
+    source = (tuple(row) async for rows in _pages(there, table) for row in rows)
+    count = 0
+    async for rows in _pages(here, table):
+        for row in rows:
+            wanted = tuple(row)
+            while (found := await anext(source, None)) != wanted:
+                if found is None:
+                    raise NotEqual(
+                        f"the table {table.name} of {owner} is not what was carried: it has a row there that "
+                        f"the source has not. {EMPTY_IT}"
+                    )
+        count += len(rows)
+    return count
+
+
+def _open_both(there: Source, here: Target, ring: KeyRing, owner: str) -> tuple[Database, Database]:
+    """One owner's database on both sides; the target's is brought to the newest schema."""
+    target = (
+        open_tokens(here.settings, ring)[1]
+        if owner == IDENTITY
+        else open_database(here.settings, ring, load_package(owner))
+    )
+    return there.database(owner, ring), target
+
+
+def _carry_keys(there: Source, here: Target, ring: KeyRing, bar: Progress) -> None:
+    wrapped = there.wrapped_keys()
+    if wrapped is None:
+        return
+    source = DataKeys(wrapped, ring)
     task = bar.add_task("data keys", total=len(Zone), note="")
     for zone in Zone:
-        # As a service that the server lets into the zone.
-        service = next(name for name, zones in GRANTS.items() if zone in zones)
-        target = open_data_keys(settings, ring, service)
+        target = DataKeys(here.wrapped_keys(zone), ring)
         source.copy_to(zone, target)
         target.close()
         bar.advance(task)
     source.close()
 
 
-def _carry_blobs(embedded: RuntimeSettings, settings: RuntimeSettings, bar: Progress) -> None:
-    source, target = DirectoryObjects(embedded.data / "blobs"), open_objects(settings)
-    names = list(source.names(""))
-    there = set(target.names(""))
-    task = bar.add_task("blobs", total=len(names), note="")
-    for name in names:
-        if name not in there:
+def _carry_blobs(there: Source, here: Target, bar: Progress) -> None:
+    source, target = there.objects(), here.objects()
+    done = set(here.blobs())
+    task = bar.add_task("blobs", total=sum(1 for _ in there.blobs()), note="")
+    for name in there.blobs():
+        if name not in done:
             _carry_blob(source, target, name)
         bar.advance(task)
+
+
+def _compare_blobs(there: Source, here: Target) -> None:
+    """Raise NotEqual where the names of both sides differ."""
+    arrived, count = set(here.blobs()), 0
+    for name in there.blobs():
+        if name not in arrived:
+            raise NotEqual("a blob was not carried, or was deleted there meanwhile: start again.")
+        count += 1
+    if count != len(arrived):
+        raise NotEqual(f"there are blobs that were not carried. {EMPTY_IT}")
 
 
 def _carry_blob(source: Objects, target: Objects, name: str) -> None:
@@ -202,26 +238,16 @@ def _carry_blob(source: Objects, target: Objects, name: str) -> None:
             ) from None
 
 
-async def _carry_databases(
-    embedded: RuntimeSettings, settings: RuntimeSettings, ring: KeyRing, bar: Progress
-) -> list[Carried]:
+async def _carry_databases(there: Source, here: Target, ring: KeyRing, bar: Progress) -> list[Carried]:
     carried = []
-    for owner in (*SERVICES, IDENTITY):
-        metadata = IDENTITY_METADATA if owner == IDENTITY else load_package(owner).metadata
-        source = Database(owner, sqlite_url(embedded.data, owner), metadata, ring)
-        target = await asyncio.to_thread(_open_target, settings, ring, owner)
+    for owner in OWNERS:
+        source, target = _open_both(there, here, ring, owner)
         try:
             carried.append(await _carry_database(source, target, bar))
         finally:
             await source.close()
             await target.close()
     return carried
-
-
-def _open_target(settings: RuntimeSettings, ring: KeyRing, owner: str) -> Database:
-    if owner == IDENTITY:
-        return open_tokens(settings, ring)[1]
-    return open_database(settings, ring, load_package(owner))
 
 
 async def _carry_database(source: Database, target: Database, bar: Progress) -> Carried:
@@ -273,8 +299,11 @@ async def _pages(session: AsyncSession, table: Table) -> AsyncIterator[Sequence[
 async def _insert(session: AsyncSession, table: Table, rows: Sequence[Row[Any]], service: str) -> None:
     try:
         await session.execute(insert(table).on_conflict_do_nothing(), [dict(row._mapping) for row in rows])
-    except (DataError, IntegrityError) as error:
-        # Its text may quote values: the constraint and the table say enough.
+    except StatementError as error:
+        # The text of these quotes values: the constraint and the table say enough.
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+            error.hide_parameters = True
+            raise
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise DoesNotFit(
             f"rows of {service}.{table.name} do not fit into PostgreSQL"
@@ -314,56 +343,66 @@ async def _compare(
     return count
 
 
-async def _carry_events(embedded: RuntimeSettings, settings: RuntimeSettings, bar: Progress) -> int:
+async def _carry_events(there: Source, here: Target, checked: _Checked, bar: Progress) -> int:
     """Publish the whole log again, in its order: whoever has handled an event knows its id. Where it was
     interrupted, it goes on from there."""
-    log = EmbeddedBus(embedded.data / "bus" / "log.db")
-    target = open_outside_bus(settings)
+    log = there.log()
+    if log is None:
+        return 0
+    target = open_outside_bus(here.settings)
     assert target is not None
-    marker = settings.data / "run" / "carried-events.json"
+    marker = here.settings.data / "run" / "carried-events.json"
+    if not checked.rows:
+        # Emptied since: its readers know no event any more.
+        marker.unlink(missing_ok=True)
     try:
-        return await _publish_log(log, target, marker, str(embedded.data), bar)
+        return await _publish_log(log, target, marker, checked.place, bar)
     finally:
         await log.close()
         await target.close()
 
 
-async def _publish_log(log: EmbeddedBus, target: Bus, marker: Path, source: str, bar: Progress) -> int:
-    newest, done = await log.newest(), _published(marker, source)
+async def _publish_log(log: EmbeddedBus, target: Bus, marker: Path, place: str, bar: Progress) -> int:
+    newest = await log.newest()
+    id, record = _noted(marker, place)
+    # Of this very log: one that was made anew, or restored to another past, has another record there.
+    done = id if record is not None and record == await log.fingerprint(id) else 0
     task = bar.add_task("events", total=newest, completed=done, note="")
     published = 0
     while batch := await log.stored(done, _RECORDS):
         await target.publish([record for _, record in batch])
         done = batch[-1][0]
         published += len(batch)
-        _note_published(marker, source, done)
+        _note_published(marker, place, done, await log.fingerprint(done))
         bar.update(task, completed=done)
     bar.update(task, completed=newest)
     return published
 
 
-def _published(marker: Path, source: str) -> int:
-    """The id of the record of `source` that was published last."""
+def _noted(marker: Path, place: str) -> tuple[int, str | None]:
+    """The id and fingerprint of the record that was published last at this very place."""
     try:
         said = json.loads(marker.read_text())
-        return int(said["id"]) if said["source"] == source else 0
-    except (OSError, ValueError, KeyError):
-        return 0
+        if said["place"] == place:
+            return int(said["id"]), str(said["record"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, None
+    return 0, None
 
 
-def _note_published(marker: Path, source: str, id: int) -> None:
+def _note_published(marker: Path, place: str, id: int, record: str | None) -> None:
     private_directory(marker.parent)
     scratch = marker.with_suffix(".part")
-    scratch.write_text(json.dumps({"source": source, "id": id}))
+    scratch.write_text(json.dumps({"place": place, "id": id, "record": record}))
     scratch.replace(marker)
 
 
-def _carry_work(embedded: RuntimeSettings, settings: RuntimeSettings) -> None:
-    if embedded.data == settings.data:
+def _carry_work(source: Path, settings: RuntimeSettings) -> None:
+    if source == settings.data:
         return
     for name in _WORK:
-        for path in sorted((embedded.data / name).rglob("*")):
-            copy = settings.data / name / path.relative_to(embedded.data / name)
+        for path in sorted((source / name).rglob("*")):
+            copy = settings.data / name / path.relative_to(source / name)
             if path.is_dir():
                 copy.mkdir(parents=True, exist_ok=True)
             elif not copy.exists() or not filecmp.cmp(path, copy):
