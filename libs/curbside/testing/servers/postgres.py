@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +20,10 @@ from psycopg import sql
 
 from curbside.errors import OperatorError
 from curbside.settings import DatabaseSettings
-from curbside.testing.servers.certificates import write_certificates
+from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
     descendants,
+    die_with_parent,
     free_port,
     hold,
     kill_9,
@@ -32,22 +35,31 @@ from curbside.testing.servers.process import (
 _PLACES: Final = "/usr/lib/postgresql"  # Debian's, by major version
 _OLDEST: Final = 15
 _ADMIN: Final = "curbside_admin"
-_CONFIGURATION: Final = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-max_connections = 200
-shared_buffers = '64MB'
-password_encryption = 'scram-sha-256'
-log_min_messages = 'fatal'
-ssl = on
-ssl_cert_file = 'tls/server.pem'
-ssl_key_file = 'tls/server.pem'
-max_wal_size = '512MB'
-"""
+# Where root's clusters lie: their server is another user, who may pass through here and list nothing.
+_OF_ROOT: Final = Path("/var/lib/curbside")
+# Said with each start, so that root writes nothing into what belongs to the server's user.
+_CONFIGURATION: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "password_encryption": "scram-sha-256",
+    "log_min_messages": "fatal",
+    "ssl": "on",
+    "ssl_cert_file": "tls/server.pem",
+    "ssl_key_file": "tls/server.pem",
+    "max_wal_size": "512MB",
+}
 
 
 class NoPostgres(OperatorError):
     code = "operator.no-postgres"
+
+
+class NotOurs(OperatorError):
+    """Somebody else made what lies where the cluster belongs."""
+
+    code = "operator.not-our-cluster"
 
 
 class LocalPostgres:
@@ -62,23 +74,32 @@ class LocalPostgres:
         self.data = _reachable(directory)
         self._durable = durable
         self._password_file = self.data.with_suffix(".password")
+        self._part = self.data.with_suffix(".part")
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or free_port()
 
     def start(self) -> None:
-        """Make the cluster where there is none, and answer when this returns. Raises NoPostgres."""
+        """Make the cluster where there is none, and answer when this returns. Raises NoPostgres, NotOurs."""
         binaries = _binaries()
+        user = unprivileged_user("postgres")  # it refuses to run as root
         self.directory.mkdir(parents=True, exist_ok=True)
-        if not (self.data / "PG_VERSION").exists():
-            self._make(binaries, unprivileged_user("postgres"))
-        (self.data / "postgresql.auto.conf").write_text(
-            f"{_CONFIGURATION}port = {self.port}\nfsync = {'on' if self._durable else 'off'}\n"
-        )
+        if self.data.parent != self.directory:
+            _passable(self.data.parent)
+            note = f"The files of this PostgreSQL lie in {self.data}, which its own user can reach.\n"
+            write_secret(self.directory / "where", note.encode())
+        shutil.rmtree(self._part, ignore_errors=True)  # of a start that was cut short
+        if not os.path.lexists(self.data):
+            self._make(binaries, user)
+        _check_owner(self.data, user)
+        configuration = _CONFIGURATION | {"port": str(self.port), "fsync": "on" if self._durable else "off"}
         log = self.directory / "log"
         self._process = start_child(
-            [binaries / "postgres", "-D", str(self.data)],
+            [
+                *(binaries / "postgres", "-D", str(self.data)),
+                *(f"--{name}={value}" for name, value in configuration.items()),
+            ],
             log=log,
-            user=unprivileged_user("postgres"),  # it refuses to run as root
+            user=user,
             cwd="/",
         )
         wait_until(self.answers, self._process, "PostgreSQL", log=log)
@@ -106,8 +127,10 @@ class LocalPostgres:
     def destroy(self) -> None:
         """Stop, and leave no file behind."""
         self.kill()
-        shutil.rmtree(self.data, ignore_errors=True)
-        self._password_file.unlink(missing_ok=True)
+        for directory in (self.data, self._part):
+            shutil.rmtree(directory, ignore_errors=True)
+        for file in (self._password_file, self.directory / "where"):
+            file.unlink(missing_ok=True)
 
     def wait(self) -> int:
         """Until the server ends by itself; its exit status."""
@@ -155,29 +178,43 @@ class LocalPostgres:
             connection.execute(statement)
 
     def _make(self, binaries: Path, user: str | None) -> None:
-        shutil.rmtree(self.data, ignore_errors=True)
-        self.data.mkdir(mode=0o700)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
-        if user is not None:
-            shutil.chown(self.data, user)
-            shutil.chown(self._password_file, user)
-        subprocess.run(
-            [
-                *(binaries / "initdb", "-D", str(self.data), "-U", _ADMIN, "--auth=scram-sha-256"),
-                *(f"--pwfile={self._password_file}", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            user=user,
-            cwd="/",
-        )
-        tls = self.data / "tls"
+        """The cluster, its certificates and the password, which all have their names only once it is whole.
+
+        Until then they lie in a directory that is ours alone: of what we write nothing is where the server's
+        user could have put a link.
+        """
+        self._part.mkdir(mode=0o700)
+        cluster, tls, password = self._part / "cluster", self._part / "tls", self._part / "password"
+        cluster.mkdir(mode=0o700)
         tls.mkdir(mode=0o700)
         write_certificates(tls)
+        write_secret(password, f"{secrets.token_urlsafe(24)}\n".encode())
         if user is not None:
-            for path in (tls, *tls.iterdir()):
+            for path in (cluster, *tls.iterdir(), tls, password):
                 shutil.chown(path, user)
+            self._part.chmod(0o711)
+        done = subprocess.run(
+            [
+                *(binaries / "initdb", "-D", str(cluster), "-U", _ADMIN, "--auth=scram-sha-256"),
+                *(f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8"),
+                *(() if self._durable else ("--no-sync",)),
+            ],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            user=user,
+            cwd="/",
+            preexec_fn=die_with_parent,
+        )
+        if done.returncode != 0:
+            raise NoPostgres(
+                f"PostgreSQL could not make its files in {str(cluster)!r}:\n{done.stdout[-2000:]}"
+            )
+        tls.rename(cluster / "tls")
+        password.replace(self._password_file)
+        cluster.rename(self.data)
+        self._part.rmdir()
 
 
 def _binaries() -> Path:
@@ -194,11 +231,35 @@ def _binaries() -> Path:
 
 def _reachable(directory: Path) -> Path:
     """Where the cluster's files lie: in `directory`, or, for another user who may not pass through what lies
-    above it, in /var/tmp under a name that is always the same for it."""
+    above it, in root's own place under a name that is always the same for it."""
     if os.geteuid() != 0:
         return directory / "data"
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
-    return Path("/var/tmp") / f"curbside-postgres-{name}"  # noqa: S108  (mode 0700, and owned by the server)
+    return _OF_ROOT / f"postgres-{name}"
+
+
+def _passable(place: Path) -> None:
+    """Make `place`, where others may pass through and nobody but root puts anything. Raises NotOurs."""
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o711)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
+        raise NotOurs(
+            f"{str(place)!r} is not a directory that root alone may write",
+            mend="Remove it, or run as another user than root: the files lie in the data directory then.",
+        )
+    place.chmod(0o711)  # whatever our umask is
+
+
+def _check_owner(data: Path, user: str | None) -> None:
+    """Raises NotOurs unless `data` is a directory of `user`'s (None: ours)."""
+    found = data.lstat()
+    owner = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
+        raise NotOurs(
+            f"{str(data)!r} is not a directory of {user or 'this user'!r}, as whom PostgreSQL runs",
+            mend="Move it away, or give it to that user.",
+        )
 
 
 def main() -> None:
