@@ -106,7 +106,7 @@ def _kind_of(settings: RuntimeSettings) -> Kind | None:
     path = _kind_path(settings)
     try:
         return Kind(path.read_text().strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         # Earlier releases wrote no such file.
         return Kind.EMBEDDED if (settings.data / f"{IDENTITY}.db").exists() else None
     except ValueError:
