@@ -30,7 +30,7 @@ from curbside.runtime.carrying_to import AlreadyCarried, NotEqual, Target
 from curbside.runtime.platform import open_outside_bus
 from curbside.runtime.supervisor import AlreadyRunning, lock_path
 from curbside.runtime.upkeep import migrate_all
-from curbside.settings import RuntimeSettings
+from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.blobs import BlobRef
 from curbside.storage.relay import publish_waiting
 from curbside.storage.s3_objects import S3Objects
@@ -416,9 +416,19 @@ def test_other_keys_are_refused_before_anything_is_carried(
     (tmp_path / "other" / "audit.key").write_text("0" * 64)
     with pytest.raises(OtherKeys, match=r"audit\.key differs"):
         carry(source, outside.model_copy(update={"key_dir": tmp_path / "other"}))
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["audit.key"]
     (tmp_path / "other" / "audit.key").unlink()
+    production = {"key_dir": tmp_path / "other", "profile": Profile.PRODUCTION}
     with pytest.raises(OtherKeys, match="is not in"):
-        carry(source, outside.model_copy(update={"key_dir": tmp_path / "other"}))
+        carry(source, outside.model_copy(update=production))
+
+
+def test_keys_come_along_in_development(source: Path, outside: RuntimeSettings, tmp_path: Path) -> None:
+    carry(source, outside.model_copy(update={"key_dir": tmp_path / "other"}))
+    for path in (source / "keys").iterdir():
+        copy = tmp_path / "other" / path.name
+        assert copy.read_text() == path.read_text()
+        assert copy.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_a_server_there_is_nowhere_to_carry_it(source: Path, runtime: RuntimeSettings) -> None:

@@ -34,7 +34,7 @@ from curbside.runtime.carrying_to import EMPTY_IT, NotEqual, Target
 from curbside.runtime.platform import key_ring, open_database, open_outside_bus, open_tokens
 from curbside.runtime.reading import progress_bar
 from curbside.runtime.services import load_package
-from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
+from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, RuntimeSettings, load
 from curbside.storage.database import Database
 from curbside.storage.directories import private_directory
 from curbside.storage.keys import DataKeys, KeyRing
@@ -121,21 +121,30 @@ def _check_outside() -> None:
 
 
 def _check_keys(made_with: Path, settings: RuntimeSettings) -> None:
-    """What was sealed there must open here: the same key files."""
+    """What was sealed there must open here: the same key files. In development they come along; in
+    production they must have been mounted."""
     if made_with.resolve() == settings.keys:
         return
+    missing = []
     for path in sorted(made_with.glob("*.key")):
         here = settings.keys / path.name
         if not here.exists():
-            raise OtherKeys(
-                f"the key file {path.name} of {str(made_with)!r} is not in {str(settings.keys)!r}: put all "
-                "its key files into the secret that is mounted there (CURBSIDE_RUNTIME__KEY_DIR)."
-            )
-        if here.read_text().strip() != path.read_text().strip():
+            missing.append(path)
+        elif here.read_text().strip() != path.read_text().strip():
             raise OtherKeys(
                 f"{path.name} differs between {str(made_with)!r} and {str(settings.keys)!r}: what is carried "
                 "over would not open. Use the keys that it was made with."
             )
+    if missing and settings.profile is Profile.PRODUCTION:
+        raise OtherKeys(
+            f"the key file {missing[0].name} of {str(made_with)!r} is not in {str(settings.keys)!r}: put all "
+            "its key files into the secret that is mounted there (CURBSIDE_RUNTIME__KEY_DIR)."
+        )
+    private_directory(settings.keys)
+    for path in missing:
+        scratch = settings.keys / f"{path.name}.part"
+        shutil.copy2(path, scratch)  # with its mode, 0600
+        scratch.replace(settings.keys / path.name)
 
 
 async def _check_target(there: Source, here: Target, ring: KeyRing) -> _Checked:
