@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +107,25 @@ def test_root_takes_no_place_that_others_may_change(tmp_path: Path) -> None:
     for place in (link, shared, given):
         with pytest.raises(NotOurs, match="root alone"):
             _passable(place)
+
+
+def test_one_that_was_killed_is_followed_once_its_last_session_is_gone(server: LocalPostgres) -> None:
+    server.start()
+    with psycopg.connect(server.admin_url()) as connection:
+        session = connection.info.backend_pid
+        os.kill(session, signal.SIGSTOP)  # one that is busy, and does not see that its server is no more
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+        log = server.directory / "log"
+
+        def let_go() -> None:
+            while "pre-existing shared memory block" not in log.read_text():
+                time.sleep(0.05)
+            os.kill(session, signal.SIGCONT)
+
+        following = threading.Thread(target=let_go, daemon=True)
+        following.start()
+        server.start()
+        following.join()
+    assert server.answers()

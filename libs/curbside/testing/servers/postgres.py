@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from curbside.errors import OperatorError
 from curbside.settings import DatabaseSettings
 from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
+    ServerDidNotStart,
     descendants,
     die_with_parent,
     free_port,
@@ -50,6 +52,10 @@ _CONFIGURATION: Final = {
     "ssl_key_file": "tls/server.pem",
     "max_wal_size": "512MB",
 }
+
+# What it says while sessions of a server that was killed are still there: each ends when it next waits.
+_ORPHANS: Final = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
+_ORPHANS_SECONDS: Final = 60.0  # as long as a statement of a service may take
 
 
 class NoPostgres(OperatorError):
@@ -93,16 +99,23 @@ class LocalPostgres:
         _check_owner(self.data, user)
         configuration = _CONFIGURATION | {"port": str(self.port), "fsync": "on" if self._durable else "off"}
         log = self.directory / "log"
-        self._process = start_child(
-            [
-                *(binaries / "postgres", "-D", str(self.data)),
-                *(f"--{name}={value}" for name, value in configuration.items()),
-            ],
-            log=log,
-            user=user,
-            cwd="/",
-        )
-        wait_until(self.answers, self._process, "PostgreSQL", log=log)
+        deadline = time.monotonic() + _ORPHANS_SECONDS
+        while True:
+            self._process = start_child(
+                [
+                    *(binaries / "postgres", "-D", str(self.data)),
+                    *(f"--{name}={value}" for name, value in configuration.items()),
+                ],
+                log=log,
+                user=user,
+                cwd="/",
+            )
+            try:
+                return wait_until(self.answers, self._process, "PostgreSQL", log=log)
+            except ServerDidNotStart as error:
+                if time.monotonic() > deadline or not any(words in error.message for words in _ORPHANS):
+                    raise
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """End open sessions and stop in order."""
