@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import pwd
 import secrets
@@ -142,7 +141,7 @@ class LocalPostgres:
         self.kill()
         for directory in (self.data, self._part):
             shutil.rmtree(directory, ignore_errors=True)
-        for file in (self._password_file, self.directory / "where"):
+        for file in (self._password_file, self.directory / "where", self.directory / "cluster"):
             file.unlink(missing_ok=True)
 
     def wait(self) -> int:
@@ -244,11 +243,17 @@ def _binaries() -> Path:
 
 def _reachable(directory: Path) -> Path:
     """Where the cluster's files lie: in `directory`, or, for another user who may not pass through what lies
-    above it, in root's own place under a name that is always the same for it."""
+    above it, in root's own place under a name that `directory` keeps. A directory that is made anew has a
+    cluster of its own: it has other keys too."""
     if os.geteuid() != 0:
         return directory / "data"
-    name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
-    return _OF_ROOT / f"postgres-{name}"
+    directory.mkdir(parents=True, exist_ok=True)
+    scratch = directory / f"cluster.{secrets.token_hex(4)}"
+    write_secret(scratch, f"postgres-{secrets.token_hex(8)}".encode())
+    with suppress(FileExistsError):  # it has a name already
+        os.link(scratch, directory / "cluster")
+    scratch.unlink()
+    return _OF_ROOT / (directory / "cluster").read_text()
 
 
 def _passable(place: Path) -> None:
