@@ -455,9 +455,8 @@ def measure(scratch: Path, arguments: argparse.Namespace, progress: Progress) ->
         kafka.start()
         postgres.start()
         postgres.create_database("bus")
-        # As many connections as by default, all of them kept: an overflow is a TLS handshake for each event.
         settings = postgres.settings("bus", scratch / "passwords").model_copy(
-            update={"pool_size": 10, "max_overflow": 0, "pool_timeout": timedelta(seconds=60)}
+            update={"pool_timeout": timedelta(seconds=60)}
         )
         provision(settings, Profile.DEVELOPMENT, postgres.admin_url("bus"))
         progress.advance(task)

@@ -164,8 +164,9 @@ class DatabaseSettings(BaseSettings):
     # Holds a file per role that this process may use: curbside_<service>.password.
     password_dir: Path | None = None
     # Connections per service and process: those kept open, and those that a burst may add.
-    pool_size: int = Field(default=5, ge=1, le=100)
-    max_overflow: int = Field(default=5, ge=0, le=100)
+    # One that a burst adds is closed after it, and opening it again is a TLS handshake: none by default.
+    pool_size: int = Field(default=10, ge=1, le=100)
+    max_overflow: int = Field(default=0, ge=0, le=100)
     # How long a request waits for a connection, a statement may run, and one waits for another's lock.
     pool_timeout: timedelta = timedelta(seconds=10)
     statement_timeout: timedelta = timedelta(seconds=60)
