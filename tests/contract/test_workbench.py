@@ -31,7 +31,8 @@ from curbside_workbench.domain import rendering
 from curbside_workbench.sessions import COOKIE, Sessions
 from curbside_workbench.store import METADATA
 
-pytestmark = pytest.mark.usefixtures("halves")
+# The workbench keeps nothing of its own: what touches a token, an answer or its schema runs on both halves.
+on_both = pytest.mark.usefixtures("halves")
 
 
 @dataclass
@@ -113,6 +114,7 @@ async def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield Browser(http, opened, gateway)
 
 
+@on_both
 async def test_the_page_asks_for_a_token_and_inference_says_whether_it_is_good(browser: Browser) -> None:
     away = await browser.http.get("/")
     assert (away.status_code, away.headers["location"]) == (303, "/sign-in")
@@ -222,6 +224,7 @@ async def test_the_page_shadows_no_path_of_the_api(browser: Browser) -> None:
     assert "curbside_" in (await browser.http.get("/metrics")).text
 
 
+@on_both
 async def test_an_answer_streams_in_and_ends_with_its_evidence_and_notice(browser: Browser) -> None:
     await browser.sign_in()
     panels = [shown async for shown in browser.ask()]
@@ -310,6 +313,7 @@ async def test_what_nobody_foresaw_is_a_sentence_too_and_no_log_quotes_it(
     assert "Katzenbach" not in "".join(lines) + "".join(capfd.readouterr())
 
 
+@on_both
 async def test_a_token_that_is_no_longer_good_ends_the_session(browser: Browser) -> None:
     await browser.sign_in()
     sealed = Sessions(browser.opened.platform.ring, timedelta(hours=1)).seal("cbs_0123456789abcdef_gone")
@@ -328,6 +332,7 @@ async def test_who_closes_the_page_closes_the_engines_stream(browser: Browser) -
     await asyncio.wait_for(browser.gateway.engine.left.wait(), WAIT)
 
 
+@on_both
 async def test_the_page_needs_no_other_host_keeps_nothing_and_offers_no_api(browser: Browser) -> None:
     await browser.sign_in()
     page = await browser.http.get("/")
@@ -343,6 +348,7 @@ async def test_the_page_needs_no_other_host_keeps_nothing_and_offers_no_api(brow
     assert NOTICE in json.dumps(config, ensure_ascii=False)
 
 
+@on_both
 async def test_inference_that_is_down_is_said_at_the_door(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
