@@ -50,6 +50,17 @@ def apache_kafka(kafka: Broker) -> LocalKafka:
     return kafka
 
 
+@pytest.fixture(scope="session")
+def mortal_kafka(apache_kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """A broker to be killed, running when a test gets it. The session's own holds hundreds of topics by then,
+    and would take minutes to recover. Whoever kills it starts it again."""
+    assert apache_kafka.name  # it skips where there is no Apache Kafka
+    ours = LocalKafka(tmp_path_factory.mktemp("mortal-kafka"))
+    ours.start()
+    yield ours
+    ours.destroy()
+
+
 # What is made before the tests of a session and copied for each: PostgreSQL copies a database in 40 ms.
 _TEMPLATE = "curbside_template"
 

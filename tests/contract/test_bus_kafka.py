@@ -46,10 +46,18 @@ async def bus(settings: KafkaSettings) -> AsyncIterator[KafkaBus]:
 
 
 @pytest.fixture
-def mortal(apache_kafka: LocalKafka) -> Iterator[LocalKafka]:
-    """The session's broker, to be killed: it is there again after the test."""
-    yield apache_kafka
-    apache_kafka.start()
+def mortal(mortal_kafka: LocalKafka) -> Iterator[LocalKafka]:
+    """A broker to be killed: it is there again after the test."""
+    yield mortal_kafka
+    mortal_kafka.start()
+
+
+@pytest.fixture
+async def on_mortal(mortal: LocalKafka) -> AsyncIterator[KafkaBus]:
+    bus = KafkaBus(quick(mortal.settings("SASL_SSL", topic_prefix=f"mortal{next(_numbers)}.")), FAST_BUS)
+    await bus.provision([TOPIC])
+    yield bus
+    await bus.close()
 
 
 # Refusals
@@ -345,10 +353,10 @@ async def test_a_replay_that_is_interrupted_drops_nothing_that_was_not_published
 
 
 async def test_what_was_acknowledged_survives_kill_9_of_the_broker_and_both_sides_go_on(
-    bus: KafkaBus, mortal: LocalKafka
+    on_mortal: KafkaBus, mortal: LocalKafka
 ) -> None:
     inbox = Inbox(1)
-    task = consuming(bus, inbox)
+    task = consuming(on_mortal, inbox)
     acknowledged: list[str] = []
     stop = asyncio.Event()
 
@@ -359,7 +367,7 @@ async def test_what_was_acknowledged_survives_kill_9_of_the_broker_and_both_side
             event = received(str(number))
             while True:
                 try:
-                    await publish(bus, [event])
+                    await publish(on_mortal, [event])
                 except Unavailable:
                     await asyncio.sleep(0.05)
                 else:
@@ -380,15 +388,17 @@ async def test_what_was_acknowledged_survives_kill_9_of_the_broker_and_both_side
     await cancelled(task)
 
 
-async def test_a_consumer_is_cancelled_although_the_broker_is_gone(bus: KafkaBus, mortal: LocalKafka) -> None:
+async def test_a_consumer_is_cancelled_although_the_broker_is_gone(
+    on_mortal: KafkaBus, mortal: LocalKafka
+) -> None:
     inbox = Inbox(1)
-    task = consuming(bus, inbox)
-    await publish(bus, [received("before")])
+    task = consuming(on_mortal, inbox)
+    await publish(on_mortal, [received("before")])
     await inbox.full()
     mortal.kill()
     await asyncio.wait_for(cancelled(task), 20)
     with pytest.raises(Unavailable):
-        await publish(bus, [received("into nothing")])
+        await publish(on_mortal, [received("into nothing")])
 
 
 # Growth
