@@ -25,6 +25,10 @@ _WITHOUT_TLS: Final = ("PLAINTEXT", "SASL_PLAINTEXT")
 ClientT = TypeVar("ClientT")
 
 
+_HUNG_UP: Final = "socket disconnected"
+_REFUSAL_TRIES: Final = 4
+
+
 class BusRefused(OperatorError, Unavailable):
     """Kafka answers, and refuses us. An operator must mend it where we start; later it is waited for like an
     outage, because a password may be changed on one side before the other."""
@@ -142,6 +146,21 @@ def explained(error: BaseException, settings: KafkaSettings) -> Unavailable:
 def _try_once(settings: KafkaSettings, arguments: dict[str, Any]) -> None:
     """Connect and log in at one of the servers, whichever answers first in their order."""
     failures: list[BaseException] = []
+    # A broker that refuses a password closes the connection after it said so, and either may be heard first.
+    tries = _REFUSAL_TRIES if settings.security_protocol.startswith("SASL") else 1
+    for _ in range(tries):
+        failures = _failures(settings, arguments)
+        if not failures or not all(_HUNG_UP in str(error) for error in failures):
+            break
+    if failures:
+        # What a person must mend is worth more than a server of several that is down.
+        said = [explained(error, settings) for error in failures]
+        raise next((error for error in said if isinstance(error, BusRefused)), said[0]) from failures[0]
+
+
+def _failures(settings: KafkaSettings, arguments: dict[str, Any]) -> list[BaseException]:
+    """What each server failed with, or nothing where one let us in."""
+    failures: list[BaseException] = []
     client = KafkaNetClient(
         **{key: value for key, value in arguments.items() if key != "bootstrap_timeout_ms"}
     )
@@ -159,12 +178,10 @@ def _try_once(settings: KafkaSettings, arguments: dict[str, Any]) -> None:
             except (KafkaError, OSError, ValueError) as error:
                 failures.append(error)
             else:
-                return
+                return []
     finally:
         client.close()
-    # What a person must mend is worth more than a server of several that is down.
-    said = [explained(error, settings) for error in failures]
-    raise next((error for error in said if isinstance(error, BusRefused)), said[0]) from failures[0]
+    return failures
 
 
 async def _wait_for(connecting: Any) -> None:
