@@ -68,7 +68,7 @@ from curbside.testing.servers.postgres import LocalPostgres
 
 RATIO_TARGET: Final = 0.25
 LAG_TARGET_MS: Final = 200.0
-EMBEDDED_TARGET: Final = 1_000
+EMBEDDED_TARGET: Final = 3_000
 PRODUCER: Final = "ingestion"
 CONSUMER: Final = "workbench"
 PER_TRANSACTION: Final = 500

@@ -19,7 +19,14 @@ from curbside.demo.reports import Posted, from_files, generated, post
 from curbside.demo.tables import show_evaluation, show_ledger, show_posts, show_splits
 from curbside.errors import BadInput, CurbsideError
 from curbside.runtime.client import Api
-from curbside.runtime.reading import build_dataset, console, print_opinion, progress_bar, wait_for_run
+from curbside.runtime.reading import (
+    build_dataset,
+    console,
+    print_opinion,
+    progress_bar,
+    queue_run,
+    wait_for_run,
+)
 from curbside.settings import RuntimeSettings, load
 
 HOLDOUT_SOURCE: Final = "curbside-demo-holdout"
@@ -96,10 +103,7 @@ def _travel(api: Api, reports: Path | None, limit: int | None, settings: Runtime
     show_ledger(ledger)
     show_splits(manifest)
     ledger.check(posted)
-    run = api.post(
-        "/training/v1/runs",
-        {"dataset_version": version, "recipe": _RECIPE},
-    )
+    run = queue_run(api, version, _RECIPE)
     run = wait_for_run(api, run["run_id"])
     model = api.get(f"/training/v1/models/{run['model_version']}")
     show_evaluation(model["evaluation"])

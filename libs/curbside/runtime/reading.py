@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from rich.table import Column, Table
 
 from curbside.contracts.tasks import Task
 from curbside.errors import BadInput, CurbsideError
-from curbside.runtime.client import Api
+from curbside.runtime.client import Api, ApiProblem
 
 console = Console()
 _POLL_SECONDS = 0.5
+# From one service's outbox to another's records, over a bus whose consumers may just have started.
+_ON_ITS_WAY = timedelta(minutes=1)
 
 
 class BadArgument(BadInput):
@@ -153,6 +156,31 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def queue_run(api: Api, version: str, recipe: dict[str, Any]) -> dict[str, Any]:
+    """The queued run. A version that was published a moment ago may still be on its way to training."""
+    deadline = time.monotonic() + _ON_ITS_WAY.total_seconds()
+    while True:
+        try:
+            run: dict[str, Any] = api.post(
+                "/training/v1/runs", {"dataset_version": version, "recipe": recipe}
+            )
+        except ApiProblem as problem:
+            unknown = problem.body.get("code") == "training.unknown-dataset"
+            if not unknown or time.monotonic() > deadline or not _is_published(api, version):
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return run
+
+
+def _is_published(api: Api, version: str) -> bool:
+    try:
+        api.get(f"/datasets/v1/versions/{version}")
+    except ApiProblem:
+        return False
+    return True
+
+
 def train_and_wait(api: Api, recipe: Path, dataset: str) -> None:
     import yaml
 
@@ -164,7 +192,7 @@ def train_and_wait(api: Api, recipe: Path, dataset: str) -> None:
         raise BadArgument(
             f"{str(recipe)!r} is no readable YAML ({type(error).__name__})", field="RECIPE"
         ) from None
-    run = api.post("/training/v1/runs", {"dataset_version": dataset, "recipe": parsed})
+    run = queue_run(api, dataset, parsed)
     finished = wait_for_run(api, run["run_id"])
     console.print(f"{finished['run_id']} registered [bold]{finished['model_version']}[/]")
 
