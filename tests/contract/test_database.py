@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from curbside.bus.protocol import Record
+from curbside.bus.protocol import MAX_RECORD_BYTES, Record
 from curbside.contracts.events import Event, decode, new_event
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import BadInput, Unavailable
+from curbside.errors import BadInput, TooLarge, Unavailable
 from curbside.runtime.platform import open_database
 from curbside.runtime.services import load_package
 from curbside.settings import RuntimeSettings
@@ -204,6 +204,13 @@ async def test_the_relay_publishes_in_order_and_empties_the_outbox(database: Dat
     while await publish_waiting(database, bus):
         continue
     assert bus.ids == [f"r{n}" for n in range(1_200)]
+    assert await count(database, "outbox") == 0
+
+
+async def test_what_no_bus_takes_never_enters_the_outbox(database: Database) -> None:
+    with pytest.raises(TooLarge):
+        async with database.begin() as transaction:
+            await transaction.publish(received("x" * MAX_RECORD_BYTES))
     assert await count(database, "outbox") == 0
 
 

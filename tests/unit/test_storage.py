@@ -7,31 +7,25 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from curbside.bus.embedded import EmbeddedBus
-from curbside.contracts.events import new_event
-from curbside.contracts.topics import REPORTS_RECEIVED
-from curbside.contracts.v1 import events_pb2
 from curbside.errors import StorageFull, Unavailable
-from curbside.identity.tokens import METADATA
 from curbside.runtime.platform import state_directory
 from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.blobs import BlobStore
-from curbside.storage.database import Database, sqlite_url
+from curbside.storage.database import sqlite_url
 from curbside.storage.directories import UnusableDirectory, private_directory
 from curbside.storage.directory_objects import DirectoryObjects
 from curbside.storage.keys import DataKeys, KeyRing, MissingKey, RotationPending
 from curbside.storage.migrate import migrate
-from curbside.storage.relay import publish_waiting
 from curbside.storage.wrapped_keys import SqliteWrappedKeys
 from curbside.storage.zones import Zone
-from curbside.testing.platform import FAST_BUS, read_topic
+from curbside.testing.platform import FAST_BUS
 
 BOTH = frozenset({Zone.PHI, Zone.SAFE})
 
@@ -44,15 +38,6 @@ def keys(tmp_path: Path, ring: KeyRing) -> DataKeys:
 @pytest.fixture
 def blobs(tmp_path: Path, ring: KeyRing, keys: DataKeys) -> BlobStore:
     return BlobStore(DirectoryObjects(tmp_path / "blobs"), keys, ring, grants=BOTH)
-
-
-@pytest.fixture
-async def database(tmp_path: Path, ring: KeyRing) -> AsyncIterator[Database]:
-    url = sqlite_url(tmp_path, "identity")
-    migrate("curbside.identity", url)
-    database = Database("identity", url, METADATA, ring)
-    yield database
-    await database.close()
 
 
 def test_production_never_makes_a_key(tmp_path: Path) -> None:
@@ -170,62 +155,6 @@ async def test_a_disk_that_fills_under_a_key_or_a_directory_is_a_full_disk(
     (tmp_path / "keys").mkdir()
     with pytest.raises(StorageFull, match="is full"):
         ring.key("kek-phi")
-
-
-async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
-    event = new_event(events_pb2.ReportReceived(report_id="r"), tenant="default", subject="s")
-    with pytest.raises(RuntimeError):
-        async with database.begin() as transaction:
-            await transaction.publish(event)
-            await transaction.first_time(event, "g")
-            await transaction.record(actor="a", tenant="default", action="x", target="t")
-            raise RuntimeError
-    async with database.read() as session:
-        for table in ("outbox", "inbox", "audit"):
-            rows = await session.execute(select(func.count()).select_from(METADATA.tables[table]))
-            assert rows.scalar_one() == 0
-
-
-async def test_an_event_is_new_once_per_group(database: Database) -> None:
-    event = new_event(events_pb2.ReportReceived(report_id="r"), tenant="default", subject="s")
-    answers = []
-    for group in ("g", "g", "h"):
-        async with database.begin() as transaction:
-            answers.append(await transaction.first_time(event, group))
-    assert answers == [True, False, True]
-
-
-async def test_the_relay_publishes_what_was_committed_and_empties_the_outbox(
-    database: Database, tmp_path: Path
-) -> None:
-    bus = EmbeddedBus(tmp_path / "log.db", FAST_BUS)
-    event = new_event(events_pb2.ReportReceived(report_id="r"), tenant="default", subject="s")
-    async with database.begin() as transaction:
-        await transaction.publish(event)
-    assert await publish_waiting(database, bus) == 1
-    assert await publish_waiting(database, bus) == 0
-    assert [seen.event_id for seen in await read_topic(bus, REPORTS_RECEIVED)] == [event.event_id]
-    await bus.close()
-
-
-async def record(database: Database, target: str) -> None:
-    async with database.begin() as transaction:
-        await transaction.record(actor="a", tenant="default", action="act", target=target)
-
-
-async def test_the_audit_chain_holds_and_finds_what_was_changed_or_removed(database: Database) -> None:
-    await asyncio.gather(*(record(database, f"t{n}") for n in range(5)))
-    assert await database.verify_audit() == (5, None)
-    async with database.begin() as transaction:
-        await transaction.session.execute(text("UPDATE audit SET target = 'other' WHERE sequence = 3"))
-    held, broken = await database.verify_audit()
-    assert broken is not None
-    assert (held, broken.sequence) == (2, 3)
-    async with database.begin() as transaction:
-        await transaction.session.execute(text("DELETE FROM audit WHERE sequence = 2"))
-    held, broken = await database.verify_audit()
-    assert broken is not None
-    assert (held, broken.sequence) == (1, 2)
 
 
 def test_a_key_that_is_replaced_under_a_running_service_opens_what_it_makes_then(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from curbside import audit
+from curbside.bus.protocol import Record, check_sizes
 from curbside.contracts.events import Event, encode
 from curbside.errors import BadInput, StorageFull, Unavailable
 from curbside.settings import DatabaseSettings
@@ -63,16 +64,21 @@ class Transaction:
         self._audit: list[audit.Act] = []
 
     async def publish(self, *happened: Event) -> None:
-        """Put `happened` into the outbox, in this order; the relay publishes them after the commit."""
+        """Put `happened` into the outbox, in this order; the relay publishes them after the commit.
+
+        Raises TooLarge for one that no bus takes: in the outbox it would hold up all behind it.
+        """
         now, trace_parent = datetime.now(UTC), current_trace_parent()
         for each in happened:
             traced = each if each.trace_parent else replace(each, trace_parent=trace_parent)
+            record = Record(traced.topic.name, traced.key, encode(traced))
+            check_sizes([record])
             self._outbox.append(
                 {
                     "event_id": traced.event_id,
-                    "topic": traced.topic.name,
-                    "key": traced.key,
-                    "value": encode(traced),
+                    "topic": record.topic,
+                    "key": record.key,
+                    "value": record.value,
                     "committed_at": now,
                 }
             )
