@@ -28,10 +28,10 @@ from curbside.errors import OperatorError
 from curbside.settings import KafkaSettings, RuntimeSettings, load
 from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
+    LocalServer,
     ServerDidNotStart,
     free_ports,
     hold,
-    kill_9,
     listens,
     start_child,
     taken,
@@ -76,7 +76,7 @@ class Broker(Protocol):
     def stop(self) -> None: ...
 
 
-class LocalKafka:
+class LocalKafka(LocalServer):
     """Apache Kafka with all its files in `directory`, on `ports` or free ones, kept over restarts.
 
     Two users have random passwords, made with the directory: `curbside`, who may do all, and `stranger`, who
@@ -94,7 +94,7 @@ class LocalKafka:
         controller_port: int | None = None,
         java_options: Sequence[str] = _JAVA_OPTIONS,
     ) -> None:
-        self.directory = directory.expanduser().resolve()
+        super().__init__(directory.expanduser().resolve())
         free = free_ports(4)
         self.ports: dict[SecurityProtocol, int] = {
             "PLAINTEXT": plaintext_port or free[0],
@@ -103,7 +103,6 @@ class LocalKafka:
         }
         self._controller_port = controller_port or free[3]
         self._java_options = tuple(java_options)
-        self._process: subprocess.Popen[bytes] | None = None
         self._jars: Path | None = None
 
     @property
@@ -114,10 +113,6 @@ class LocalKafka:
     @property
     def bootstrap_servers(self) -> str:
         return self.servers("PLAINTEXT")
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     @property
     def log(self) -> Path:
@@ -178,31 +173,9 @@ class LocalKafka:
         )
         wait_until(self._answers, self._process, f"Kafka in {str(self.directory)!r}", log=self.log)
 
-    def stop(self) -> None:
-        """Stop in order; `start` continues with the same data, ports and passwords."""
-        if self._process is not None:
-            terminate(self._process)
-            self._process = None
-
-    def kill(self) -> None:
-        """kill -9 of the broker; `start` recovers."""
-        if self._process is not None:
-            kill_9(self._process)
-            self._process = None
-
     def restart(self) -> None:
         self.stop()
         self.start()
-
-    def destroy(self) -> None:
-        """Kill it, and leave no file behind."""
-        self.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def wait(self) -> int:
-        """Until the broker ends by itself; its exit status."""
-        assert self._process is not None
-        return self._process.wait()
 
     @property
     def _configuration(self) -> Path:

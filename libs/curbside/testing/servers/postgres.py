@@ -22,6 +22,7 @@ from curbside.errors import OperatorError
 from curbside.settings import DatabaseSettings
 from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
+    LocalServer,
     ServerDidNotStart,
     descendants,
     die_with_parent,
@@ -67,7 +68,7 @@ class NotOurs(OperatorError):
     code = "operator.not-our-cluster"
 
 
-class LocalPostgres:
+class LocalPostgres(LocalServer):
     """One server in `directory`, on `port` or a free one, which it keeps over restarts.
 
     What is not `durable` survives a kill of its processes, and no loss of power: the system still writes what
@@ -75,12 +76,11 @@ class LocalPostgres:
     """
 
     def __init__(self, directory: Path, *, port: int | None = None, durable: bool = True) -> None:
-        self.directory = directory
+        super().__init__(directory)
         self.data = _reachable(directory)
         self._durable = durable
         self._password_file = self.data.with_suffix(".password")
         self._part = self.data.with_suffix(".part")
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = port or free_port()
 
     def start(self) -> None:
@@ -143,15 +143,6 @@ class LocalPostgres:
             shutil.rmtree(directory, ignore_errors=True)
         for file in (self._password_file, self.directory / "where", self.directory / "cluster"):
             file.unlink(missing_ok=True)
-
-    def wait(self) -> int:
-        """Until the server ends by itself; its exit status."""
-        assert self._process is not None
-        return self._process.wait()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     def admin_url(self, database: str = "postgres") -> str:
         password = self._password_file.read_text().strip()

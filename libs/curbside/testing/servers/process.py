@@ -7,6 +7,7 @@ import itertools
 import os
 import pwd
 import random
+import shutil
 import signal
 import socket
 import ssl
@@ -133,6 +134,42 @@ def wait_until(
             process.wait()
             raise ServerDidNotStart(f"{name} did not answer within {seconds:.0f} s{_last_words(log)}")
         time.sleep(0.05)
+
+
+class LocalServer:
+    """A server with its files in `directory`, which a subclass starts as our child `_process`."""
+
+    _stops_within: float = 30  # seconds; then it is killed
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def stop(self) -> None:
+        """Stop in order; `start` continues with the same data, ports and passwords."""
+        if self._process is not None:
+            terminate(self._process, seconds=self._stops_within)
+            self._process = None
+
+    def kill(self) -> None:
+        """kill -9; `start` recovers what was acknowledged."""
+        if self._process is not None:
+            kill_9(self._process)
+            self._process = None
+
+    def destroy(self) -> None:
+        """Kill it, and leave no file behind."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def wait(self) -> int:
+        """Until the server ends by itself; its exit status."""
+        assert self._process is not None
+        return self._process.wait()
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:

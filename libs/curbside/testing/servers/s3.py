@@ -9,7 +9,6 @@ import argparse
 import json
 import secrets
 import shutil
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,12 +19,11 @@ from curbside.errors import OperatorError
 from curbside.settings import BlobSettings, child_environment
 from curbside.testing.servers.certificates import write_certificates, write_secret
 from curbside.testing.servers.process import (
+    LocalServer,
     answers_over_tls,
     free_ports,
     hold,
-    kill_9,
     start_child,
-    terminate,
     wait_until,
 )
 
@@ -48,14 +46,15 @@ class GivenS3:
         return BlobSettings(bucket=bucket or self._bucket, prefix=prefix, endpoint=self._endpoint or None)
 
 
-class LocalS3:
+class LocalS3(LocalServer):
     """One server in `directory`, on `port` or a free one, which it keeps over restarts."""
 
+    _stops_within = 5  # it lets idle connections live for fifteen seconds more
+
     def __init__(self, directory: Path, *, port: int | None = None) -> None:
-        self.directory = directory
+        super().__init__(directory)
         *self._ports, free = free_ports(2 * len(_PARTS))
         self.port = port or free
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Make keys and certificates where there are none; it answers then. Raises NoS3Server."""
@@ -89,35 +88,9 @@ class LocalS3:
         )
         wait_until(self.answers, self._process, "SeaweedFS", log=log)
 
-    def stop(self) -> None:
-        if self._process is not None:
-            # It lets idle connections live for fifteen seconds more.
-            terminate(self._process, seconds=5)
-            self._process = None
-
-    def kill(self) -> None:
-        """kill -9; `start` recovers what was acknowledged."""
-        if self._process is not None:
-            kill_9(self._process)
-            self._process = None
-
     def restart(self) -> None:
         self.kill()
         self.start()
-
-    def destroy(self) -> None:
-        """Stop, and leave no file behind."""
-        self.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def wait(self) -> int:
-        """Until the server ends by itself; its exit status."""
-        assert self._process is not None
-        return self._process.wait()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     def settings(self, *, bucket: str = "curbside", prefix: str = "") -> BlobSettings:
         return BlobSettings(
