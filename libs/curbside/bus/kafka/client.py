@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from kafka.errors import (
     AuthorizationError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailedError,
 )
@@ -25,7 +26,6 @@ _WITHOUT_TLS: Final = ("PLAINTEXT", "SASL_PLAINTEXT")
 ClientT = TypeVar("ClientT")
 
 
-_HUNG_UP: Final = "socket disconnected"
 _REFUSAL_TRIES: Final = 4
 
 
@@ -115,7 +115,8 @@ def explained(error: BaseException, settings: KafkaSettings) -> Unavailable:
     said = str(error)
     if isinstance(error, Unavailable):
         return error
-    if isinstance(error, SaslAuthenticationFailedError):
+    # Where the connection ended with it, the error is another one that quotes it.
+    if isinstance(error, SaslAuthenticationFailedError) or SaslAuthenticationFailedError.__name__ in said:
         return BusRefused(
             f"Kafka at {servers} refused the password of the user {settings.username!r}",
             mend="Check CURBSIDE_KAFKA__USERNAME and the file of CURBSIDE_KAFKA__PASSWORD_FILE.",
@@ -150,12 +151,15 @@ def _try_once(settings: KafkaSettings, arguments: dict[str, Any]) -> None:
     tries = _REFUSAL_TRIES if settings.security_protocol.startswith("SASL") else 1
     for _ in range(tries):
         failures = _failures(settings, arguments)
-        if not failures or not all(_HUNG_UP in str(error) for error in failures):
+        if not failures:
+            return
+        if not all(isinstance(error, KafkaConnectionError) for error in failures):
             break
-    if failures:
-        # What a person must mend is worth more than a server of several that is down.
-        said = [explained(error, settings) for error in failures]
-        raise next((error for error in said if isinstance(error, BusRefused)), said[0]) from failures[0]
+        if any(isinstance(explained(error, settings), BusRefused) for error in failures):
+            break
+    # What a person must mend is worth more than a server of several that is down.
+    said = [explained(error, settings) for error in failures]
+    raise next((error for error in said if isinstance(error, BusRefused)), said[0]) from failures[0]
 
 
 def _failures(settings: KafkaSettings, arguments: dict[str, Any]) -> list[BaseException]:
