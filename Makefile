@@ -38,8 +38,8 @@ check: setup ## Format, lint, types, generated code, lock files: under a minute
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest tests/architecture $(ARGS)
 
-test: setup ## Every test but chaos, which has its own target
-	@$(PYTHON) -m pytest tests --ignore=tests/chaos $(ARGS)
+test: setup ## Every test but chaos, which has its own target (ARGS="-n 0" in one process)
+	@$(PYTHON) -m pytest tests --ignore=tests/chaos -n 2 --dist loadfile $(ARGS)
 
 demo: setup ## The main job: reports in, an opinion out (ARGS=--exit stops the services at the end)
 	@$(CURBSIDE) demo $(ARGS)

@@ -20,14 +20,12 @@ from curbside.testing.servers.kafka import Broker, GivenBroker, LocalKafka, Stan
 from curbside.testing.servers.postgres import LocalPostgres
 from curbside.testing.servers.s3 import GivenS3, LocalS3
 
-_BROKER = pytest.StashKey[str]()
-
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Broker]:
+def kafka(tmp_path_factory: pytest.TempPathFactory, summary: list[str]) -> Iterator[Broker]:
     """One broker for the session, whichever this machine can have; the summary says which."""
     ours = broker(tmp_path_factory.mktemp("kafka"), given=os.environ.get("CURBSIDE_TEST_KAFKA"))
-    request.config.stash[_BROKER] = ours.name
+    summary.append(f"kafka: {ours.name}")
     yield ours
     ours.stop()
 
@@ -154,8 +152,3 @@ def disks(halves: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callab
             yield from (path for path in place.rglob("*") if path.is_file())
 
     return files
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if _BROKER in config.stash:
-        terminalreporter.write_line(f"kafka: {config.stash[_BROKER]}")
