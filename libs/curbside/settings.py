@@ -147,6 +147,8 @@ class KafkaSettings(BaseSettings):
     request_timeout: timedelta = timedelta(seconds=20)
     # A partition that moves to another member waits so long for its handler to finish; then it is cancelled.
     revoke_timeout: timedelta = timedelta(seconds=20)
+    # A consumer that stands still for so long, though records wait and none is handled, is made anew.
+    stall_timeout: timedelta = timedelta(seconds=60)
     # Nobody publishes by a routing table that is older (docs/adr/0001-partition-growth.md).
     routing_lease: timedelta = timedelta(seconds=2)
     # How soon consumers see the partitions that a topic was given.

@@ -7,14 +7,20 @@ What is killed and which notes are posted follow from the seed; what the kill hi
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -30,6 +36,7 @@ from curbside.runtime.full import LocalServers
 from curbside.runtime.supervisor import supervisor_runs
 from curbside.settings import RuntimeSettings, child_environment
 from curbside.testing.installation import servers_of, tiny_installation
+from curbside.testing.servers.process import descendants
 
 CLIENTS = 4
 BATCH_ROWS = 60  # a transaction of ingestion takes 50
@@ -39,8 +46,9 @@ SETTLED_WITHIN = 1_200  # seconds; a guard against waiting for ever
 
 @dataclass
 class Chaos:
-    """The installation, and all that was posted to it."""
+    """The installation in `directory`, and all that was posted to it."""
 
+    directory: Path
     installation: Installation
     servers: LocalServers
     environment: Mapping[str, str]
@@ -116,7 +124,19 @@ class Chaos:
             if not waiting:
                 return self.observer.effects()
             time.sleep(0.5)
-        pytest.fail(f"it did not settle: {waiting}")
+        self._ask_where_everyone_is()
+        pytest.fail(f"it did not settle: {waiting}; where each service is stands in its log")
+
+    def _ask_where_everyone_is(self) -> None:
+        """Let every process of ours that can write its threads' stacks into its log."""
+        for pid in descendants(self.installation.processes()["supervisor"]):
+            with suppress(OSError):
+                # Those that do not catch it would die of it.
+                caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+                python = b"curbside" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                if python and caught and int(caught[1], 16) >> (signal.SIGUSR1 - 1) & 1:
+                    os.kill(pid, signal.SIGUSR1)
+        time.sleep(2)
 
     def ended(self) -> list[str]:
         """The logs of services that ended though nobody killed them: an outage is to be waited for."""
@@ -139,10 +159,9 @@ class Chaos:
 
 class Installations:
     """The installation that lives through the runs, and another after each run that failed: what that one has
-    done with its reports is not known."""
+    done with its reports is not known. Its logs are kept."""
 
-    def __init__(self, directories: pytest.TempPathFactory) -> None:
-        self._directories = directories
+    def __init__(self) -> None:
         self._standing: Chaos | None = None
 
     @contextmanager
@@ -151,27 +170,32 @@ class Installations:
         try:
             yield chaos
         except BaseException:
-            self.end()
+            self.end(keep=True)
             raise
 
-    def end(self) -> None:
+    def end(self, *, keep: bool = False) -> None:
         standing, self._standing = self._standing, None
         if standing is not None:
             standing.end()
+            if keep:
+                print(f"  kept: {standing.directory}", flush=True)
+            else:
+                shutil.rmtree(standing.directory, ignore_errors=True)
 
     def _begin(self) -> Chaos:
-        directory = self._directories.mktemp("chaos")
+        # Not pytest's own: the next runs of pytest would prune it.
+        directory = Path(tempfile.mkdtemp(prefix="curbside-chaos-"))
         installation, environment = tiny_installation(directory, full=True, workers=2)
         servers = servers_of(directory)
         observer = Observer(RuntimeSettings(data_dir=installation.data), servers)
-        chaos = self._standing = Chaos(installation, servers, environment, observer)
+        chaos = self._standing = Chaos(directory, installation, servers, environment, observer)
         installation.start()
         return chaos
 
 
 @pytest.fixture(scope="module")
-def installations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installations]:
-    made = Installations(tmp_path_factory)
+def installations() -> Iterator[Installations]:
+    made = Installations()
     yield made
     made.end()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+import select
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,8 +16,10 @@ from typing import Any
 
 import pytest
 from bus_logs import TOPIC, Inbox, KafkaLog, cancelled, consuming, finished, id_of, quick, received, until
+from kafka.errors import KafkaConnectionError
+from kafka.future import Future
 
-from curbside.bus.kafka import BusRefused, KafkaBus, check_security
+from curbside.bus.kafka import BusRefused, KafkaBus, check_security, transports
 from curbside.bus.kafka.client import connect, wire_topic
 from curbside.bus.kafka.consuming import Reader
 from curbside.bus.kafka.growing import NotDrained
@@ -122,6 +127,31 @@ async def test_a_broker_that_is_not_there_is_an_outage(settings: KafkaSettings) 
     assert isinstance(error, Unavailable)
     assert not isinstance(error, OperatorError)
     assert error.mend is not None
+
+
+async def test_a_server_that_accepts_and_says_nothing_is_not_waited_for_without_limit(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports, "_HANDSHAKE", timedelta(milliseconds=200))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert type(await refusal(settings.model_copy(update={"bootstrap_servers": where}))) is Unavailable
+
+
+def test_what_comes_with_the_end_of_a_connection_is_heard() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    theirs.sendall(b"refused")
+    theirs.close()
+    ours.setblocking(False)
+    transport = transports.TcpTransport(None, ours)
+    select.select([ours], [], [], 5)
+    assert transport._sock_recv() == (b"refused", None)
+    received_then, error = transport._sock_recv()
+    assert received_then == b""
+    assert isinstance(error, KafkaConnectionError)
+    ours.close()
 
 
 async def test_a_client_certificate_opens_the_listener_that_asks_for_one(apache_kafka: LocalKafka) -> None:
@@ -320,6 +350,47 @@ async def test_a_slow_handler_does_not_make_memory_grow(bus: KafkaBus, settings:
     await until(lambda: len(seen) == 400)
     assert seen == [str(number) for number in range(40)] * 10
     await cancelled(task)
+
+
+def fetches_no_more(consumer: Any) -> None:
+    """A validation of its position that nobody answers: one of kafka-python's silent states."""
+    for state in consumer._subscription.assignment.values():
+        state._awaiting_validation, state.next_allowed_retry_time = True, math.inf
+
+
+def waits_for_ever(consumer: Any) -> None:
+    consumer.poll = lambda **_: consumer._client._net.run(Future())
+
+
+@pytest.mark.parametrize("stall", [fetches_no_more, waits_for_ever])
+async def test_a_consumer_that_stands_still_is_made_anew(
+    stall: Callable[[Any], None],
+    bus: KafkaBus,
+    settings: KafkaSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    readers: list[Reader] = []
+
+    class Kept(Reader):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            readers.append(self)
+
+    monkeypatch.setattr("curbside.bus.kafka.bus.Reader", Kept)
+    watched = KafkaBus(settings.model_copy(update={"stall_timeout": timedelta(seconds=1)}), FAST_BUS)
+    inbox = Inbox(20)
+    task = consuming(watched, inbox)
+    await publish(bus, [received(f"first {number}", f"s{number}") for number in range(10)])
+    await until(lambda: len(inbox.seen) == 10)
+    stall(readers[0]._consumer)
+    await publish(bus, [received(f"then {number}", f"s{number}") for number in range(10)])
+    await inbox.full()
+    assert len(set(inbox.seen)) == 20
+    assert "consumer stands still" in caplog.messages
+    await finished(bus)
+    await cancelled(task)
+    await watched.close()
 
 
 # Replays

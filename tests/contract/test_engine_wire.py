@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -433,26 +434,45 @@ def test_info_health_and_metrics_have_tgis_names(engine: Served) -> None:
 def test_a_full_engine_is_429_and_a_client_that_leaves_makes_room(engine: Served) -> None:
     long = {"inputs": "long", "parameters": {"max_new_tokens": 1000}}
     client = InferenceClient(engine.url)
-    streams = [engine.http.stream("POST", "/generate_stream", json=long) for _ in range(MOST)]
-    entered = [stream.__enter__() for stream in streams]
-    lines = [reply.iter_lines() for reply in entered]
-    try:
-        assert all(next(each).startswith("data:") for each in lines)
-        refused = engine.post("/generate", **long)
-        assert refused.status_code == 429
-        assert refused.json() == {"error": "Model is overloaded", "error_type": "overloaded"}
-        with pytest.raises(OverloadedError):
-            client.text_generation("Report:", max_new_tokens=2)
-        with pytest.raises(OverloadedError):
-            list(client.text_generation("Report:", max_new_tokens=2, stream=True))
-    finally:
-        for stream in streams:
-            stream.__exit__(None, None, None)
-    answered = engine.metric("tgi_request_success")
-    while engine.metric("tgi_batch_current_size") > 0:
-        pass
-    # They were cancelled, not finished.
-    assert engine.metric("tgi_request_success") == answered
+
+    def refused(ask: Callable[[], bool]) -> bool:
+        """`ask` of a full engine; False where it was not full all the while: an answer may have ended."""
+        with ExitStack() as leave:
+            replies = [
+                leave.enter_context(engine.http.stream("POST", "/generate_stream", json=long))
+                for _ in range(MOST)
+            ]
+            lines = [reply.iter_lines() for reply in replies]  # dropped, they would end the stream
+            assert all(next(each).startswith("data:") for each in lines)
+            if ask():
+                return True
+            was_full = engine.metric("tgi_batch_current_size") == MOST
+        until_idle()
+        assert not was_full
+        return False
+
+    def until_idle() -> None:
+        while engine.metric("tgi_batch_current_size") > 0:
+            pass
+
+    def in_the_raw() -> bool:
+        answer = engine.post("/generate", **long)
+        overloaded = {"error": "Model is overloaded", "error_type": "overloaded"}
+        return answer.status_code == 429 and bool(answer.json() == overloaded)
+
+    def by_the_client(*, stream: bool) -> bool:
+        try:
+            list(client.text_generation("Report:", max_new_tokens=2, stream=stream))
+        except OverloadedError:
+            return True
+        return False
+
+    for ask in (in_the_raw, partial(by_the_client, stream=False), partial(by_the_client, stream=True)):
+        assert any(refused(ask) for _ in range(5))
+        answered = engine.metric("tgi_request_success")
+        until_idle()
+        # They were cancelled, not finished.
+        assert engine.metric("tgi_request_success") == answered
     assert engine.post("/generate", inputs="Report:", parameters=greedy()).status_code == 200
 
 

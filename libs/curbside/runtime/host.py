@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import faulthandler
 import logging
 import signal
 import socket
@@ -99,6 +100,8 @@ class Host:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        # `kill -USR1`: where every thread is, to stderr; files and lines alone, also where the loop hangs.
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
 
         checks = {"bus": bus.check} | {
             f"database {platform.database.service}": platform.database.check for platform in platforms

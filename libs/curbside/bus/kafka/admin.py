@@ -129,14 +129,14 @@ class Admin:
         found = self.call(lambda client: client.list_group_offsets([group]))
         return {one: said.offset for one, said in found.get(group, {}).items() if said.offset >= 0}
 
-    def waiting(self, topic: str, group: str) -> int:
-        """How many records of `topic` the Kafka group `group` has not finished."""
+    def waiting(self, topic: str, group: str) -> dict[Any, int]:
+        """How many records of `topic` the Kafka group `group` has not finished, by partition."""
         # What is finished is asked first: a record that is published meanwhile then counts as waiting.
         committed = self.committed(group)
         partitions = self.partitions(topic)
         begins = self.beginnings(partitions)
         ends = self.ends(partitions)
-        return sum(max(0, ends[one] - max(committed.get(one, 0), begins[one])) for one in partitions)
+        return {one: max(0, ends[one] - max(committed.get(one, 0), begins[one])) for one in partitions}
 
     def groups_of(self, topic: str) -> list[str]:
         """Every Kafka group that has a position in `topic`, or is subscribed to it by us."""
@@ -319,7 +319,7 @@ class Admin:
 
     def dead_letters(self, topic: str) -> int:
         dlq = topic + DEAD_LETTER_SUFFIX
-        return self.waiting(dlq, wire_group(self._settings, REPLAY_GROUP, dlq))
+        return sum(self.waiting(dlq, wire_group(self._settings, REPLAY_GROUP, dlq)).values())
 
     def delete_before(self, positions: Offsets) -> None:
         self.call(lambda client: client.delete_records(dict(positions)))

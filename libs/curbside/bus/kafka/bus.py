@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from curbside.bus.delivery import backoff
 from curbside.bus.kafka.admin import Admin
@@ -46,17 +45,16 @@ class KafkaBus:
         await self._publisher.publish(records)
 
     async def consume(self, subscription: Subscription) -> None:
+        reader = Reader(subscription, self._settings, self._retry, self._publish_dead_letter)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._measure(subscription))
-            tasks.create_task(
-                Reader(subscription, self._settings, self._retry, self._publish_dead_letter).run()
-            )
+            tasks.create_task(self._measure(subscription, reader))
+            tasks.create_task(reader.run())
 
     async def replay(self, topic: str) -> int:
         return await replay(topic, self._settings, publish=self.publish, admin=self._admin, run=self._run)
 
     async def lag(self, topic: str, group: str) -> int:
-        return await self._run(partial(self._admin.waiting, topic, wire_group(self._settings, group, topic)))
+        return sum((await self._waiting(topic, group)).values())
 
     async def dead_letters(self, topic: str) -> int:
         return await self._run(partial(self._admin.dead_letters, topic))
@@ -104,13 +102,23 @@ class KafkaBus:
             except Unavailable:
                 await asyncio.sleep(backoff(attempt, self._retry).total_seconds())
 
-    async def _measure(self, subscription: Subscription) -> None:
-        """Show how far the group is behind, in all partitions: members of a group show the same."""
+    async def _measure(self, subscription: Subscription, reader: Reader) -> None:
+        """Show how far the group is behind, in all partitions (members of a group show the same), and let
+        `reader` see whether it stands still."""
         topic, group = subscription.topic.name, subscription.group
+        interval = min(_LAG_INTERVAL, self._settings.stall_timeout / 2)
         while True:
-            with contextlib.suppress(Unavailable):
-                LAG.labels(topic=topic, group=group).set(await self.lag(topic, group))
-            await asyncio.sleep(_LAG_INTERVAL.total_seconds())
+            try:
+                waiting = await self._waiting(topic, group)
+            except Unavailable:
+                reader.watch({})  # nobody can be expected to move
+            else:
+                LAG.labels(topic=topic, group=group).set(sum(waiting.values()))
+                reader.watch(waiting)
+            await asyncio.sleep(interval.total_seconds())
+
+    async def _waiting(self, topic: str, group: str) -> dict[Any, int]:
+        return await self._run(partial(self._admin.waiting, topic, wire_group(self._settings, group, topic)))
 
     async def _run(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -19,8 +19,11 @@ from kafka.errors import (
 )
 from kafka.net.compat import KafkaNetClient
 
+from curbside.bus.kafka import transports
 from curbside.errors import OperatorError, Unavailable
 from curbside.settings import BadSetting, KafkaSettings, Profile
+
+transports.install()
 
 _WITHOUT_TLS: Final = ("PLAINTEXT", "SASL_PLAINTEXT")
 ClientT = TypeVar("ClientT")
@@ -127,7 +130,7 @@ def explained(error: BaseException, settings: KafkaSettings) -> Unavailable:
             mend="Set CURBSIDE_KAFKA__CA_FILE to the authority that signed it, and "
             "CURBSIDE_KAFKA__BOOTSTRAP_SERVERS to the names that it is made out to.",
         )
-    if "Handshake failed" in said:
+    if "Handshake failed" in said and "timed out" not in said:
         return BusRefused(
             f"Kafka at {servers} does not speak TLS with us",
             mend="Check CURBSIDE_KAFKA__SECURITY_PROTOCOL, the port, and, where the brokers ask for one, "

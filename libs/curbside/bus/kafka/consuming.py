@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import threading
 import time
+import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
@@ -49,8 +51,14 @@ _FETCH_BYTES: Final = 8 * MAX_RECORD_BYTES
 _CLOSE: Final = timedelta(seconds=10)
 # After a consumer failed as a whole.
 _AGAIN: Final = timedelta(seconds=1)
+# A handler that takes longer is told of, once for each such time: it holds up what stands behind it.
+_LONG: Final = timedelta(minutes=5)
 
 Publish = Callable[[Record], Awaitable[None]]
+
+
+class StoodStill(KafkaError):  # type: ignore[misc]
+    """Records wait, nothing is being handled, and none arrives."""
 
 
 class _Revoked(Exception):
@@ -65,6 +73,7 @@ class _Partition:
         self.appended_bytes = 0  # written by the thread alone
         self.taken_bytes = 0  # written by the loop alone
         self.in_hand = False
+        self.taken_at = 0.0  # when what is in hand was taken, or was last told of
         self.paused = False  # the thread's own note
         self.revoked = False
         self.finished: int | None = None  # the position behind what is done with
@@ -86,6 +95,7 @@ class _Partition:
 
     def take(self, most: int) -> list[Any]:
         self.in_hand = True  # before anything is taken: the thread must not see it idle in between
+        self.taken_at = time.monotonic()
         taken = [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
         self.taken_bytes += sum(len(record.value or b"") for record in taken)
         return taken
@@ -110,12 +120,18 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer: Any = None
         self._failure: Exception | None = None  # of a task on the loop: the thread begins anew
         self._assignor = CooperativeStickyAssignor()
+        self._thread: threading.Thread | None = None
+        self._handed_over = 0  # records; written by the thread alone
+        self._watched: tuple[int, float] | None = (
+            None  # what had been handed over when it began to stand still
+        )
         self._limit = max(subscription.batch_size if subscription.handle_batch else _WAITING_RECORDS, 1)
 
     async def run(self) -> None:
         """Feed until cancelled; then what is finished is committed, and the group is left."""
         name = f"kafka-{self._subscription.group}@{self._subscription.topic.name}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
         try:
             await asyncio.shield(self._ended)
         finally:
@@ -123,6 +139,46 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
             self._wake.set()
             await self._cancel(self._partitions.values())
             await asyncio.wait({self._ended}, timeout=_CLOSE.total_seconds())
+
+    def watch(self, waiting: Mapping[Any, int]) -> None:
+        """Begin anew where this consumer stands still though records wait in its partitions: `waiting`
+        counts them. Called now and then, on the loop.
+
+        kafka-python has states in which it fetches no more and says nothing: seen once in some hundred
+        restarts of a broker.
+        """
+        consumer, now = self._consumer, time.monotonic()
+        for where, partition in self._partitions.items():
+            if partition.in_hand and now - partition.taken_at >= _LONG.total_seconds():
+                partition.taken_at = now
+                self._tell("handler has not ended", partition=where.partition)
+        if consumer is None or not self._is_behind(consumer, waiting):
+            self._watched = None
+        elif self._watched is None or self._watched[0] != self._handed_over:
+            self._watched = (self._handed_over, now)
+        elif now - self._watched[1] >= self._kafka.stall_timeout.total_seconds():
+            self._watched = None
+            self._tell("consumer stands still", frames=_frames(self._thread))
+            if self._failure is None:
+                self._failure = failure = StoodStill()
+                self._wake.set()
+                grace = self._kafka.request_timeout.total_seconds()
+                self._loop.call_later(grace, self._unblock, consumer, failure)
+
+    def _is_behind(self, consumer: Any, waiting: Mapping[Any, int]) -> bool:
+        """Whether there is something to do for this member, and it does nothing."""
+        if any(partition.busy for partition in self._partitions.values()):
+            return False
+        # A member that is not of the group, or stays in a rebalance, has no partitions to go by.
+        settled = consumer.group_metadata().state is MemberState.STABLE
+        ours = set(consumer.assignment()) if settled else set(waiting)
+        return any(count and where in ours for where, count in waiting.items())
+
+    def _unblock(self, consumer: Any, failure: Exception) -> None:
+        """End the wait of a thread that has not seen `failure`: it waits for kafka-python's own."""
+        if self._failure is failure and consumer is self._consumer:
+            stop = consumer._client._net.stop
+            threading.Thread(target=stop, args=(milliseconds(_CLOSE) // 2,), daemon=True).start()
 
     # On the thread
 
@@ -198,6 +254,7 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         if partition is None:
             partition = self._partitions[where] = _Partition()
         partition.append(records)
+        self._handed_over += len(records)
         if not partition.paused and partition.is_over(self._limit):
             consumer.pause(where)
             partition.paused = True
@@ -248,6 +305,10 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
             # An unexpected error needs its frames; the formatter drops its message.
             exc_info=None if known else error,
         )
+
+    def _tell(self, what: str, **more: Any) -> None:
+        named = {"topic": self._subscription.topic.name, "group": self._subscription.group}
+        log.warning(what, extra=named | more)
 
     def _on_loop(self, work: Any) -> None:
         """Run the coroutine `work` on the loop, and wait for it as long as a handler may take to end."""
@@ -372,6 +433,13 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 def _record(topic: str, one: Any) -> Record:
     headers = {name: text.decode(errors="replace") for name, text in one.headers}
     return Record(topic, (one.key or b"").decode(errors="replace"), one.value or b"", headers)
+
+
+def _frames(thread: threading.Thread | None) -> str:
+    """Where `thread` is, innermost first."""
+    frame = sys._current_frames().get(thread.ident or 0) if thread is not None else None
+    stack = traceback.extract_stack(frame) if frame is not None else []
+    return " < ".join(f"{one.filename}:{one.lineno} {one.name}" for one in reversed(stack))
 
 
 def _unnoted(partitions: dict[Any, _Partition]) -> dict[Any, int]:
