@@ -128,11 +128,12 @@ async def test_several_that_publish_at_once_keep_every_keys_order_and_lose_nothi
     await asyncio.gather(
         *(publish_in_order(name, by) for name, by in zip(subjects, itertools.cycle([bus, elsewhere])))
     )
-    await inbox.full()
+    await until(lambda: len(set(inbox.seen)) == 8 * 25)
     await elsewhere.close()
     await cancelled(task)
     for subject in subjects:
-        mine = [seen for seen in inbox.seen if seen.startswith(f"{subject}/")]
+        # A record may come twice (a busy machine lets a session expire); the order of first sight holds.
+        mine = [seen for seen in dict.fromkeys(inbox.seen) if seen.startswith(f"{subject}/")]
         assert mine == [f"{subject}/{number}" for number in range(25)]
 
 
