@@ -67,8 +67,8 @@ class Observer:
             } | {"pending": _count(database, "ingestion.reports WHERE state = 'pending'")}
         with self._broker() as admin:
             found |= {
-                f"{topic.name} before {group}": sum(
-                    admin.waiting(topic.name, wire_group(self._kafka, group, topic.name)).values()
+                f"{topic.name} before {group}": admin.waiting(
+                    topic.name, wire_group(self._kafka, group, topic.name)
                 )
                 for topic, group in _CONSUMERS
             }

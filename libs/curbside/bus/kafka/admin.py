@@ -129,8 +129,12 @@ class Admin:
         found = self.call(lambda client: client.list_group_offsets([group]))
         return {one: said.offset for one, said in found.get(group, {}).items() if said.offset >= 0}
 
-    def waiting(self, topic: str, group: str) -> dict[Any, int]:
-        """How many records of `topic` the Kafka group `group` has not finished, by partition."""
+    def waiting(self, topic: str, group: str) -> int:
+        """How many records of `topic` the Kafka group `group` has not finished."""
+        return sum(self.waiting_in(topic, group).values())
+
+    def waiting_in(self, topic: str, group: str) -> dict[Any, int]:
+        """Likewise, by partition."""
         # What is finished is asked first: a record that is published meanwhile then counts as waiting.
         committed = self.committed(group)
         partitions = self.partitions(topic)
@@ -319,7 +323,7 @@ class Admin:
 
     def dead_letters(self, topic: str) -> int:
         dlq = topic + DEAD_LETTER_SUFFIX
-        return sum(self.waiting(dlq, wire_group(self._settings, REPLAY_GROUP, dlq)).values())
+        return self.waiting(dlq, wire_group(self._settings, REPLAY_GROUP, dlq))
 
     def delete_before(self, positions: Offsets) -> None:
         self.call(lambda client: client.delete_records(dict(positions)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from curbside.bus.delivery import backoff
 from curbside.bus.kafka.admin import Admin
@@ -54,7 +54,7 @@ class KafkaBus:
         return await replay(topic, self._settings, publish=self.publish, admin=self._admin, run=self._run)
 
     async def lag(self, topic: str, group: str) -> int:
-        return sum((await self._waiting(topic, group)).values())
+        return await self._run(partial(self._admin.waiting, topic, wire_group(self._settings, group, topic)))
 
     async def dead_letters(self, topic: str) -> int:
         return await self._run(partial(self._admin.dead_letters, topic))
@@ -106,19 +106,17 @@ class KafkaBus:
         """Show how far the group is behind, in all partitions (members of a group show the same), and let
         `reader` see whether it stands still."""
         topic, group = subscription.topic.name, subscription.group
+        ask = partial(self._admin.waiting_in, topic, wire_group(self._settings, group, topic))
         interval = min(_LAG_INTERVAL, self._settings.stall_timeout / 2)
         while True:
             try:
-                waiting = await self._waiting(topic, group)
+                waiting = await self._run(ask)
             except Unavailable:
                 reader.watch({})  # nobody can be expected to move
             else:
                 LAG.labels(topic=topic, group=group).set(sum(waiting.values()))
                 reader.watch(waiting)
             await asyncio.sleep(interval.total_seconds())
-
-    async def _waiting(self, topic: str, group: str) -> dict[Any, int]:
-        return await self._run(partial(self._admin.waiting, topic, wire_group(self._settings, group, topic)))
 
     async def _run(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
