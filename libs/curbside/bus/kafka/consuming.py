@@ -122,9 +122,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         self._assignor = CooperativeStickyAssignor()
         self._thread: threading.Thread | None = None
         self._handed_over = 0  # records; written by the thread alone
-        self._watched: tuple[int, float] | None = (
-            None  # what had been handed over when it began to stand still
-        )
+        # What had been handed over when it began to stand still, and when that was.
+        self._watched: tuple[int, float] | None = None
         self._limit = max(subscription.batch_size if subscription.handle_batch else _WAITING_RECORDS, 1)
 
     async def run(self) -> None:
