@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from random import Random
 from typing import Final
 
+from curbside.wording import MONTHS
+
 _FIRST: Final = (
     "Amara",
     "Bertil",
@@ -114,20 +116,6 @@ _FACILITIES: Final = (
     "Elmwood Memorial Hospital",
     "Pine Ridge Medical Center",
 )
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 @dataclass(frozen=True)
@@ -228,7 +216,7 @@ def known_of(identity: Identity, doctor: tuple[str, str]) -> KnownIdentifiers:
 
 def spell(day: date, style: str) -> str:
     """`day` as records write it; `style` is one of us, iso, long, short, european, military."""
-    month = _MONTHS[day.month - 1]
+    month = MONTHS[day.month - 1]
     return {
         "us": f"{day.month:02d}/{day.day:02d}/{day.year}",
         "iso": day.isoformat(),
