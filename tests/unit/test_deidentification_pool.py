@@ -18,6 +18,7 @@ import pytest
 
 from curbside.contracts.codec import PhiDocument
 from curbside.phi import PhiText
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pool import NoWorker, WorkerFailed, WorkerPool, WorkerTimedOut
@@ -35,7 +36,7 @@ _WORK_SECONDS = 0.4
 class Scripted:
     """A detector that does what the document says."""
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
         if text == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
         if text == STALLING:

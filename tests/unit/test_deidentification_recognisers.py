@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curbside.phi import Category
-from curbside_deidentification.domain.dates import DATES
-from curbside_deidentification.domain.gate import document_lexicon, gate
-from curbside_deidentification.domain.identifiers import IDENTIFIERS
+from curbside_deidentification.detector import Reading, RecogniserFailed, failing_shut, registry_of
+from curbside_deidentification.domain.composed import Composed
+from curbside_deidentification.domain.gate import document_lexicon, gate, may_hold_name
 from curbside_deidentification.domain.known import Known, find_known
-from curbside_deidentification.domain.names import find_names, repetitions
-from curbside_deidentification.domain.places import find_places
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
-from curbside_deidentification.domain.spans import Span, resolve
+from curbside_deidentification.domain.spans import Span, resolve, substitute
+from curbside_deidentification.recognisers import RULES, find_by_rule
+from curbside_deidentification.recognisers.statistical import pieces
+from curbside_deidentification.recognisers.writing.check_digits import luhn, modulo_97
 
 LEXICON = load_policy().lexicon
 WORDS = load_policy().known_words
@@ -22,14 +31,7 @@ WORDS = load_policy().known_words
 
 def found(text: str, known: Known | None = None) -> list[tuple[str, str]]:
     """What every recogniser but the statistical model finds in `text`, resolved."""
-    names = list(find_names(text, LEXICON))
-    spans = [
-        *names,
-        *repetitions(text, names, LEXICON),
-        *find_places(text, LEXICON),
-        *find_known(text, known or Known(), LEXICON, WORDS),
-        *(span for recogniser in (*IDENTIFIERS, *DATES) for span in recogniser.find(text)),
-    ]
+    spans = [*find_by_rule(text, LEXICON), *find_known(text, known or Known(), LEXICON, WORDS)]
     return [(span.category.value, text[span.start : span.end]) for span in resolve(spans, text)]
 
 
@@ -100,6 +102,41 @@ def found(text: str, known: Known | None = None) -> list[tuple[str, str]]:
         ("in a man, Richard B., with gout", "NAME", "Richard B."),
         ("met Susan Whitcombe in clinic", "NAME", "Susan Whitcombe"),
         ("Mr. White was well", "NAME", "White"),
+        ("SSN 123 45 6789", "SSN", "123 45 6789"),
+        ("SSN XXX-XX-4321", "SSN", "XXX-XX-4321"),
+        ("the last four of her SSN are 4321", "SSN", "4321"),
+        ("card 4012 8888 8888 1881 on file", "ACCOUNT", "4012 8888 8888 1881"),
+        ("paid from GB82 WEST 1234 5698 7654 32", "ACCOUNT", "GB82 WEST 1234 5698 7654 32"),
+        ("identity card 12345678Z", "OTHER_ID", "12345678Z"),
+        ("codice RSSMRA85T10A562S", "OTHER_ID", "RSSMRA85T10A562S"),
+        ("number 146 454 285", "OTHER_ID", "146 454 285"),
+        ("provider 1234567893 ordered it", "LICENSE", "1234567893"),
+        ("answering at 78 651 450", "PHONE", "78 651 450"),
+        ("mobile is 0688 872 49 99", "PHONE", "0688 872 49 99"),
+        ("467 3395 office", "PHONE", "467 3395"),
+        ("seen last Tuesday", "DATE", "last Tuesday"),
+        ("fell on Christmas Eve", "DATE", "Christmas Eve"),
+        ("D: 03/04 T: 03/05", "DATE", "03/05"),
+        ("3/14: WBC 9.1", "DATE", "3/14"),
+        ("a man in his early nineties", "AGE", "nineties"),
+        ("a centenarian", "AGE", "centenarian"),
+        ("a 1,104-month-old", "AGE", "1,104"),
+        ("lives in Tolland County", "LOCATION", "Tolland County"),
+        ("at 12 Kanalstraat 9, 1017 AB Meppel", "LOCATION", "12 Kanalstraat 9, 1017 AB Meppel"),
+        ("PSC 4455, Box 1234\nAPO AP 96999", "LOCATION", "PSC 4455, Box 1234\nAPO AP 96999"),
+        ("44 Old Mill\n  Apt. 12\n  Bywater\n  Norland 4455", "LOCATION",
+         "44 Old Mill\n  Apt. 12\n  Bywater\n  Norland 4455"),
+        ("postcode: 7412 SL", "LOCATION", "7412 SL"),
+        ("ZIP 036", "LOCATION", "036"),
+        ("corner of Elm and Quay Road", "LOCATION", "Elm and Quay Road"),
+        ("moved to Room 412", "LOCATION", "412"),
+        ("GREEN VALLEY REGIONAL MEDICAL CENTER\nRadiology", "FACILITY",
+         "GREEN VALLEY REGIONAL MEDICAL CENTER"),
+        ("End of report.\nJD:mt", "NAME", "JD:mt"),
+        ("/s/ Ruth Vanterpool", "NAME", "Ruth Vanterpool"),
+        ("my name is ruth vanterpool.", "NAME", "ruth vanterpool"),
+        ("sent by dr. vanterpool today", "NAME", "vanterpool"),
+        ("To:\nAurelio B. Vanterpool\n", "NAME", "Aurelio B. Vanterpool"),
     ],
 )  # fmt: skip
 def test_what_names_a_person_goes_whole(text: str, category: str, phi: str) -> None:
@@ -126,6 +163,9 @@ def test_what_names_a_person_goes_whole(text: str, category: str, phi: str) -> N
         "Vitamin D deficiency, hepatitis C, type A, factor V.",
         "The patient improved since Monday; ratio 1.2.1 of the protocol.",
         "She was seen in the Pain Clinic and followed at the Wound Care Center.",
+        "Christmas disease; ZIP 100 is populous; 12 O'clock position; room air 98%.",
+        "EMERGENCY MEDICINE CLINIC\nOxygen 2 L/min\npain: 4/10",
+        "Hemoglobin\nmg/dl\nLocation: Left Breast\nUnit 2 of 4 transfused.",
     ],
 )
 def test_clinical_text_stays(text: str) -> None:
@@ -202,3 +242,107 @@ def test_no_pattern_takes_long_on_a_long_row_of_anything(prefix: str, filler: st
     begun = time.process_time()
     found(text)
     assert time.process_time() - begun < 2
+
+
+def test_each_recogniser_says_which_paragraph_asks_for_it() -> None:
+    for recogniser in RULES:
+        module = sys.modules[type(recogniser).__module__]
+        assert "45 CFR 164.514(b)(2)(i)(" in (module.__doc__ or ""), module.__name__
+
+
+@pytest.mark.parametrize("number", ["4012888888881881", "808401234567893", "046454286"])
+def test_a_check_digit_is_right_for_one_last_digit_only(number: str) -> None:
+    assert [digit for digit in "0123456789" if luhn(number[:-1] + digit)] == [number[-1]]
+
+
+def test_the_check_of_a_bank_account_is_one() -> None:
+    assert modulo_97("WEST12345698765432" + "GB82") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("The lungs are clear. No effusion.", False),
+        ("EOMI was noted.", False),
+        ("Discussed with Thandiwe today.", True),
+        ("THANDIWE MOKOENA", True),
+    ],
+)
+def test_the_model_reads_only_what_may_hold_a_name(text: str, may: bool) -> None:
+    assert may_hold_name(text, LEXICON) is may
+    assert bool(list(pieces(text, LEXICON))) is may
+
+
+@given(st.text(alphabet="Ab .\n!\rZq😀é", max_size=2000))
+def test_whatever_may_hold_a_name_lies_in_a_piece(text: str) -> None:
+    read = list(pieces(text, LEXICON))
+    assert all(start < end for start, end in read)
+    assert all(one[1] <= other[0] for one, other in pairwise(read))
+    covered = {i for start, end in read for i in range(start, end)}
+    for match in re.finditer(r"[A-Z]\w*", text):
+        if len(match[0]) < 300 and may_hold_name(match[0], LEXICON):
+            assert covered.issuperset(range(*match.span()))
+
+
+NOTE = "Dr. Osgood saw R. Vanterpool, MD on 04/12/2023; MRN: 00123456, call (555) 123-4567."
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["e\u0301", "😀", "\r\n", "\u200b", "ñ", " "]), max_size=12))
+def test_offsets_are_code_points_whatever_stands_before(prefix: list[str]) -> None:
+    text = "".join(prefix) + "\n" + NOTE
+    read = Composed.of(text)
+    spans = [read.in_input(span) for span in resolve(find_by_rule(read.text, LEXICON), read.text)]
+    assert [text[span.start : span.end] for span in spans] == [
+        "Osgood", "R. Vanterpool", "04/12/2023", "00123456", "(555) 123-4567",
+    ]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.sampled_from([NOTE, "Seen last Tuesday.", "12 Rue Haute 5", "SSN 123 45 6789", "\r\n"]), max_size=6
+    )
+)
+def test_running_twice_equals_once(parts: list[str]) -> None:
+    placeholders = load_policy().placeholders
+    text = " ".join(parts)
+    once = substitute(text, resolve(find_by_rule(text, LEXICON), text), placeholders)
+    assert substitute(once, resolve(find_by_rule(once, LEXICON), once), placeholders) == once
+
+
+class Raising:
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        raise ValueError(f"cannot read {text!r}")
+        yield
+
+
+class RunningAway:
+    """A pattern that takes time by the exponent of the row's length."""
+
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        for match in re.finditer(r"(?:a|a)+$", text):
+            yield Span(*match.span(), Category.NAME, 1.0, "RunningAway")
+
+
+@pytest.mark.parametrize(("recogniser", "text"), [(Raising(), "Osgood"), (RunningAway(), "a" * 60 + "!")])
+def test_a_recogniser_that_raises_or_runs_away_leaves_the_text_undecided(
+    recogniser: Raising | RunningAway, text: str
+) -> None:
+    presented = registry_of((recogniser,)).recognizers[0]
+    begun = time.process_time()
+    with pytest.raises(RecogniserFailed) as failed, failing_shut(timedelta(seconds=0.2)):
+        presented.analyze(text, presented.supported_entities, Reading(LEXICON))
+    assert time.process_time() - begun < 5
+    assert text not in str(failed.value)
+    assert failed.value.__cause__ is None
+
+
+def test_presidio_is_given_every_rule_and_answers_with_its_spans() -> None:
+    found = [
+        (result.entity_type, result.start, result.end)
+        for presented in registry_of(RULES).recognizers
+        for result in presented.analyze(NOTE, presented.supported_entities, Reading(LEXICON))
+    ]
+    expected = [span for rule in RULES for span in rule.find(NOTE, LEXICON)]
+    assert found == [(span.category.value, span.start, span.end) for span in expected]

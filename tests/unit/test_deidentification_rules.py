@@ -16,11 +16,13 @@ from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
 from curbside_deidentification.domain.composed import Composed, composed
 from curbside_deidentification.domain.language import is_english
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import POLICY_FILE, load_policy
 from curbside_deidentification.domain.risk import residual_risk
 from curbside_deidentification.domain.shift import offset_of, shifted
 from curbside_deidentification.domain.spans import Span, resolve, substitute
 from curbside_deidentification.pipeline import Reason, deidentify
+from curbside_deidentification.recognisers import find_by_rule
 
 POLICY = load_policy()
 SECRET = "Zephyrine Quatremer"
@@ -29,12 +31,12 @@ SECRET = "Zephyrine Quatremer"
 class Nothing:
     """A detector that finds nothing: the patterns work alone."""
 
-    def find(self, text: str) -> list[Span]:
-        return []
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
+        return list(find_by_rule(text, lexicon))
 
 
 class Broken:
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
         raise RuntimeError(f"cannot parse {text!r}")
 
 

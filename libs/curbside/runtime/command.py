@@ -29,6 +29,7 @@ def _group(name: str, says: str) -> typer.Typer:
     return group
 
 
+deid_app = _group("deid", "Measure de-identification on your own reports.")
 datasets_app = _group("datasets", "Build and look at dataset versions.")
 models_app = _group("models", "Look at, promote and roll back model versions.")
 audit_app = _group("audit", "The audit chains.")
@@ -202,6 +203,33 @@ def deidentify(
     from curbside.runtime.batches import deidentify_batch
 
     deidentify_batch(source, output, workers, _settings())
+
+
+@deid_app.command("sample")
+def deid_sample(
+    source: Annotated[Path, typer.Argument(help="What `curbside deidentify` wrote.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the sample goes.")],
+    count: Annotated[int, typer.Option(min=1, help="Documents to draw.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same sample.")] = 1,
+    originals: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="What went into `curbside deidentify`: the sample then holds PHI."),
+    ] = None,
+) -> None:
+    """Draw de-identified documents at random, for an expert to mark what was missed."""
+    from curbside.runtime.batches import sample_batch
+
+    sample_batch(source, output, count, seed, originals)
+
+
+@deid_app.command("recall")
+def deid_recall(
+    sample: Annotated[Path, typer.Argument(help="The sample of `curbside deid sample`, reviewed.")],
+) -> None:
+    """Count a reviewed sample: recall by category with its exact 95 % interval."""
+    from curbside.runtime.batches import recall_of_sample
+
+    recall_of_sample(sample)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from curbside.segmentation.cleaning import clean
 from curbside.segmentation.sections import OTHER, Kind, Section, lexicon_policy, segment
 
 RULE: Final = "segmentation.model-input:1"
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\d*\]")
 
 
 def model_input(text: SafeText) -> SafeText:

@@ -13,9 +13,10 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import WORD, Lexicon
-from curbside_deidentification.domain.names import trim_to_name
 from curbside_deidentification.domain.spans import Span
 
+TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_CAPITALISED: Final = re.compile(r"(?=[^\W\d_a-z])[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # A dose, a code or a list marker in the candidate: no person is called "Remeron 15 mg".
 _DIGIT: Final = re.compile(r"\d")
 
@@ -40,6 +41,55 @@ def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
     """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
     lower = {word for word in _LOWER.findall(text) if len(word) > 3}
     return lexicon.with_words(lower - lexicon.words)
+
+
+def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:
+    """The part of the candidate from its first to its last token that is no word of the vocabulary.
+
+    A vocabulary word next to such a token stays in it when both are capitalised alike ("Robert White").
+    None where every token is a word.
+    """
+    words = list(TOKEN.finditer(text, start, end))
+    evidence = [i for i, word in enumerate(words) if len(word[0]) > 1 and not lexicon.is_word(word[0])]
+    if not evidence:
+        return None
+    first, last = evidence[0], evidence[-1]
+    if lexicon.is_given(words[last][0]) and last + 1 < len(words) and _surname_like(words[last + 1][0]):
+        last += 1
+    # Initials belong to the name on either side of it.
+    while first > 0 and len(words[first - 1][0]) == 1:
+        first -= 1
+    while last + 1 < len(words) and len(words[last + 1][0]) == 1:
+        last += 1
+    stop = words[last].end()
+    if len(words[last][0]) == 1 and stop < len(text) and text[stop] == ".":
+        stop += 1
+    return words[first].start(), stop
+
+
+def is_abbreviation(candidate: str, lexicon: Lexicon) -> bool:
+    """Whether every part of `candidate` stands in capitals and none is a given name."""
+    words = [word for word in TOKEN.findall(candidate) if len(word) > 1]
+    return all(word.isupper() and not lexicon.is_given(word) for word in words)
+
+
+def _surname_like(word: str) -> bool:
+    return len(word) > 2 and word[0].isupper()
+
+
+def may_hold_name(text: str, lexicon: Lexicon) -> bool:
+    """Whether `gate` could let any candidate in `text` through:
+
+    it needs a capitalised word that is not in the
+    vocabulary, and of words in capitals two, or a given name."""
+    capitals = 0
+    for word in _CAPITALISED.findall(text):
+        if lexicon.is_word(word):
+            continue
+        if not word.isupper() or lexicon.is_given(word):
+            return True
+        capitals += 1
+    return capitals > 1
 
 
 def gate(candidates: Iterable[Span], text: str, lexicon: Lexicon) -> Iterator[Span]:

@@ -79,3 +79,15 @@ class Lexicon:
 @cache
 def load_lexicon() -> Lexicon:
     return Lexicon(_lines("vocabulary.txt"), _lines("given_names.txt"))
+
+
+@cache
+def towns() -> frozenset[str]:
+    """The towns and states of data/places.txt, as they are written."""
+    return frozenset((_DATA / "places.txt").read_text("utf-8").splitlines())
+
+
+@cache
+def small_zip_areas() -> frozenset[str]:
+    """The first three digits of ZIP codes where 20,000 people live or fewer."""
+    return _lines("small_zip_areas.txt")

@@ -13,9 +13,9 @@ from typing import Any, Final
 import yaml
 
 from curbside.phi import Category
-from curbside_deidentification.domain.known import KnownWords
+from curbside_deidentification.domain.known import KNOWN_DIGEST, KnownWords
 from curbside_deidentification.domain.language import LanguageRules
-from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon
+from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon, small_zip_areas, towns
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
@@ -47,8 +47,8 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     if unknown:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
-    digest = hashlib.sha256(text)
-    for words in (lexicon.words, lexicon.given):
+    digest = hashlib.sha256(text + KNOWN_DIGEST.encode())
+    for words in (lexicon.words, lexicon.given, towns(), small_zip_areas()):
         digest.update("\n".join(sorted(words)).encode())
     endings = data["allow"].pop("endings").split()
     prefixes = data["allow"].pop("prefixes").split()

@@ -9,7 +9,7 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon
 
 # Placeholders are gone before counting, so that "[NAME]" is not itself suspicious.
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\d*\]")
 _SIGNS: Final[Mapping[str, re.Pattern[str]]] = {
     "long_number": re.compile(r"(?<![\d.])\d{6,}(?!\.?\d)|\b\d{3}-\d{2}-\d{4}\b|\b\d{3}[-.]\d{4}\b"),
     "at_sign": re.compile(r"\w@\w"),

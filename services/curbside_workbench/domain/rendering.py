@@ -10,7 +10,7 @@ from typing import Final, TypedDict
 from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE
 
 # What stands where an identifier was; the policy writes [NAME], [DATE], [HEALTH_PLAN], …
-_REPLACED: Final = re.compile(r"\[[A-Z][A-Z_]{2,}\]")
+_REPLACED: Final = re.compile(r"\[[A-Z][A-Z_]{2,}\d*\]")
 
 
 class Piece(TypedDict):

@@ -1,0 +1,329 @@
+"""Every mention of a known person: whole, in parts, misspelled, misread, split, by initials or pet name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.known.confusions import Misread, MisreadWords
+from curbside_deidentification.domain.known.edits import NearWords
+from curbside_deidentification.domain.known.identifiers import KnownWords
+from curbside_deidentification.domain.known.initials import initials
+from curbside_deidentification.domain.known.people import Person, people_of
+from curbside_deidentification.domain.known.rules import RULES
+from curbside_deidentification.domain.known.spelling import TOKEN, Reading
+from curbside_deidentification.domain.known.words import (
+    Verdict,
+    a_thing,
+    attested,
+    by_document,
+    line_of_capitals,
+    verdict,
+)
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.spans import Span
+
+# Between two parts of one name: spaces, a comma, the caret of HL7, an initial, a particle.
+_BETWEEN: Final = re.compile(
+    r"[\s,.'^-]{1,3}(?:[^\W\d_]\.?[\s,^]{1,2}){0,2}(?:(?:"
+    + "|".join(sorted(RULES.particles, key=len, reverse=True))
+    + r")[\s-]){0,3}",
+    re.IGNORECASE,
+)
+_PLAIN_GAP: Final = re.compile(r"[ ](?:[a-z]\.?[ ])?")
+_FARTHEST: Final = 16
+_INITIALS_BEFORE: Final = re.compile(r"(?<![\w.])(?:[^\W\d_]\.?[ \t]?){0,2}[^\W\d_](?:\.[ \t]{0,2}|[ \t])$")
+_INITIALS_BEHIND: Final = re.compile(r"(?:,[ \t]?|[ \t])(?:[^\W\d_]\.?[ \t]?){0,2}[^\W\d_](?:\.|(?![\w'.]))")
+_MIDDLE_INITIAL: Final = re.compile(r"[ ^]([A-Z])(?:\.|(?![\w'.:/-]))")
+_PARTICLES_BEFORE: Final = re.compile(
+    rf"(?<!\w)(?:(?:{'|'.join(sorted(RULES.particles, key=len, reverse=True))})[ \t]){{1,3}}$", re.IGNORECASE
+)
+_PARTICLES_BEHIND: Final = re.compile(
+    rf"(?:[ \t](?:{'|'.join(sorted(RULES.particles, key=len, reverse=True))})(?!\w)){{1,3}}", re.IGNORECASE
+)
+
+
+class How(IntEnum):
+    """How a mention is spelled, the surest first."""
+
+    EXACT = 1
+    SPLIT = 2
+    MISREAD = 3
+    MISSPELLED = 4
+    FARTHER = 5  # two edits
+    NICKNAME = 6
+
+
+_RECOGNISERS: Final[Mapping[How, tuple[str, float]]] = {
+    How.EXACT: ("KnownNamePart", 1.0),
+    How.SPLIT: ("KnownNameSplit", 0.97),
+    How.MISREAD: ("KnownNameMisread", 0.96),
+    How.MISSPELLED: ("KnownNameMisspelled", 0.93),
+    How.FARTHER: ("KnownNameMisspelled", 0.88),
+    How.NICKNAME: ("KnownNickname", 0.9),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place where a part of a known name may stand, and of whose."""
+
+    start: int
+    end: int
+    part: str
+    how: How
+    people: frozenset[int]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Spans of what is a name, and the places where one may stand or a word."""
+
+    spans: tuple[Span, ...]
+    undecided: tuple[tuple[int, int], ...]
+
+
+def find_names(reading: Reading, names: Iterable[str], lexicon: Lexicon, words: KnownWords) -> Names:
+    people = people_of(names)
+    if not people:
+        return Names((), ())
+    mentions = sorted(
+        (*_by_word(reading, people, lexicon, words), *_misread(reading, people, lexicon, words)),
+        key=lambda mention: (mention.start, mention.how),
+    )
+    mentions = _with_initials(reading, people, _decided_together(reading, people, mentions))
+    mentions = _decided_by_document(reading, mentions)
+    spans = (*_joined(reading, people, mentions), *initials(reading, people, lexicon))
+    open_ = tuple((one.start, one.end) for one in mentions if one.verdict is Verdict.UNDECIDED)
+    return Names(spans, open_)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    part: str
+    how: How
+    people: frozenset[int]
+
+
+def _index(people: Sequence[Person]) -> dict[str, _Entry]:
+    """What each word in the text stands for, before any is misspelled."""
+    entries: dict[str, _Entry] = {}
+    for number, person in enumerate(people):
+        for how, parts in ((How.EXACT, person.parts | person.joined), (How.NICKNAME, person.nicknames)):
+            for part in parts:
+                entry = entries.get(part)
+                if entry is None or how < entry.how:
+                    entries[part] = _Entry(part, how, frozenset((number,)))
+                elif entry.how is how:
+                    entries[part] = replace(entry, people=entry.people | {number})
+    return entries
+
+
+def _by_word(
+    reading: Reading, people: Sequence[Person], lexicon: Lexicon, words: KnownWords
+) -> Iterator[Mention]:
+    """Mentions that are one word of the text: exact, misspelled, or a nickname."""
+    index = _index(people)
+    near = NearWords(part for part, entry in index.items() if entry.how is How.EXACT)
+    of_word: dict[str, _Entry | None] = {}
+    for match in TOKEN.finditer(reading.small):
+        word = match[0]
+        try:
+            entry = of_word[word]
+        except KeyError:
+            entry = of_word[word] = _entry(word.replace("'", ""), index, near)
+        if entry is not None:
+            judged = _judged(reading.text, *match.span(), entry, lexicon, words)
+            yield Mention(*match.span(), entry.part, entry.how, entry.people, judged)
+
+
+def _entry(word: str, index: Mapping[str, _Entry], near: NearWords) -> _Entry | None:
+    entry = index.get(word)
+    if entry is None and (nearest := near.nearest(word)) is not None:
+        how = How.MISSPELLED if nearest[1] == 1 else How.FARTHER
+        entry = replace(index[nearest[0]], how=how)
+    return entry
+
+
+def _judged(text: str, start: int, end: int, entry: _Entry, lexicon: Lexicon, words: KnownWords) -> Verdict:
+    """A misspelling or a nickname is never undecided: most of them are other words."""
+    word = text[start:end]
+    if entry.part in RULES.placeholders:
+        owner = text[start].isupper() and entry.part not in RULES.labels and text.startswith("'s ", end)
+        named = owner or (entry.how is How.EXACT and attested(text, start, end, words))
+        return Verdict.NAME if named else Verdict.WORD
+    is_word = lexicon.is_word(word) or word.casefold() in RULES.also_words
+    if entry.how is How.EXACT:
+        if len(entry.part) < 3 or is_word:
+            return verdict(text, start, end, lexicon, words)
+        return Verdict.WORD if a_thing(text, start, end, lexicon) else Verdict.NAME
+    if attested(text, start, end, words) and not (is_word and entry.how is How.FARTHER):
+        return Verdict.NAME if not is_word or word[0].isupper() else Verdict.WORD
+    if is_word:
+        return Verdict.WORD
+    if entry.how is How.NICKNAME:
+        return Verdict.NAME if word[0].isupper() else Verdict.WORD
+    if not word[0].isupper():
+        # Notes are full of small words that no vocabulary has; a long one an edit away is the name.
+        return Verdict.NAME if entry.how is How.MISSPELLED and len(word) >= 7 else Verdict.WORD
+    if text[start - 1 : start] == "-" or text[end : end + 1] == "-":
+        return Verdict.WORD  # "Hippel-Lindau": half of a compound, unless the other half is known, too
+    if len(word) <= 5 and word.isupper() and not line_of_capitals(text, start):
+        return Verdict.WORD  # an abbreviation
+    return Verdict.NAME
+
+
+def _misread(
+    reading: Reading, people: Sequence[Person], lexicon: Lexicon, words: KnownWords
+) -> Iterator[Mention]:
+    """Mentions that a scanner misread or a line break split."""
+    owners: dict[str, set[int]] = {}
+    for number, person in enumerate(people):
+        for part in person.parts:
+            owners.setdefault(part, set()).add(number)
+    for found in MisreadWords(owners).find(reading.small):
+        if found.exact and not found.split:
+            continue  # a mention by word
+        how = How.SPLIT if found.exact else How.MISREAD
+        judged = _judged_misread(reading.text, found, lexicon, words)
+        yield Mention(found.start, found.end, found.word, how, frozenset(owners[found.word]), judged)
+
+
+def _judged_misread(text: str, found: Misread, lexicon: Lexicon, words: KnownWords) -> Verdict:
+    if all(len(piece) == 1 for piece in found.pieces):
+        return Verdict.NAME  # spaced out: "S M I T H"
+    if all(lexicon.is_word(piece) for piece in found.pieces):
+        # "her man" is no Herman; a hyphen at a line's end with a capital before it is one.
+        broken = found.hyphenated and found.exact and text[found.start].isupper()
+        if not broken and not (found.exact and attested(text, found.start, found.end, words)):
+            return Verdict.WORD
+    if found.split and not found.exact and len(found.word) < 7:
+        return Verdict.WORD
+    return Verdict.NAME
+
+
+def _decided_together(
+    reading: Reading, people: Sequence[Person], mentions: Sequence[Mention]
+) -> list[Mention]:
+    """Two parts of one name beside each other vouch for each other."""
+    decided = list(mentions)
+    # Forward, then backward: each part that is decided may decide the one on its other side.
+    for i in (*range(len(decided) - 1), *reversed(range(len(decided) - 1))):
+        for j in range(i + 1, min(i + 3, len(decided))):
+            one, other = decided[i], decided[j]
+            if not _beside(reading.text, one, other) or one.part == other.part:
+                continue
+            certain = Verdict.NAME in (one.verdict, other.verdict)
+            if (certain and How.EXACT in (one.how, other.how)) or _whole(reading, people, one, other):
+                decided[i] = replace(one, verdict=Verdict.NAME)
+                decided[j] = replace(other, verdict=Verdict.NAME)
+    return decided
+
+
+def _whole(reading: Reading, people: Sequence[Person], one: Mention, other: Mention) -> bool:
+    """Whether two parts that are words, too, are a whole name for all that: "Rose May", "rose peters"."""
+    if not one.how is other.how is How.EXACT or {one.part, other.part} <= RULES.placeholders:
+        return False
+    if reading.text[one.start].isupper() and reading.text[other.start].isupper():
+        return True
+    plain = {one.part, other.part} <= RULES.phrases.keys() | RULES.placeholders  # "rose may", "will cook"
+    placed = any(people[number].placed(one.part, other.part) for number in one.people & other.people)
+    return placed and not plain and _PLAIN_GAP.fullmatch(reading.text, one.end, other.start) is not None
+
+
+def _beside(text: str, one: Mention, other: Mention) -> bool:
+    return (
+        one.end < other.start <= one.end + _FARTHEST
+        and not one.people.isdisjoint(other.people)
+        and _BETWEEN.fullmatch(text, one.end, other.start) is not None
+    )
+
+
+def _with_initials(reading: Reading, people: Sequence[Person], mentions: Sequence[Mention]) -> list[Mention]:
+    """Family names with the initials of their given names beside them: "J. Q. Public", "Public, J."."""
+    widened = []
+    for one in mentions:
+        start, end = one.start, one.end
+        if reading.text[start].isupper():
+            for number in one.people:
+                person = people[number]
+                if one.part in person.family and person.initials:
+                    start = min(start, _initials_before(reading, one.start, person.initials))
+                    end = max(end, _initials_behind(reading, one.end, person.initials))
+        if (start, end) != (one.start, one.end):
+            one = replace(one, start=start, end=end, verdict=Verdict.NAME)
+        widened.append(one)
+    return widened
+
+
+def _initials_before(reading: Reading, at: int, wanted: str) -> int:
+    found = _INITIALS_BEFORE.search(reading.text, max(0, at - 12), at)
+    if found is None or not _initials_of(found[0], wanted):
+        return at
+    return found.start()
+
+
+def _initials_behind(reading: Reading, at: int, wanted: str) -> int:
+    found = _INITIALS_BEHIND.match(reading.text, at, at + 12)
+    if found is None or not _initials_of(found[0], wanted):
+        return at
+    return found.end()
+
+
+def _initials_of(written: str, wanted: str) -> bool:
+    """Whether the capitals of `written` begin with the first given name's initial."""
+    read = [character for character in written if character.isalpha()]
+    return all(map(str.isupper, read)) and "".join(read).lower()[:1] == wanted[:1]
+
+
+def _decided_by_document(reading: Reading, mentions: Sequence[Mention]) -> list[Mention]:
+    open_ = {one.part for one in mentions if one.verdict is Verdict.UNDECIDED}
+    if not open_:
+        return list(mentions)
+    by_part: dict[str, list[Verdict]] = {part: [] for part in open_}
+    for one in mentions:
+        if one.part in by_part and one.how is How.EXACT:
+            by_part[one.part].append(one.verdict)
+    final = {part: by_document(reading.text, part, found) for part, found in by_part.items()}
+    return [
+        replace(one, verdict=final[one.part]) if one.verdict is Verdict.UNDECIDED else one for one in mentions
+    ]
+
+
+def _joined(reading: Reading, people: Sequence[Person], mentions: Sequence[Mention]) -> Iterator[Span]:
+    """Names from their first part to their last, with the particles before a family name."""
+    group: list[Mention] = []
+    for one in mentions:
+        if one.verdict is not Verdict.NAME:
+            continue
+        if group and not (one.start < group[-1].end or _beside(reading.text, group[-1], one)):
+            yield _span(reading, people, group)
+            group = []
+        group.append(one)
+    if group:
+        yield _span(reading, people, group)
+
+
+def _span(reading: Reading, people: Sequence[Person], group: Sequence[Mention]) -> Span:
+    start, end = group[0].start, max(one.end for one in group)
+    if any(people[number].particles for number in group[0].people):
+        particles = _PARTICLES_BEFORE.search(reading.text, max(0, start - 20), start)
+        start = particles.start() if particles else start
+        if "," in reading.text[start : group[-1].start]:
+            particles = _PARTICLES_BEHIND.match(reading.text, group[-1].end)
+            end = max(end, particles.end()) if particles else end  # "Berg, Anna van den"
+    name, score = _RECOGNISERS[min(one.how for one in group)]
+    whole = len({one.part for one in group}) > 1 and name == "KnownNamePart"
+    middle = _MIDDLE_INITIAL.match(reading.text, end)
+    last = group[-1]
+    if middle is not None and any(
+        last.part in people[number].given and middle[1].lower() in people[number].initials[1:]
+        for number in last.people
+    ):
+        end = middle.end()  # "Public, John Q."
+    return Span(start, end, Category.NAME, score, "KnownName" if whole else name)

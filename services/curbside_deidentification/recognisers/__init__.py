@@ -1,0 +1,217 @@
+"""Our recognisers, one identifier per file; each cites its letter of 45 CFR 164.514(b)(2)(i).
+
+They are rules: a text and its vocabulary in, mentions out. `curbside_deidentification.detector` runs them on
+presidio's registry beside the statistical model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.account import Account
+from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
+from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
+from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
+from curbside_deidentification.recognisers.age_in_months import AgeInMonths
+from curbside_deidentification.recognisers.bank_account import BankAccount
+from curbside_deidentification.recognisers.bare_id import BareId
+from curbside_deidentification.recognisers.biometric import Biometric
+from curbside_deidentification.recognisers.capital_facility import CapitalFacility
+from curbside_deidentification.recognisers.capital_last_first import CapitalLastFirst
+from curbside_deidentification.recognisers.card_number import CardNumber
+from curbside_deidentification.recognisers.compact_date import CompactDate
+from curbside_deidentification.recognisers.county import County
+from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
+from curbside_deidentification.recognisers.credentialed_name import CredentialedName
+from curbside_deidentification.recognisers.dea_number import DeaNumber
+from curbside_deidentification.recognisers.device import LabelledDevice
+from curbside_deidentification.recognisers.dictation_date import DictationDate
+from curbside_deidentification.recognisers.email import Email
+from curbside_deidentification.recognisers.facility import Facility
+from curbside_deidentification.recognisers.fax import Fax
+from curbside_deidentification.recognisers.foreign_street import ForeignStreet
+from curbside_deidentification.recognisers.given_name import GivenName
+from curbside_deidentification.recognisers.health_plan import HealthPlan
+from curbside_deidentification.recognisers.high_age import HighAge
+from curbside_deidentification.recognisers.holiday import Holiday
+from curbside_deidentification.recognisers.hometown import Hometown
+from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
+from curbside_deidentification.recognisers.initial_with_name import InitialWithName
+from curbside_deidentification.recognisers.introduced_name import IntroducedName
+from curbside_deidentification.recognisers.ip_address import IpAddress
+from curbside_deidentification.recognisers.italian_fiscal_code import ItalianFiscalCode
+from curbside_deidentification.recognisers.kin import Kin
+from curbside_deidentification.recognisers.labelled_high_age import LabelledHighAge
+from curbside_deidentification.recognisers.labelled_last_first import LabelledLastFirst
+from curbside_deidentification.recognisers.labelled_name import LabelledName
+from curbside_deidentification.recognisers.labelled_phone import LabelledPhone
+from curbside_deidentification.recognisers.labelled_social_security_number import LabelledSocialSecurityNumber
+from curbside_deidentification.recognisers.last_first import LastFirst
+from curbside_deidentification.recognisers.last_four import LastFour
+from curbside_deidentification.recognisers.licence import License
+from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
+from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
+from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
+from curbside_deidentification.recognisers.mac_address import MacAddress
+from curbside_deidentification.recognisers.medical_record_number import MedicalRecordNumber
+from curbside_deidentification.recognisers.medicare_beneficiary_id import MedicareBeneficiaryId
+from curbside_deidentification.recognisers.military_address import MilitaryAddress
+from curbside_deidentification.recognisers.month_alone import MonthAlone
+from curbside_deidentification.recognisers.month_and_day import MonthAndDay
+from curbside_deidentification.recognisers.month_and_year import MonthAndYear
+from curbside_deidentification.recognisers.name_in_line import NameInLine
+from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
+from curbside_deidentification.recognisers.named_person import NamedPerson
+from curbside_deidentification.recognisers.national_phone import NationalPhone
+from curbside_deidentification.recognisers.nhs_number import NhsNumber
+from curbside_deidentification.recognisers.npi import Npi
+from curbside_deidentification.recognisers.numeric_date import NumericDate
+from curbside_deidentification.recognisers.other_id import OtherId
+from curbside_deidentification.recognisers.patient_name import PatientName
+from curbside_deidentification.recognisers.payment_card import PaymentCard
+from curbside_deidentification.recognisers.phone import Phone
+from curbside_deidentification.recognisers.phone_with_use import PhoneWithUse
+from curbside_deidentification.recognisers.photo_file import PhotoFile
+from curbside_deidentification.recognisers.place_of_care import LabelledPlace, PlaceOfCare, PlaceOfTransfer
+from curbside_deidentification.recognisers.placed_address import PlacedAddress
+from curbside_deidentification.recognisers.post_box import PostBox
+from curbside_deidentification.recognisers.postcode import Postcode
+from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
+from curbside_deidentification.recognisers.repeated_name import repetitions
+from curbside_deidentification.recognisers.salutation import Salutation
+from curbside_deidentification.recognisers.signed_name import SignedName
+from curbside_deidentification.recognisers.slash_signature import SlashSignature
+from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
+from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
+from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
+from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
+from curbside_deidentification.recognisers.street_address import StreetAddress
+from curbside_deidentification.recognisers.street_corner import StreetCorner
+from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
+from curbside_deidentification.recognisers.titled_name import TitledName
+from curbside_deidentification.recognisers.town import Town
+from curbside_deidentification.recognisers.town_and_state import TownAndState
+from curbside_deidentification.recognisers.typist_initials import TypistInitials
+from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
+from curbside_deidentification.recognisers.university import University
+from curbside_deidentification.recognisers.url import Url
+from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
+from curbside_deidentification.recognisers.written_date import WrittenDate
+from curbside_deidentification.recognisers.zip_code import Zip
+
+# Letter A.
+NAMES: Final[tuple[Recogniser, ...]] = (
+    TitledName(),
+    CredentialedName(),
+    CredentialedLastFirst(),
+    LabelledLastFirst(),
+    LabelledName(),
+    SignedName(),
+    Salutation(),
+    NamedPerson(),
+    Kin(),
+    PatientName(),
+    TypistInitials(),
+    SlashSignature(),
+    IntroducedName(),
+    NameInLine(),
+    LowerTitledName(),
+    NameWithInitial(),
+    InitialWithName(),
+    GivenName(),
+    CapitalLastFirst(),
+    LastFirst(),
+)
+# Letter B.
+PLACES: Final[tuple[Recogniser, ...]] = (
+    StreetAddress(),
+    PostBox(),
+    TownAndState(),
+    Zip(),
+    AddressWithUnit(),
+    MilitaryAddress(),
+    ForeignStreet(),
+    PlacedAddress(),
+    StreetCorner(),
+    County(),
+    Postcode(),
+    ThreeDigitZip(),
+    CapitalFacility(),
+    HospitalUnit(),
+    Facility(),
+    University(),
+    PlaceOfCare(),
+    PlaceOfTransfer(),
+    LabelledPlace(),
+    Hometown(),
+    Town(),
+)
+# Letter C: dates, and ages of 90 and over.
+DATES: Final[tuple[PatternRecogniser, ...]] = (
+    NumericDate(),
+    CompactDate(),
+    MonthAndYear(),
+    MonthAndDay(),
+    WrittenDate(),
+    MonthAlone(),
+    RelativeWeekday(),
+    Holiday(),
+    DictationDate(),
+    ListedMonthAndDay(),
+    AgeInDecades(),
+    AgeInMonths(),
+    HighAge(),
+    LabelledHighAge(),
+    AgeInApposition(),
+)
+# Letters D to R.
+IDENTIFIERS: Final[tuple[PatternRecogniser, ...]] = (
+    MedicalRecordNumber(),
+    SocialSecurityNumber(),
+    LabelledSocialSecurityNumber(),
+    Account(),
+    PaymentCard(),
+    BankAccount(),
+    HealthPlan(),
+    MedicareBeneficiaryId(),
+    License(),
+    DeaNumber(),
+    Npi(),
+    VehicleIdentification(),
+    LabelledVehicle(),
+    LabelledDevice(),
+    UniqueDeviceIdentifier(),
+    MacAddress(),
+    OtherId(),
+    BareId(),
+    Phone(),
+    LabelledPhone(),
+    LastFour(),
+    NationalPhone(),
+    PhoneWithUse(),
+    SpokenPhone(),
+    CardNumber(),
+    NhsNumber(),
+    SocialInsuranceNumber(),
+    SpanishIdentityNumber(),
+    ItalianFiscalCode(),
+    Fax(),
+    Email(),
+    Url(),
+    IpAddress(),
+    Biometric(),
+    PhotoFile(),
+)
+RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
+
+
+def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
+    """What the rules find without the statistical model, repeated names included."""
+    found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
+    yield from found
+    yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)

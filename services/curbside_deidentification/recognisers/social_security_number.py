@@ -1,0 +1,23 @@
+"""Social security numbers, whole or masked. 45 CFR 164.514(b)(2)(i)(G)."""
+
+from __future__ import annotations
+
+import re
+
+from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
+
+
+class SocialSecurityNumber(PatternRecogniser):
+    """Social security number, (G):
+
+    hyphens or spaces, whole or masked. SSA, "Social Security Number Randomization", 2011. Numbers that
+    were
+    never issued go as well: in a report they are typing errors of real ones."""
+
+    category = Category.SSN
+    pattern = re.compile(
+        r"(?<![\w-])(?P<phi>(?:\d{3}|[X*]{3})[-\u2010-\u2013 ](?:\d{2}|"
+        r"[X*]{2})[-\u2010-\u2013 ]\d{4})(?![\w-])"
+    )
+    score = 0.97

@@ -1,0 +1,24 @@
+"""Street corners: "the corner of Elm Street and Mill Road". 45 CFR 164.514(b)(2)(i)(B)."""
+
+from __future__ import annotations
+
+import re
+
+from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, WORD
+
+
+class StreetCorner(PatternRecogniser):
+    """Two streets that meet.
+
+    A house at a corner needs no number. USPS Publication 28, appendix C1, has "Corner".
+    """
+
+    category = Category.LOCATION
+    score = 0.85
+    pattern = re.compile(
+        rf"\b(?:corner|intersection|junction)[ ]of[ ](?P<phi>(?:\d{{1,6}}[ ])?{WORD}\.?(?:[ ]"
+        rf"(?:{WORD}|\d{{1,4}})\.?){{0,4}}"
+        rf"[ ](?:and|&)[ ]{CAPITALISED}(?:[ ]{CAPITALISED}){{0,3}})(?!\w)"
+    )

@@ -1,0 +1,1 @@
+"""How identifiers are written: the parts that patterns of several recognisers are made of."""

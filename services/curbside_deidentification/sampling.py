@@ -1,0 +1,205 @@
+"""A sample for an expert's review, and what the marked sample says of recall, with exact intervals.
+
+45 CFR 164.514(b)(1) asks an expert for "methods and results"; this is the measuring half. `draw_sample` takes
+documents at random, by a seed, from what `curbside deidentify` wrote. The expert reads each one, writes what
+was left into `missed`, sets `phi` to false at what was removed without need, and `reviewed` to true.
+`measure_recall` then counts. Quarantined documents were passed on to nobody and are in no sample.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from curbside.errors import BadInput, OperatorError
+from curbside.phi import Category
+from curbside_deidentification.domain.binomial import exact_interval
+
+_CONFIDENCE: Final = 0.95
+_CATEGORIES: Final = frozenset(Category)
+_LISTS: Final = ("spans", "missed")
+_OF_SPANS: Final = ("start", "end", "category")
+
+
+class UnreadableSample(OperatorError):
+    """A file is no output of `curbside deidentify`, or no sample. Names the line, never what is in it."""
+
+    code = "sampling.unreadable"
+
+
+class NotReviewed(BadInput):
+    """Documents of the sample that nobody has reviewed would count as free of leaks."""
+
+    code = "sampling.not-reviewed"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How many documents were drawn, of how many that were passed on, and how many were quarantined."""
+
+    drawn: int
+    passed_on: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """`hits` of `trials` and the 95 % interval of the share, all of 1."""
+
+    hits: int
+    trials: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.trials if self.trials else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return exact_interval(self.hits, self.trials, _CONFIDENCE)
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What a reviewed sample says.
+
+    The intervals of mentions take them for independent. Mentions of one document are not, so that the true
+    ones are wider; `documents` (without one mention left) is of independent draws, and holds as it stands.
+    """
+
+    by_category: Mapping[Category, Share]
+    overall: Share
+    precision: Share
+    documents: Share
+
+
+def draw_sample(
+    deidentified: Path, target: Path, count: int, seed: int, *, originals: Path | None = None
+) -> Drawn:
+    """Write `count` documents of `deidentified`, drawn by `seed`, into `target` for review.
+
+    With `originals`, what went into `curbside deidentify`, each document stands beside its original, and the
+    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample.
+    """
+    random = Random(seed)  # noqa: S311  (who reviews must be able to draw the same sample again)
+    passed_on = quarantined = 0
+    kept: list[dict[str, Any]] = []
+    for row in _rows(deidentified, ("id", "text", "spans")):
+        if row.get("quarantined"):
+            quarantined += 1
+            continue
+        passed_on += 1
+        # Vitter's algorithm R: every document has the same chance, and the file is read once.
+        if len(kept) < count:
+            kept.append(row)
+        elif (place := random.randrange(passed_on)) < count:
+            kept[place] = row
+    texts = _originals(originals, {str(row["id"]) for row in kept}) if originals else {}
+    # Opened with its mode, so that nobody reads it between the two.
+    target.touch(mode=0o600)
+    target.chmod(0o600)
+    with target.open("w", encoding="utf-8") as lines:
+        for row in kept:
+            lines.write(json.dumps(_for_review(row, texts), ensure_ascii=False) + "\n")
+    return Drawn(len(kept), passed_on, quarantined)
+
+
+def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    identifier = str(row["id"])
+    original = {"original": texts[identifier]} if identifier in texts else {}
+    return {
+        "id": row["id"],
+        "reviewed": False,
+        "missed": [],
+        "text": row["text"],
+        **original,
+        "spans": [
+            {name: span[name] for name in _OF_SPANS if name in span} | {"phi": True} for span in row["spans"]
+        ],
+    }
+
+
+def _originals(path: Path, wanted: set[str]) -> dict[str, str]:
+    return {str(row["id"]): row["text"] for row in _rows(path, ("id", "text")) if str(row["id"]) in wanted}
+
+
+def measure_recall(marked: Path) -> Recall:
+    """Count a reviewed sample. Raises UnreadableSample, and NotReviewed where a document was left out.
+
+    Each entry of `missed` is `{"text", "category"}`, the words as they stand in the document, once for every
+    place where they stand.
+    """
+    found: Counter[Category] = Counter()
+    missed: Counter[Category] = Counter()
+    documents = clean = needless = 0
+    unread: list[int] = []
+    for number, row in enumerate(_rows(marked, ("id", "text", "spans", "missed", "reviewed")), 1):
+        documents += 1
+        if row["reviewed"] is not True:
+            unread.append(number)
+            continue
+        for span in row["spans"]:
+            if span.get("phi", True):
+                found[_category(span, marked, number)] += 1
+            else:
+                needless += 1
+        for entry in row["missed"]:
+            missed[_missed(entry, row, marked, number)] += 1
+        clean += not row["missed"]
+    if unread:
+        raise NotReviewed(
+            f"{len(unread)} of {documents} documents of {marked.name} are not reviewed.",
+            mend='Set "reviewed" to true where a document was read to its end.',
+            lines=unread,
+        )
+    return Recall(
+        by_category={
+            category: Share(found[category], found[category] + missed[category])
+            for category in Category
+            if found[category] + missed[category]
+        },
+        overall=Share(found.total(), found.total() + missed.total()),
+        precision=Share(found.total(), found.total() + needless),
+        documents=Share(clean, documents),
+    )
+
+
+def _missed(entry: Mapping[str, Any], row: Mapping[str, Any], path: Path, number: int) -> Category:
+    words = entry.get("text")
+    if not isinstance(words, str) or not words.strip() or words not in row["text"]:
+        raise UnreadableSample(f"{path.name}, line {number}: what is marked as missed is not in the text.")
+    return _category(entry, path, number)
+
+
+def _category(entry: Mapping[str, Any], path: Path, number: int) -> Category:
+    if entry.get("category") not in _CATEGORIES:
+        raise UnreadableSample(
+            f"{path.name}, line {number}: a span has no category of {', '.join(sorted(_CATEGORIES))}."
+        )
+    return Category(entry["category"])
+
+
+def _rows(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict) or not all(field in row for field in fields):
+                    raise UnreadableSample(f"{path.name}, line {number}: {', '.join(fields)} are expected.")
+                if not all(_is_list_of_objects(row[field]) for field in fields if field in _LISTS):
+                    raise UnreadableSample(f"{path.name}, line {number}: spans and missed list objects.")
+                yield row
+    except OSError as error:
+        raise UnreadableSample(f"{path}: {error.strerror}.") from None
+    except ValueError:
+        raise UnreadableSample(f"{path.name} is not JSON lines in UTF-8.") from None
+
+
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
