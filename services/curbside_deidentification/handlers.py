@@ -12,18 +12,17 @@ from curbside.contracts.codec import PhiDocument
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import Conflict, NotFound
+from curbside.errors import BadInput, Conflict, NotFound
 from curbside.identity.principal import Principal
 from curbside.phi import PhiText, SafeText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
-from curbside.storage.keys import KeyRing
 from curbside.storage.zones import Zone
 from curbside_deidentification import store
-from curbside_deidentification.domain.shift import offset_of, shifted
 from curbside_deidentification.domain.spans import Span, count_by_category
 from curbside_deidentification.pipeline import Reason, Result
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
+from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.store import State
 from curbside_deidentification.wire import from_response, to_response
 
@@ -39,6 +38,10 @@ class Deidentify(Protocol):
 
 class UnknownReport(NotFound):
     code = "deid.unknown-report"
+
+
+class NoSubject(BadInput):
+    code = "deid.no-subject"
 
 
 class NotQuarantined(Conflict):
@@ -67,7 +70,13 @@ class Quarantined:
 
 
 async def deidentify_report(
-    event: Event, *, database: Database, blobs: BlobStore, ring: KeyRing, deidentify: Deidentify, policy: str
+    event: Event,
+    *,
+    database: Database,
+    blobs: BlobStore,
+    replacements: Replacements,
+    deidentify: Deidentify,
+    policy: str,
 ) -> None:
     """De-identify the report of a ReportReceived event, once, and publish what became of it.
 
@@ -89,24 +98,34 @@ async def deidentify_report(
     except (WorkerFailed, WorkerTimedOut) as error:
         reason = Reason.TIMED_OUT if isinstance(error, WorkerTimedOut) else Reason.RECOGNISER_FAILED
         result = Result(PhiText(""), (), 1.0, reason, policy)
-    safe = await _store_safe(blobs, result, event.tenant, event.subject) if not result.quarantined else None
+    by_policy = replacements.policy_of(event.tenant) is not None
+    safe = None
+    if not result.quarantined and not by_policy:
+        safe = await _store_safe(blobs, result, event.tenant, event.subject)
     kept = await _store_result(blobs, result, event.tenant, event.subject) if result.quarantined else None
-    offset = offset_of(ring.subject(event.tenant, f"date-offset:{event.subject}".encode()))
     values = {
         "report_id": payload.report_id,
         "report_type": payload.report_type,
         "source": payload.source,
         "status": payload.status,
-        "authored_at": shifted(document.authored_at.reveal(), offset) if document.authored_at else "",
+        "authored_at": replacements.authored_at(document, event.tenant, event.subject),
         "spans_by_category": count_by_category(result.spans),
         "risk": result.risk,
-        "policy": result.policy,
+        "policy": replacements.label(result.policy, event.tenant),
     }
-    async with database.begin(payload.report_id) as transaction:
+    async with replacements.begin(database, event.tenant, event.subject, payload.report_id) as work:
+        transaction = work.transaction
         repeated = not await transaction.first_time(event, _GROUP) or await store.done_with(
             transaction.session, payload.report_id
         )
         if not repeated:
+            if by_policy and not result.quarantined:
+                # In the transaction: what stands for what hangs on the patient's reports before this one.
+                result = await replacements.replaced(
+                    work, document, result, event.tenant, event.subject, received_at=event.occurred_at
+                )
+                safe = await _store_safe(blobs, result, event.tenant, event.subject)
+                work.made.append(safe)
             await store.add(
                 transaction.session,
                 **values,
@@ -164,7 +183,9 @@ async def show_quarantined(
     return Quarantined(row, text, result.replaced, result.spans)
 
 
-async def release(principal: Principal, report_id: str, *, database: Database, blobs: BlobStore) -> None:
+async def release(
+    principal: Principal, report_id: str, *, database: Database, blobs: BlobStore, replacements: Replacements
+) -> None:
     """Pass a quarantined report's replaced text on. Raises NotReleasable where nothing was replaced."""
     row = await _quarantined(principal, report_id, database)
     if not row.releasable:
@@ -172,23 +193,79 @@ async def release(principal: Principal, report_id: str, *, database: Database, b
             f"the report {report_id!r} was not de-identified ({row.reason})",
             mend="Reject it, or send it again with status 'amended' in a form that can be de-identified.",
         )
-    result = await _read_result(blobs, row)
-    safe = await _store_safe(blobs, result, row.tenant, row.subject)
-    try:
-        async with database.begin(report_id) as transaction:
-            await _decide(
-                transaction, principal, row, State.RELEASED, "quarantine.released", safe=safe.to_json()
+    found = await _read_result(blobs, row)
+    document = codec.from_bytes(await blobs.get(BlobRef.from_json(row.original)))
+    async with replacements.begin(database, row.tenant, row.subject, report_id) as work:
+        result = await replacements.replaced(
+            work, document, found, row.tenant, row.subject, received_at=row.handled_at
+        )
+        safe = await _store_safe(blobs, result, row.tenant, row.subject)
+        work.made.append(safe)
+        # By the tenant's policy of this moment, not of when the report came.
+        passed_on = {
+            "policy": result.policy,
+            "authored_at": replacements.authored_at(document, row.tenant, row.subject),
+        }
+        await _decide(
+            work.transaction,
+            principal,
+            row,
+            State.RELEASED,
+            "quarantine.released",
+            safe=safe.to_json(),
+            **passed_on,
+        )
+        await work.transaction.publish(
+            new_event(
+                _deidentified(dict(row._mapping) | passed_on, safe, released=True),
+                tenant=row.tenant,
+                subject=row.subject,
             )
-            await transaction.publish(
-                new_event(
-                    _deidentified(dict(row._mapping), safe, released=True),
-                    tenant=row.tenant,
-                    subject=row.subject,
-                )
-            )
-    except (NotQuarantined, DisplacedReport):
-        await blobs.delete(safe)
-        raise
+        )
+
+
+async def shield(
+    document: PhiDocument,
+    *,
+    tenant: str,
+    subject: str,
+    database: Database,
+    replacements: Replacements,
+    deidentify: Deidentify,
+) -> Result:
+    """De-identify a caller's text. With a subject, by the tenant's policy; without one nothing could be
+    consistent or turned back, and every mention becomes its placeholder."""
+    subject = replacements.keyed(tenant, subject)
+    result = await deidentify(replace(document, authored_at=None), tenant=tenant, subject=subject)
+    if not subject or result.quarantined or replacements.policy_of(tenant) is None:
+        return result
+    async with replacements.begin(database, tenant, subject) as work:
+        return await replacements.replaced(
+            work, document, result, tenant, subject, received_at=datetime.now(UTC)
+        )
+
+
+async def restore(
+    principal: Principal, text: PhiText, subject: str, *, database: Database, replacements: Replacements
+) -> PhiText:
+    """Turn the surrogates in a caller's own text back. Each is audited before it is answered."""
+    if not subject:
+        raise NoSubject(
+            "nothing can be turned back for nobody",
+            field="subject",
+            mend="Give the subject that the text was de-identified with.",
+        )
+    subject = replacements.keyed(principal.tenant, subject)
+    async with replacements.begin(database, principal.tenant, subject) as work:
+        restored = await replacements.restored(work, text, principal.tenant, subject)
+        await work.transaction.record(
+            actor=principal.id,
+            tenant=principal.tenant,
+            action="text.restored",
+            target=subject,
+            details={"characters": len(text)},
+        )
+    return restored
 
 
 async def reject(principal: Principal, report_id: str, reason: str, *, database: Database) -> None:

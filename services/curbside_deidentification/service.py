@@ -10,6 +10,7 @@ from curbside.settings import load
 from curbside_deidentification import consumer, grpc, handlers, http
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.pool import WorkerPool
+from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.settings import DeidentificationSettings
 from curbside_deidentification.store import METADATA
 
@@ -23,21 +24,29 @@ def build(platform: Platform) -> Service:
         [run / f"worker-{number}.sock" for number in range(settings.workers)], deadline=settings.call_timeout
     )
     database, blobs = platform.database, platform.blobs
+    replacements = Replacements(settings, blobs=blobs, ring=platform.ring)
     return Service(
         name="deidentification",
         router=http.routes(
             listing=partial(handlers.list_quarantined, database=database),
             show=partial(handlers.show_quarantined, database=database, blobs=blobs),
-            release=partial(handlers.release, database=database, blobs=blobs),
+            release=partial(handlers.release, database=database, blobs=blobs, replacements=replacements),
             reject=partial(handlers.reject, database=database),
         ),
-        grpc=[grpc.binding(pool.deidentify)],
+        grpc=[
+            grpc.binding(
+                partial(
+                    handlers.shield, database=database, replacements=replacements, deidentify=pool.deidentify
+                ),
+                partial(handlers.restore, database=database, replacements=replacements),
+            )
+        ],
         subscriptions=consumer.subscriptions(
             partial(
                 handlers.deidentify_report,
                 database=database,
                 blobs=blobs,
-                ring=platform.ring,
+                replacements=replacements,
                 deidentify=pool.deidentify,
                 policy=load_policy().label,
             ),

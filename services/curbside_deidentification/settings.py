@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from curbside.settings import settings_config
 
+# The policies of domain/policies, or the placeholders of domain/policy.yaml for everything.
+Replacement = Literal["placeholders", "safe_harbor", "expert_determination", "tags"]
+
 
 class DeidentificationSettings(BaseSettings):
-    """How many workers there are and how long one call may take. What is PHI is policy, not a setting."""
+    """How many workers there are, how long one call may take, and which policy replaces what they find.
+
+    What is PHI is policy, not a setting.
+    """
 
     model_config = settings_config("deidentification")
 
@@ -19,3 +27,8 @@ class DeidentificationSettings(BaseSettings):
     workers: int = Field(default=2, ge=1, le=64)
     # 60 s: the longest text the policy allows (200,000 characters) takes 7 s of one core.
     call_timeout: timedelta = Field(default=timedelta(seconds=60), gt=timedelta(0), le=timedelta(minutes=30))
+    # Placeholders ([NAME] for everybody) keep nothing that could be turned back. expert_determination needs
+    # an expert's determination on file, 45 CFR 164.514(b)(1).
+    replacement: Replacement = "placeholders"
+    # By tenant, where one has another: '{"north": "expert_determination"}'.
+    replacement_by_tenant: Mapping[str, Replacement] = Field(default_factory=dict)

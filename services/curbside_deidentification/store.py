@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Row, String, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from curbside.storage.blobs import BlobRef
 from curbside.storage.tables import UtcDateTime, service_metadata
 
 
@@ -54,6 +55,16 @@ DISPLACED: Final = Table(
     Column("state", String(16), nullable=False),  # superseded, or withdrawn, which stays
     Column("displaced_by", String(64), nullable=False),
     Column("displaced_at", UtcDateTime(), nullable=False),
+)
+
+# Where each patient's surrogates and their originals lie. Only those have one whose policy makes any.
+MAPPINGS: Final = Table(
+    "mappings",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+    Column("mapping", JSON, nullable=False),  # BlobRef in phi/
+    Column("updated_at", UtcDateTime(), nullable=False),
 )
 
 
@@ -119,3 +130,21 @@ async def quarantined(session: AsyncSession, tenant: str, *, after: str, limit: 
         .limit(limit)
     )
     return list((await session.execute(query)).all())
+
+
+async def find_mapping(session: AsyncSession, tenant: str, subject: str) -> BlobRef | None:
+    query = select(MAPPINGS.c.mapping).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return None if found is None else BlobRef.from_json(found)
+
+
+async def keep_mapping(
+    session: AsyncSession, tenant: str, subject: str, mapping: BlobRef, *, at: datetime
+) -> None:
+    """Name `mapping` as the patient's. In a transaction that takes turns over the patient."""
+    values = {"mapping": mapping.to_json(), "updated_at": at}
+    done = await session.execute(
+        update(MAPPINGS).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject).values(**values)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        await session.execute(insert(MAPPINGS).values(tenant=tenant, subject=subject, **values))

@@ -14,6 +14,7 @@ class Scope(StrEnum):
     REPORTS_READ = "reports:read"
     QUARANTINE_REVIEW = "quarantine:review"
     DEIDENTIFY = "deidentify"
+    RESTORE = "restore"  # turn surrogates back
     DATASETS_READ = "datasets:read"
     DATASETS_WRITE = "datasets:write"
     RUNS_READ = "runs:read"

@@ -1,4 +1,7 @@
-"""Report times move by one offset per subject, so that order and intervals hold and no date does."""
+"""Report times move by one offset per subject, so that order and intervals hold and no date does.
+
+Where a policy moves no dates, their year alone is left.
+"""
 
 from __future__ import annotations
 
@@ -22,3 +25,8 @@ def shifted(authored_at: str, offset: timedelta) -> str:
         return (datetime.fromisoformat(text) + offset).isoformat()
     except (ValueError, OverflowError):
         return ""
+
+
+def year_of(authored_at: str) -> str:
+    """The four digits of the year that `authored_at` begins with, once it is known to be a time."""
+    return authored_at.strip()[:4] if shifted(authored_at, timedelta(0)) else ""

@@ -39,6 +39,11 @@ class DeidentificationStub:
                 request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.SerializeToString,
                 response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.FromString,
                 _registered_method=True)
+        self.Restore = channel.unary_unary(
+                '/curbside.contracts.v1.Deidentification/Restore',
+                request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.SerializeToString,
+                response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
+                _registered_method=True)
 
 
 class DeidentificationServicer:
@@ -50,6 +55,13 @@ class DeidentificationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Restore(self, request, context):
+        """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeidentificationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -57,6 +69,11 @@ def add_DeidentificationServicer_to_server(servicer, server):
                     servicer.Deidentify,
                     request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.FromString,
                     response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.SerializeToString,
+            ),
+            'Restore': grpc.unary_unary_rpc_method_handler(
+                    servicer.Restore,
+                    request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.FromString,
+                    response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -86,6 +103,33 @@ class Deidentification:
             '/curbside.contracts.v1.Deidentification/Deidentify',
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.SerializeToString,
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Restore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/curbside.contracts.v1.Deidentification/Restore',
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.SerializeToString,
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

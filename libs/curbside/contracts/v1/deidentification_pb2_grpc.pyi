@@ -34,11 +34,15 @@ class DeidentificationStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DeidentificationAsyncStub: ...
     Deidentify: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]
+    Restore: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]
+    """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
 
 @_typing.type_check_only
 class DeidentificationAsyncStub(DeidentificationStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Deidentify: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]  # type: ignore[assignment]
+    Restore: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]  # type: ignore[assignment]
+    """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
 
 class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -47,5 +51,13 @@ class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
         request: _deidentification_pb2.DeidentifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deidentification_pb2.DeidentifyResponse, _abc.Awaitable[_deidentification_pb2.DeidentifyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Restore(
+        self,
+        request: _deidentification_pb2.RestoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deidentification_pb2.RestoreResponse, _abc.Awaitable[_deidentification_pb2.RestoreResponse]]:
+        """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
 
 def add_DeidentificationServicer_to_server(servicer: DeidentificationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,30 @@
+"""What takes the place of PHI, by a policy that names its legal basis, and the way back."""
+
+from curbside_deidentification.domain.replacement.mapping import SubjectMapping, SubjectSecrets
+from curbside_deidentification.domain.replacement.policy import (
+    SHIPPED,
+    Action,
+    BadReplacementPolicy,
+    LegalBasis,
+    ReplacementPolicy,
+    Subjects,
+    load_replacement_policy,
+    shipped_policy,
+)
+from curbside_deidentification.domain.replacement.replacing import Replaced, replace, restore
+
+__all__ = [
+    "SHIPPED",
+    "Action",
+    "BadReplacementPolicy",
+    "LegalBasis",
+    "Replaced",
+    "ReplacementPolicy",
+    "SubjectMapping",
+    "SubjectSecrets",
+    "Subjects",
+    "load_replacement_policy",
+    "replace",
+    "restore",
+    "shipped_policy",
+]
