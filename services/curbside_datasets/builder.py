@@ -16,21 +16,19 @@ from typing import Any
 from curbside.contracts.events import new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import CurbsideError, Unavailable
-from curbside.phi import SafeText
 from curbside.segmentation import headings_hash
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database
 from curbside.storage.zones import Zone
 from curbside_datasets import store
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
-from curbside_datasets.domain.mining import Mined, mine_report
 from curbside_datasets.domain.policies import NAMES, policy_hash
 from curbside_datasets.domain.recipe import Recipe
 from curbside_datasets.domain.splitting import Split, check_splits, split_subjects
+from curbside_datasets.gathering import gather
 from curbside_datasets.parquet import to_parquet
 
 log = logging.getLogger(__name__)
-_PROGRESS_EVERY = 25
 
 
 class BuildFailed(CurbsideError):
@@ -83,14 +81,19 @@ async def run_build(build: store.Build, *, database: Database, blobs: BlobStore)
     """Publish the version of `build` and return its name; the same reports, recipe and policies give the
     same one."""
     recipe = Recipe.model_validate(build.recipe)
-    reports, stored, idle = await _gather(build, database=database, blobs=blobs)
-    made = await asyncio.to_thread(assemble, reports, recipe, idle)
+    gathered = await gather(build, recipe, database=database, blobs=blobs)
+    made = await asyncio.to_thread(assemble, gathered.reports, recipe, gathered.idle)
     said = {
         "recipe": recipe.model_dump(mode="json"),
         "recipe_hash": recipe.fingerprint(),
         "content_hash": made.content,
         "reports": dict(made.reports),
-        "deidentification_policies": sorted({report.policy for report in stored}),
+        "legal_basis": {
+            "basis": gathered.basis,  # of every report that a row came of
+            "reports": {gathered.basis: made.reports_in_rows},
+            "subjects": gathered.subjects.value,
+        },
+        "deidentification_policies": sorted(gathered.policies),
         # True of every row, because every row was mined just now.
         "policies": {"headings": headings_hash()} | {name: policy_hash(name) for name in NAMES},
     }
@@ -162,50 +165,6 @@ async def _publish(
         )
 
 
-async def _gather(
-    build: store.Build, *, database: Database, blobs: BlobStore
-) -> tuple[list[MinedReport], list[store.StoredReport], Mapping[str, int]]:
-    """Every report with an input, mined by the policies of today, subject codes in place of subjects; and
-    the others counted by reason."""
-    async with database.begin() as transaction:
-        stored = await store.all_reports(transaction.session, build.tenant)
-        codes = await store.subject_codes(
-            transaction.session, build.tenant, [report.subject for report in stored]
-        )
-        await store.set_build(
-            transaction.session, build.build_id, state=store.BuildState.BUILDING, done=0, total=len(stored)
-        )
-    reports: list[MinedReport] = []
-    idle: Counter[str] = Counter()
-    for number, report in enumerate(stored, start=1):
-        mined = await _mine(report, blobs)
-        if not mined.body:
-            idle[mined.reason or report.reason] += 1
-        else:
-            reports.append(
-                MinedReport(
-                    report_id=report.report_id,
-                    subject=codes[report.subject],
-                    type=report.type,
-                    source=report.source,
-                    authored_at=report.authored_at,
-                    mined=mined,
-                )
-            )
-        if number % _PROGRESS_EVERY == 0 or number == len(stored):
-            async with database.begin() as transaction:
-                await store.set_build(transaction.session, build.build_id, done=number)
-    return reports, stored, idle
-
-
-async def _mine(report: store.StoredReport, blobs: BlobStore) -> Mined:
-    """What stands in the report; nothing, for the reason that its row gives, where it never trains."""
-    if report.text is None:
-        return Mined("", {}, None)
-    text = SafeText((await blobs.get(report.text)).decode("utf-8"), rules=(report.policy,))
-    return await asyncio.to_thread(mine_report, text)
-
-
 @dataclass(frozen=True)
 class Assembled:
     """Examples by split, with what the manifest says of them."""
@@ -214,6 +173,7 @@ class Assembled:
     checks: Mapping[str, str]
     content: str
     reports: Mapping[str, Any]
+    reports_in_rows: int  # also those that only a comparison shows, as the earlier one
 
 
 def assemble(reports: Sequence[MinedReport], recipe: Recipe, idle: Mapping[str, int]) -> Assembled:
@@ -238,15 +198,17 @@ def assemble(reports: Sequence[MinedReport], recipe: Recipe, idle: Mapping[str, 
         by_split[chosen[example.subject]].append(example)
     checks = check_splits(by_split, recipe.near_duplicate)
     without = Counter(idle) + Counter(reason.value for reason in made.without.values())
-    teaching = len({example.report_id for example in made.examples})
+    teaching = {example.report_id for example in made.examples}
+    priors = {example.prior_report_id for example in made.examples if example.prior_report_id is not None}
     return Assembled(
         splits={split: some for split, some in by_split.items() if some},
         checks={**checks, "examples_trace_to_reports": f"all {len(made.examples)}"},
         content=content_hash({split.value: some for split, some in by_split.items()}),
         reports={
             "total": len(reports) + sum(idle.values()),
-            "with_examples": teaching,
+            "with_examples": len(teaching),
             "without_examples": dict(without),
             "answers_dropped": dict(made.dropped),
         },
+        reports_in_rows=len(teaching | priors),
     )

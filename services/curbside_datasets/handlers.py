@@ -16,6 +16,7 @@ from curbside.phi import SafeText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside_datasets import store
+from curbside_datasets.domain.basis import Subjects, basis_of
 from curbside_datasets.domain.mining import Reason, mine_report, offer
 from curbside_datasets.domain.recipe import recipe_from
 from curbside_datasets.domain.splitting import Split
@@ -35,6 +36,10 @@ class UnknownBuild(NotFound):
 
 class UnknownDataset(NotFound):
     code = "dataset.unknown"
+
+
+class UnknownReport(NotFound):
+    code = "dataset.unknown-report"
 
 
 class UnknownSplit(NotFound):
@@ -75,6 +80,9 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
                 text=ref,
                 tasks=tasks,
                 reason=reason or "",
+                legal_basis=basis_of(payload.legal_basis, payload.policy),
+                subjects=payload.subjects or Subjects.RANDOM.value,
+                place=payload.place,
             ),
         )
 
@@ -149,6 +157,22 @@ async def show_version(principal: Principal, version: str, *, database: Database
             mend="List them: curbside datasets list.",
         )
     return manifest
+
+
+async def trace_report(principal: Principal, code: str, *, database: Database) -> str:
+    """The id of the report that versions call `code`. Audited: it leads out of what is released."""
+    async with database.begin() as transaction:
+        report_id = await store.report_of_code(transaction.session, principal.tenant, code)
+        if report_id is None:
+            raise UnknownReport(f"no report is called {code!r}", field="code")
+        await transaction.record(
+            actor=principal.id,
+            tenant=principal.tenant,
+            action="report.traced",
+            target=report_id,
+            details={"code": code},
+        )
+    return report_id
 
 
 async def show_examples(

@@ -30,6 +30,10 @@ class BuildAnswer(BaseModel):
     problem: dict[str, Any] | None
 
 
+class TracedAnswer(BaseModel):
+    report_id: str
+
+
 class LedgerAnswer(BaseModel):
     reports: int
     with_examples: int
@@ -45,6 +49,7 @@ def routes(
     list_versions: Callable[..., Awaitable[list[dict[str, Any]]]],
     show_version: Callable[..., Awaitable[dict[str, Any]]],
     show_examples: Callable[..., Awaitable[list[dict[str, Any]]]],
+    trace_report: Callable[..., Awaitable[str]],
     ledger: Callable[..., Awaitable[Yields]],
     max_page: int,
 ) -> APIRouter:
@@ -75,6 +80,11 @@ def routes(
         limit: Annotated[int, Query(ge=1, le=max_page)] = 50,
     ) -> dict[str, list[dict[str, Any]]]:
         return {"examples": await show_examples(principal, version, split, task and task.value, limit)}
+
+    @router.get("/v1/reports/{code}")
+    async def get_report(code: str, principal: CanBuildDatasets) -> TracedAnswer:
+        """The id of the report that versions call by a code. Each look is audited."""
+        return TracedAnswer(report_id=await trace_report(principal, code))
 
     @router.get("/v1/ledger")
     async def get_ledger(principal: CanReadDatasets) -> LedgerAnswer:

@@ -28,6 +28,7 @@ def build(platform: Platform) -> Service:
             list_versions=partial(handlers.list_versions, database=database),
             show_version=partial(handlers.show_version, database=database),
             show_examples=partial(handlers.show_examples, database=database, blobs=blobs),
+            trace_report=partial(handlers.trace_report, database=database),
             ledger=partial(handlers.read_ledger, database=database),
             max_page=settings.max_page,
         ),

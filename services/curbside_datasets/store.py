@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, and_, func, insert, select, update
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.contracts.tasks import Task
@@ -29,6 +29,12 @@ REPORTS = Table(
     Column("status", Integer, nullable=False),  # events.ReportStatus
     Column("authored_at", String(40), nullable=False),
     Column("policy", String(128), nullable=False),  # of de-identification
+    Column("legal_basis", String(32), nullable=False),  # LegalBasis, or what a later release says
+    Column("subjects", String(16), nullable=False),  # Subjects
+    Column("place", Text, nullable=False),  # among the subject's reports; empty where nobody knows
+    # What a version calls the report. Random: `report_id` begins with the time of its arrival, and what is
+    # released may tell no date, 45 CFR 164.514(b)(2)(i)(C).
+    Column("code", String(32), nullable=False, unique=True),
     # The de-identified text, in safe/; null where the report never trains.
     Column("text", JSON(none_as_null=True), nullable=True),
     Column("tasks", JSON, nullable=False),  # tasks that the report has an answer for
@@ -105,6 +111,10 @@ class StoredReport:
     text: BlobRef | None  # de-identified; none where the report never trains
     tasks: tuple[str, ...]
     reason: str
+    legal_basis: str
+    subjects: str
+    place: str
+    code: str = ""  # made when the report is first put
 
 
 @dataclass(frozen=True)
@@ -147,13 +157,17 @@ async def put_report(session: AsyncSession, report: StoredReport) -> None:
         "text": report.text.to_json() if report.text else None,
         "tasks": list(report.tasks),
         "reason": report.reason,
+        "legal_basis": report.legal_basis,
+        "subjects": report.subjects,
+        "place": report.place,
         "mined_at": datetime.now(UTC),
     }
     changed = await session.execute(
         update(REPORTS).where(REPORTS.c.report_id == report.report_id).values(**values)
     )
     if not changed.rowcount:  # type: ignore[attr-defined]  # a CursorResult, which the stub calls Result
-        await session.execute(insert(REPORTS).values(report_id=report.report_id, **values))
+        code = f"r-{secrets.token_hex(8)}"
+        await session.execute(insert(REPORTS).values(report_id=report.report_id, code=code, **values))
 
 
 async def mark_displaced(session: AsyncSession, tenant: str, report_id: str, state: Reason) -> None:
@@ -188,9 +202,19 @@ async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
             text=BlobRef.from_json(row.text) if row.text and not row.displaced else None,
             tasks=() if row.displaced else tuple(row.tasks),
             reason=row.displaced or row.reason,
+            legal_basis=row.legal_basis,
+            subjects=row.subjects,
+            place=row.place,
+            code=row.code,
         )
         for row in rows
     ]
+
+
+async def report_of_code(session: AsyncSession, tenant: str, code: str) -> str | None:
+    """The id of the report that versions call `code`."""
+    query = select(REPORTS.c.report_id).where(REPORTS.c.tenant == tenant, REPORTS.c.code == code)
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def count_yields(session: AsyncSession, tenant: str) -> Yields:

@@ -25,7 +25,7 @@ from curbside.storage.migrate import alembic_config, sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside.testing.reports import GeneratedReport, generate_patients
-from curbside_datasets import builder, store
+from curbside_datasets import builder, gathering, store
 from curbside_datasets.domain import mining, policies
 
 pytestmark = pytest.mark.usefixtures("halves")
@@ -68,6 +68,12 @@ async def deidentified(opened: TestPlatform, report: GeneratedReport, **changes:
     return new_event(payload, tenant="default", subject=report.patient_id)
 
 
+async def ids_of(opened: TestPlatform) -> dict[str, str]:
+    """The id of each report by the code that versions call it by."""
+    async with opened.platform.database.read() as session:
+        return {one.code: one.report_id for one in await store.all_reports(session, "default")}
+
+
 def displaced(report: GeneratedReport, state: str) -> Event:
     """The event that ingestion would publish of an amended or retracted report."""
     payload = events_pb2.ReportDisplaced(report_id=report.external_id, state=state, displaced_by="another")
@@ -106,13 +112,13 @@ async def test_a_build_publishes_a_version_whose_examples_trace_to_reports(
     manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
     assert set(manifest["splits"]) == {"train", "validation", "test"}
     assert manifest["checks"]["patients_shared_between_splits"] == "none"
-    ids = {report.external_id for report in REPORTS}
+    ids, known = {report.external_id for report in REPORTS}, await ids_of(opened)
     subjects: dict[str, set[str]] = {}
     for split in manifest["splits"]:
         rows = (await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")).json()
         assert len(rows["examples"]) == manifest["splits"][split]["examples"]
         for row in rows["examples"]:
-            assert row["report_id"] in ids
+            assert known[row["report_id"]] in ids
             subjects.setdefault(split, set()).add(row["subject"])
     assert not subjects["train"] & subjects["test"]
     assert not {report.patient_id for report in REPORTS} & set().union(*subjects.values()), (
@@ -202,9 +208,12 @@ async def test_a_displaced_report_teaches_nothing_whichever_event_comes_first(
     manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
     assert manifest["reports"]["without_examples"][state] == 1
     assert manifest["reports"]["total"] == 24
+    known = await ids_of(opened)
     for split in manifest["splits"]:
         rows = (await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")).json()
-        named = {id for row in rows["examples"] for id in (row["report_id"], row["prior_report_id"])}
+        codes = {code for row in rows["examples"] for code in (row["report_id"], row["prior_report_id"])}
+        named = {known[code] for code in codes if code}
+        assert named
         assert REPORTS[0].external_id not in named, "neither by itself nor as a prior"
 
 
@@ -271,6 +280,107 @@ async def test_a_version_is_named_by_its_counts_too(opened: TestPlatform, client
     manifests = [(await client.get(f"/datasets/v1/versions/{name}")).json() for name in (first, second)]
     assert manifests[0]["content_hash"] == manifests[1]["content_hash"]
     assert [manifest["reports"]["total"] for manifest in manifests] == [24, 25]
+
+
+async def rows_of(client: httpx2.AsyncClient, version: object) -> list[dict[str, str]]:
+    manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
+    found = []
+    for split in manifest["splits"]:
+        page = await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")
+        found += page.json()["examples"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stated", "policy", "basis"),
+    [
+        ("safe_harbor", "safe-harbor-placeholders:abc", "safe_harbor"),
+        ("expert_determination", "p:abc+mine:expert_determination:def", "expert_determination"),
+        ("", "safe-harbor-placeholders:abc", "safe_harbor"),
+        ("", "p:abc+mine:expert_determination:def", "expert_determination"),
+    ],
+)
+async def test_a_version_says_what_it_rests_on(
+    opened: TestPlatform, client: httpx2.AsyncClient, stated: str, policy: str, basis: str
+) -> None:
+    for report in REPORTS:
+        await opened.deliver(await deidentified(opened, report, legal_basis=stated, policy=policy))
+    build = await built(opened, client, {})
+    [manifest] = (await client.get("/datasets/v1/versions")).json()["versions"]
+    assert manifest["version"] == build["version"]
+    assert manifest["legal_basis"] == {"basis": basis, "reports": {basis: 24}, "subjects": "random"}
+
+
+async def mixed(opened: TestPlatform) -> None:
+    """Two thirds of the patients by Safe Harbor, the others by an expert's determination."""
+    patients = sorted({report.patient_id for report in REPORTS})
+    for report in REPORTS:
+        expert = report.patient_id in patients[8:]
+        says = {"legal_basis": "expert_determination", "subjects": "keyed"} if expert else {}
+        await opened.deliver(await deidentified(opened, report, **says))
+
+
+async def test_two_bases_are_not_mixed_unless_one_is_named(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await mixed(opened)
+    problem = (await built(opened, client, {}))["problem"]
+    assert isinstance(problem, dict)
+    assert (problem["code"], problem["field"]) == ("dataset.mixed-legal-bases", "recipe.legal_basis")
+    assert "expert_determination (8) and safe_harbor (16)" in problem["detail"]
+    for basis, taken, subjects in (("safe_harbor", 16, "random"), ("expert_determination", 8, "keyed")):
+        build = await built(opened, client, {"legal_basis": basis})
+        manifest = (await client.get(f"/datasets/v1/versions/{build['version']}")).json()
+        assert manifest["legal_basis"] == {"basis": basis, "reports": {basis: taken}, "subjects": subjects}
+        assert manifest["reports"]["without_examples"] == {"other-legal-basis": 24 - taken}
+
+
+async def test_a_keyed_code_survives_the_table_of_codes_and_a_random_one_is_in_it(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await mixed(opened)
+    keyed = await rows_of(
+        client, (await built(opened, client, {"legal_basis": "expert_determination"}))["version"]
+    )
+    drawn = await rows_of(client, (await built(opened, client, {"legal_basis": "safe_harbor"}))["version"])
+    async with opened.platform.database.begin() as transaction:
+        table = await store.subject_codes(transaction.session, "default", [])
+    assert {row["subject"] for row in drawn} == set(table.values())
+    assert not {row["subject"] for row in keyed} & set(table.values())
+    ring = opened.platform.ring
+    expected = {gathering.keyed_code(ring, "default", report.patient_id) for report in REPORTS}
+    assert {row["subject"] for row in keyed} < expected
+
+
+async def test_a_row_tells_no_report_id_and_a_steward_traces_it(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    row = (await rows_of(client, (await built(opened, client, {}))["version"]))[0]
+    traced = (await client.get(f"/datasets/v1/reports/{row['report_id']}")).json()
+    assert traced["report_id"] in {report.external_id for report in REPORTS}
+    assert traced["report_id"] not in json.dumps(row)
+    trainer = await opened.headers(Role.TRAINER)
+    path = f"/datasets/v1/reports/{row['report_id']}"
+    assert (await client.get(path, headers=trainer)).status_code == 403
+    assert (await client.get("/datasets/v1/reports/r-nobody")).status_code == 404
+
+
+async def test_years_alone_are_compared_by_place(opened: TestPlatform, client: httpx2.AsyncClient) -> None:
+    for number, report in enumerate(sorted(REPORTS, key=lambda one: one.authored_at)):
+        says = {"authored_at": str(report.authored_at.year), "place": f"{2 * number + 1}/2"}
+        await opened.deliver(await deidentified(opened, report, **says))
+    compared = [
+        row
+        for row in await rows_of(client, (await built(opened, client, {}))["version"])
+        if row["task"] == "compare"
+    ]
+    known, by_id = await ids_of(opened), {report.external_id: report for report in REPORTS}
+    assert compared
+    for row in compared:
+        earlier, later = (by_id[known[row[name]]] for name in ("prior_report_id", "report_id"))
+        assert earlier.patient_id == later.patient_id
+        assert earlier.authored_at < later.authored_at
 
 
 async def test_a_build_of_too_few_patients_fails_with_what_to_do(
@@ -355,3 +465,27 @@ def test_a_report_of_which_only_the_mined_form_was_kept_stays_counted_with_its_r
         rows = connection.execute(text("SELECT report_id, text, reason FROM reports ORDER BY 1")).all()
     engine.dispose()
     assert [tuple(row) for row in rows] == [("r1", None, "text-unknown"), ("r2", None, "no-sections")]
+
+
+def test_reports_of_an_earlier_release_get_a_basis_by_their_policy_and_a_code(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    config = alembic_config("curbside_datasets", url)
+    command.upgrade(config, "0002")
+    engine = create_engine(url)
+    row = (
+        "INSERT INTO reports (report_id, tenant, subject, type, source, status, authored_at, policy, tasks, "
+        "reason, mined_at) VALUES (:id, 't', 's', 'x', 'x', 1, '', :policy, '[]', '', '2026-11-24 00:00:00')"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(row), {"id": "r1", "policy": "safe-harbor-placeholders:a"})
+        connection.execute(text(row), {"id": "r2", "policy": "p:a+mine:expert_determination:b"})
+    command.upgrade(config, "head")
+    with engine.connect() as connection:
+        query = "SELECT legal_basis, subjects, place FROM reports ORDER BY report_id"
+        rows = [tuple(one) for one in connection.execute(text(query))]
+        codes = {code for (code,) in connection.execute(text("SELECT code FROM reports"))}
+    assert rows == [("safe_harbor", "random", ""), ("expert_determination", "random", "")]
+    assert len(codes) == 2
+    command.downgrade(config, "0002")
+    command.upgrade(config, "head")
+    engine.dispose()

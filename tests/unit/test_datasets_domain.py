@@ -295,6 +295,30 @@ def test_where_nobody_knows_which_came_first_nothing_is_compared(first: str, sec
     assert all(example.task is not Task.COMPARE for example in made.examples)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "compared"),
+    [
+        (("2023", "1"), ("2023", "2"), True),
+        (("2023", "13/2"), ("2023", "7"), True),
+        (("2024", "2"), ("2023", "10"), True),  # places, not years, and not as words
+        (("2023", "7"), ("2023", "7"), False),  # at one moment
+        (("2023", ""), ("2024", "1"), False),
+        (("2023", "x"), ("2024", "1"), False),
+        (("2024-03-01", ""), ("2024-03-02", "1"), True),  # an earlier release told a time and no place
+        (("2024-03-01", ""), ("2024", "1"), False),
+    ],
+)
+def test_places_say_which_report_is_earlier_where_times_do_not(
+    first: tuple[str, str], second: tuple[str, str], compared: bool
+) -> None:
+    reports = [
+        replace(visit(name, authored_at, size), place=place)
+        for name, size, (authored_at, place) in (("b", "5 mm", first), ("a", "9 mm", second))
+    ]
+    made = [one for one in examples_of(reports, RECIPE).examples if one.task is Task.COMPARE]
+    assert [(one.report_id, one.prior_report_id) for one in made] == ([("a", "b")] if compared else [])
+
+
 def test_every_report_is_in_exactly_one_place() -> None:
     reports = [
         *REPORTS,

@@ -57,6 +57,8 @@ def show_splits(manifest: Mapping[str, Any]) -> None:
     for split, part in manifest["splits"].items():
         table.add_row(split, str(part["subjects"]), str(part["reports"]), str(part["examples"]))
     console.print(table)
+    basis = manifest["legal_basis"]
+    console.print(f"  legal basis: {basis['basis']}, patients by {basis['subjects']} codes")
     for check, outcome in manifest["checks"].items():
         console.print(f"  {check.replace('_', ' ')}: {outcome}")
 

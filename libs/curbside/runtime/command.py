@@ -246,6 +246,10 @@ def segment(
 @datasets_app.command("build")
 def datasets_build(
     name: Annotated[str, typer.Option(help="What the dataset is called.")] = "reports",
+    legal_basis: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="safe_harbor or expert_determination, where reports rest on both."),
+    ] = None,
     data: Data = None,
     url: Url = None,
     token_file: TokenFile = None,
@@ -253,7 +257,8 @@ def datasets_build(
     """Build a dataset version from everything that is de-identified, and wait for it."""
     from curbside.runtime.reading import build_dataset
 
-    build_dataset(_api(data, url, token_file), name)
+    recipe = {"legal_basis": legal_basis} if legal_basis else {}
+    build_dataset(_api(data, url, token_file), name, recipe)
 
 
 @datasets_app.command("list")

@@ -116,10 +116,11 @@ def _id(header: str) -> Column:
 
 
 def list_datasets(api: Api) -> None:
-    table = Table(_id("version"), "name", "created", "examples by split")
+    table = Table(_id("version"), "name", "created", "legal basis", "examples by split")
     for version in api.get("/datasets/v1/versions")["versions"]:
         splits = ", ".join(f"{split} {part['examples']}" for split, part in version["splits"].items())
-        table.add_row(version["version"], version["name"], version["created_at"][:16], splits)
+        basis = version.get("legal_basis", {}).get("basis", "not stated")  # by releases before it was
+        table.add_row(version["version"], version["name"], version["created_at"][:16], basis, splits)
     console.print(table)
 
 

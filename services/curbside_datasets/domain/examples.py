@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from fractions import Fraction
 from itertools import groupby
 from typing import Final
 
@@ -15,19 +16,18 @@ from curbside.contracts.tasks import INSTRUCTIONS, Task
 from curbside_datasets.domain.mining import Answer, Mined, Offer, Reason, offer, stands_in
 from curbside_datasets.domain.recipe import Recipe
 
-_UNDATED: Final = datetime.min.replace(tzinfo=UTC)
-
 
 @dataclass(frozen=True, slots=True)
 class MinedReport:
-    """A report as the builder sees it. `subject` is the random code that a released dataset carries."""
+    """A report as the builder sees it. `report_id` and `subject` are the codes that a dataset carries."""
 
     report_id: str
     subject: str
     type: str
     source: str
-    authored_at: str  # RFC 3339, moved by the subject's offset
+    authored_at: str  # RFC 3339, moved by the subject's offset; or a year, or empty
     mined: Mined
+    place: str = ""  # among the subject's reports: "7", "13/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +65,53 @@ def examples_of(reports: Iterable[MinedReport], recipe: Recipe) -> Yield:
     examples: list[Example] = []
     without: dict[str, Reason] = {}
     dropped: Counter[str] = Counter()
-    ordered = sorted(reports, key=lambda one: (one.subject, one.type, _instant(one), one.report_id))
-    for _, group in groupby(ordered, key=lambda one: (one.subject, one.type)):
-        earlier: list[MinedReport] = []
-        for report in group:
+    by_type = sorted(reports, key=lambda one: (one.subject, one.type))
+    for _, group in groupby(by_type, key=lambda one: (one.subject, one.type)):
+        earlier: list[tuple[Fraction, MinedReport]] = []
+        for when, report in _in_order(list(group)):
             offered = offer(report.mined, recipe)
-            made, left = _examples(report, offered, _prior(report, earlier))
+            made, left = _examples(report, offered, _prior(when, earlier))
             if made:
                 examples += made
                 dropped.update(f"{task}:{reason}" for task, reason in left.items())
             else:
                 without[report.report_id] = offered.reason or next(iter(left.values()))
-            earlier.append(report)
+            if when is not None:
+                earlier.append((when, report))
     return Yield(examples, without, dict(dropped))
 
 
-def _instant(report: MinedReport) -> datetime:
-    """When it was written, the offsets of sources resolved; without a date it sorts first."""
+def _in_order(reports: Sequence[MinedReport]) -> list[tuple[Fraction | None, MinedReport]]:
+    """`reports` of one patient by when they were written; those of which nobody knows it come first.
+
+    By their places; or by their times, where an earlier release told some report's time and not its place.
+    """
+    placed = all(report.place or _instant(report) is None for report in reports)
+    timed = [(_place(report) if placed else _instant(report), report) for report in reports]
+    return sorted(timed, key=lambda one: (one[0] is not None, one[0] or 0, one[1].report_id))
+
+
+def _place(report: MinedReport) -> Fraction | None:
+    try:
+        return Fraction(report.place)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _instant(report: MinedReport) -> Fraction | None:
+    """Seconds since 1970, the offsets of sources resolved; None of what is no day, a year for example."""
     try:
         written = datetime.fromisoformat(report.authored_at)
     except ValueError:
-        return _UNDATED
-    return written if written.tzinfo else written.replace(tzinfo=UTC)
+        return None
+    return Fraction((written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp())
 
 
-def _prior(report: MinedReport, earlier: Sequence[MinedReport]) -> MinedReport | None:
-    """The last of `earlier` that has a text and is certainly older: of two undated ones nobody knows."""
-    now = _instant(report)
-    return next((one for one in reversed(earlier) if one.mined.body and _UNDATED < _instant(one) < now), None)
+def _prior(when: Fraction | None, earlier: Sequence[tuple[Fraction, MinedReport]]) -> MinedReport | None:
+    """The last of `earlier` that has a text and is certainly older than a report of `when`."""
+    if when is None:
+        return None
+    return next((one for before, one in reversed(earlier) if one.mined.body and before < when), None)
 
 
 def _examples(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from curbside.contracts.tasks import Task
 from curbside.errors import BadInput
+from curbside_datasets.domain.basis import LegalBasis
 from curbside_datasets.domain.policies import policy
 
 
@@ -29,6 +30,8 @@ class Recipe(BaseModel):
     min_input_words: int = Field(ge=1)
     max_input_words: int = Field(ge=1)
     max_output_words: int = Field(ge=1)
+    # Has a default, for a build that an earlier release queued.
+    legal_basis: LegalBasis | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -209,18 +209,31 @@ class ReportDeidentified(_message.Message):
     RISK_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
+    LEGAL_BASIS_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     report_type: _builtins.str
     source: _builtins.str
     status: Global___ReportStatus.ValueType
     authored_at: _builtins.str
-    """moved by the subject's date offset, so that order and intervals hold"""
+    """as the legal basis allows: moved by the subject's one offset, its year, or empty"""
     risk: _builtins.float
     """0…1, residual"""
     policy: _builtins.str
     """name and hash of the PHI policy"""
     released: _builtins.bool
     """a reviewer released it from quarantine"""
+    legal_basis: _builtins.str
+    """Empty in events of earlier releases, whose `policy` tells it.
+    safe_harbor | expert_determination: 45 CFR 164.514(b)
+    """
+    subjects: _builtins.str
+    """how a released dataset names patients: random | keyed"""
+    place: _builtins.str
+    """The report's place among its subject's, "7" or the fraction "13/2": a greater one was written later, and the
+    distance of two means nothing. Empty where nobody knows when it was written.
+    """
     @_builtins.property
     def text(self) -> Global___BlobRef:
         """safe zone"""
@@ -240,10 +253,13 @@ class ReportDeidentified(_message.Message):
         risk: _builtins.float = ...,
         policy: _builtins.str = ...,
         released: _builtins.bool = ...,
+        legal_basis: _builtins.str = ...,
+        subjects: _builtins.str = ...,
+        place: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "policy", b"policy", "released", b"released", "report_id", b"report_id", "report_type", b"report_type", "risk", b"risk", "source", b"source", "spans_by_category", b"spans_by_category", "status", b"status", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "legal_basis", b"legal_basis", "place", b"place", "policy", b"policy", "released", b"released", "report_id", b"report_id", "report_type", b"report_type", "risk", b"risk", "source", b"source", "spans_by_category", b"spans_by_category", "status", b"status", "subjects", b"subjects", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
