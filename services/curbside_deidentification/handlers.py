@@ -22,7 +22,7 @@ from curbside_deidentification import store
 from curbside_deidentification.domain.spans import Span, count_by_category
 from curbside_deidentification.pipeline import Reason, Result
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
-from curbside_deidentification.replacements import Replacements
+from curbside_deidentification.replacements import PassedOn, Replacements
 from curbside_deidentification.store import State
 from curbside_deidentification.wire import from_response, to_response
 
@@ -103,12 +103,13 @@ async def deidentify_report(
     if not result.quarantined and not by_policy:
         safe = await _store_safe(blobs, result, event.tenant, event.subject)
     kept = await _store_result(blobs, result, event.tenant, event.subject) if result.quarantined else None
+    passed_on = replacements.passed_on(document, event.tenant, event.subject)
     values = {
         "report_id": payload.report_id,
         "report_type": payload.report_type,
         "source": payload.source,
         "status": payload.status,
-        "authored_at": replacements.authored_at(document, event.tenant, event.subject),
+        "authored_at": passed_on.authored_at,
         "spans_by_category": count_by_category(result.spans),
         "risk": result.risk,
         "policy": replacements.label(result.policy, event.tenant),
@@ -126,9 +127,13 @@ async def deidentify_report(
                 )
                 safe = await _store_safe(blobs, result, event.tenant, event.subject)
                 work.made.append(safe)
+            moved_at, values["place"] = await replacements.placed(
+                transaction, document, event.tenant, event.subject
+            )
             await store.add(
                 transaction.session,
                 **values,
+                moved_at=moved_at,
                 tenant=event.tenant,
                 subject=event.subject,
                 state=State.QUARANTINED if result.quarantined else State.DEIDENTIFIED,
@@ -139,7 +144,7 @@ async def deidentify_report(
                 safe=safe.to_json() if safe else None,
                 handled_at=datetime.now(UTC),
             )
-            await _publish_outcome(transaction, event, values, result, safe)
+            await _publish_outcome(transaction, event, values, passed_on, result, safe)
     if repeated:
         for ref in (safe, kept):
             if ref is not None:
@@ -202,10 +207,8 @@ async def release(
         safe = await _store_safe(blobs, result, row.tenant, row.subject)
         work.made.append(safe)
         # By the tenant's policy of this moment, not of when the report came.
-        passed_on = {
-            "policy": result.policy,
-            "authored_at": replacements.authored_at(document, row.tenant, row.subject),
-        }
+        passed_on = replacements.passed_on(document, row.tenant, row.subject)
+        values = {"policy": result.policy, "authored_at": passed_on.authored_at}
         await _decide(
             work.transaction,
             principal,
@@ -213,11 +216,11 @@ async def release(
             State.RELEASED,
             "quarantine.released",
             safe=safe.to_json(),
-            **passed_on,
+            **values,
         )
         await work.transaction.publish(
             new_event(
-                _deidentified(dict(row._mapping) | passed_on, safe, released=True),
+                _deidentified(dict(row._mapping) | values, passed_on, safe, released=True),
                 tenant=row.tenant,
                 subject=row.subject,
             )
@@ -323,11 +326,16 @@ async def _decide(
 
 
 async def _publish_outcome(
-    transaction: Transaction, event: Event, values: dict[str, Any], result: Result, safe: BlobRef | None
+    transaction: Transaction,
+    event: Event,
+    values: dict[str, Any],
+    passed_on: PassedOn,
+    result: Result,
+    safe: BlobRef | None,
 ) -> None:
     happened: events_pb2.ReportDeidentified | events_pb2.ReportQuarantined
     if safe is not None:
-        happened = _deidentified(values, safe, released=False)
+        happened = _deidentified(values, passed_on, safe, released=False)
     else:
         happened = events_pb2.ReportQuarantined(
             report_id=values["report_id"], reason=result.reason or "", risk=result.risk, policy=result.policy
@@ -338,11 +346,18 @@ async def _publish_outcome(
         tenant=event.tenant,
         action="report.quarantined" if result.quarantined else "report.deidentified",
         target=values["report_id"],
-        details={"policy": result.policy, "risk": result.risk, "reason": result.reason},
+        details={
+            "policy": result.policy,
+            "legal_basis": passed_on.legal_basis,
+            "risk": result.risk,
+            "reason": result.reason,
+        },
     )
 
 
-def _deidentified(values: dict[str, Any], safe: BlobRef, *, released: bool) -> events_pb2.ReportDeidentified:
+def _deidentified(
+    values: dict[str, Any], passed_on: PassedOn, safe: BlobRef, *, released: bool
+) -> events_pb2.ReportDeidentified:
     return events_pb2.ReportDeidentified(
         report_id=values["report_id"],
         text=safe.to_message(),
@@ -354,6 +369,9 @@ def _deidentified(values: dict[str, Any], safe: BlobRef, *, released: bool) -> e
         risk=values["risk"],
         policy=values["policy"],
         released=released,
+        legal_basis=passed_on.legal_basis,
+        subjects=passed_on.subjects,
+        place=values["place"],
     )
 
 

@@ -24,18 +24,27 @@ from curbside.storage.keys import KEY_BYTES, KeyRing
 from curbside.storage.zones import Zone
 from curbside_deidentification import store
 from curbside_deidentification.domain import replacement
+from curbside_deidentification.domain.order import place_between
 from curbside_deidentification.domain.replacement import (
     Action,
+    LegalBasis,
     ReplacementPolicy,
     SubjectMapping,
+    Subjects,
     SubjectSecrets,
     shipped_policy,
 )
-from curbside_deidentification.domain.shift import offset_of, shifted, year_of
+from curbside_deidentification.domain.shift import instant_of, offset_of, shifted, year_of
 from curbside_deidentification.pipeline import Result
 from curbside_deidentification.settings import DeidentificationSettings, Replacement
 
 _KEYED: Final = re.compile(r"[0-9a-f]{64}")  # what KeyRing.subject makes
+
+
+def keeps_mapping(label: str) -> bool:
+    """Whether the policy that a result's `label` names keeps what stood in the place of its mentions."""
+    name = label.partition("+")[2].partition(":")[0]
+    return bool(name) and shipped_policy(name).keeps_mapping
 
 
 class UnknownSubject(NotFound):
@@ -44,11 +53,24 @@ class UnknownSubject(NotFound):
 
 @dataclass(frozen=True)
 class _Kept:
-    """A patient's mapping and key as they lie in the PHI zone; `ref` is None where there are none yet."""
+    """A patient's mapping and key as they lie in the PHI zone; `ref` is None where there are none yet.
+
+    Where the patient's data key was `erased` since, they are new ones, and `ref` is of what nobody can read.
+    """
 
     ref: BlobRef | None
     key: bytes = field(repr=False)
     mapping: SubjectMapping = field(repr=False)
+    erased: bool = False
+
+
+@dataclass(frozen=True)
+class PassedOn:
+    """What leaves with a report beside its text, by the policy of its tenant."""
+
+    authored_at: str
+    legal_basis: LegalBasis
+    subjects: Subjects
 
 
 @dataclass
@@ -79,15 +101,37 @@ class Replacements:
         policy = self.policy_of(tenant)
         return found_by if policy is None else f"{found_by}+{policy.label}"
 
-    def authored_at(self, document: PhiDocument, tenant: str, subject: str) -> str:
-        """The time of a report as it may be passed on: moved, cut to its year, or left out."""
-        if document.authored_at is None:
-            return ""
-        authored, policy = document.authored_at.reveal(), self.policy_of(tenant)
-        action = Action.SHIFT if policy is None else policy.rules[Category.DATE].action
+    def passed_on(self, document: PhiDocument, tenant: str, subject: str) -> PassedOn:
+        """The time of a report moved, cut to its year, or left out; and what it all rests on.
+
+        Placeholders for everything are Safe Harbor, which takes a year and no moved date.
+        """
+        policy = self.policy_of(tenant)
+        action = Action.YEAR if policy is None else policy.rules[Category.DATE].action
+        authored = document.authored_at.reveal() if document.authored_at is not None else ""
         if action is Action.SHIFT:
-            return shifted(authored, self._offset(tenant, subject))
-        return year_of(authored) if action is Action.YEAR else ""
+            authored = shifted(authored, self._offset(tenant, subject))
+        else:
+            authored = year_of(authored) if action is Action.YEAR else ""
+        if policy is None:
+            return PassedOn(authored, LegalBasis.SAFE_HARBOR, Subjects.RANDOM)
+        return PassedOn(authored, policy.basis, policy.subjects)
+
+    async def placed(
+        self, transaction: Transaction, document: PhiDocument, tenant: str, subject: str
+    ) -> tuple[datetime | None, str]:
+        """When a report was written, moved, and its place among the patient's; both empty where nobody knows.
+
+        In a transaction that takes turns over the patient. Reports of one moment share a place.
+        """
+        authored = document.authored_at.reveal() if document.authored_at is not None else ""
+        moved = instant_of(shifted(authored, self._offset(tenant, subject)))
+        if moved is None:
+            return None, ""
+        before, after = await store.neighbours(transaction.session, tenant, subject, moved)
+        if before is not None and before[0] == moved:
+            return before
+        return moved, place_between(before and before[1], after and after[1])
 
     def keyed(self, tenant: str, subject: str) -> str:
         """What a caller named a patient by, keyed where it is not: no identifier lies in a row or a log."""
@@ -97,9 +141,8 @@ class Replacements:
 
     @asynccontextmanager
     async def begin(self, database: Database, tenant: str, subject: str, *turns: str) -> AsyncIterator[Work]:
-        """A transaction that takes turns over the patient where there is a mapping to grow."""
-        if self.policy_of(tenant) is not None:
-            turns = (*turns, f"subject {tenant} {subject}")
+        """A transaction that takes turns over the patient: the mapping grows, and reports are placed."""
+        turns = (*turns, f"subject {tenant} {subject}")
         work: Work | None = None
         undone = False
         try:
@@ -133,9 +176,7 @@ class Replacements:
         policy = self.policy_of(tenant)
         if policy is None:
             return result
-        kept = await self._kept(work.transaction, tenant, subject) or _Kept(
-            None, secrets.token_bytes(KEY_BYTES), SubjectMapping()
-        )
+        kept = await self._kept(work.transaction.session, tenant, subject)
         done = replacement.replace(
             document.text.reveal(),
             result.spans,
@@ -151,13 +192,14 @@ class Replacements:
             work.made.append(ref)
             if kept.ref is not None:
                 work.outdated.append(kept.ref)
-            await store.keep_mapping(work.transaction.session, tenant, subject, ref, at=datetime.now(UTC))
+            sealed = store.KeptMapping(ref, await self._blobs.key_mark(Zone.PHI, tenant, subject))
+            await store.keep_mapping(work.transaction.session, tenant, subject, sealed, at=datetime.now(UTC))
         return replace(result, replaced=PhiText(done.text), policy=self.label(result.policy, tenant))
 
     async def restored(self, work: Work, text: PhiText, tenant: str, subject: str) -> PhiText:
         """`text` with the patient's surrogates turned back. Raises UnknownSubject where there are none."""
-        kept = await self._kept(work.transaction, tenant, subject)
-        if kept is None:
+        kept = await self._kept(work.transaction.session, tenant, subject)
+        if kept.ref is None or kept.erased:
             raise UnknownSubject(
                 "nothing was replaced for this subject by a policy that can be turned back",
                 field="subject",
@@ -165,12 +207,24 @@ class Replacements:
             )
         return PhiText(replacement.restore(text.reveal(), kept.mapping))
 
-    async def _kept(self, transaction: Transaction, tenant: str, subject: str) -> _Kept | None:
-        ref = await store.find_mapping(transaction.session, tenant, subject)
-        if ref is None:
-            return None
-        data = json.loads(await self._blobs.get(ref))
-        return _Kept(ref, bytes.fromhex(data["key"]), SubjectMapping.from_json(data["mapping"]))
+    async def can_restore(self, session: store.Session, tenant: str, subject: str) -> bool:
+        """Whether something is kept of the patient that surrogates can be turned back by."""
+        found = await store.find_mapping(session, tenant, subject)
+        return found is not None and not await self._is_erased(found)
+
+    async def _kept(self, session: store.Session, tenant: str, subject: str) -> _Kept:
+        found = await store.find_mapping(session, tenant, subject)
+        if found is None:
+            return _Kept(None, secrets.token_bytes(KEY_BYTES), SubjectMapping())
+        if await self._is_erased(found):
+            return _Kept(found.ref, secrets.token_bytes(KEY_BYTES), SubjectMapping(), erased=True)
+        data = json.loads(await self._blobs.get(found.ref))
+        return _Kept(found.ref, bytes.fromhex(data["key"]), SubjectMapping.from_json(data["mapping"]))
+
+    async def _is_erased(self, found: store.KeptMapping) -> bool:
+        """Whether the data key that sealed the mapping is gone; a report that came since made another."""
+        now = await self._blobs.key_mark(found.ref.zone, found.ref.tenant, found.ref.subject)
+        return now is None or (found.key_mark is not None and now != found.key_mark)
 
     async def _delete(self, refs: list[BlobRef]) -> None:
         for ref in refs:

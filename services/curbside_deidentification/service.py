@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from fastapi import APIRouter
+
 from curbside.runtime.platform import state_directory
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
-from curbside_deidentification import consumer, grpc, handlers, http
+from curbside_deidentification import consumer, grpc, handlers, http, reversal, reversal_http
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.pool import WorkerPool
 from curbside_deidentification.replacements import Replacements
@@ -25,14 +27,34 @@ def build(platform: Platform) -> Service:
     )
     database, blobs = platform.database, platform.blobs
     replacements = Replacements(settings, blobs=blobs, ring=platform.ring)
-    return Service(
-        name="deidentification",
-        router=http.routes(
+    router = APIRouter()
+    router.include_router(
+        http.routes(
             listing=partial(handlers.list_quarantined, database=database),
             show=partial(handlers.show_quarantined, database=database, blobs=blobs),
             release=partial(handlers.release, database=database, blobs=blobs, replacements=replacements),
             reject=partial(handlers.reject, database=database),
-        ),
+        )
+    )
+    router.include_router(
+        reversal_http.routes(
+            request=partial(
+                reversal.request_reversal,
+                lifetime=settings.reversal_request_lifetime,
+                database=database,
+                replacements=replacements,
+            ),
+            listing=partial(reversal.list_reversals, database=database),
+            approve=partial(
+                reversal.approve_reversal, read_within=settings.reversal_read_within, database=database
+            ),
+            decline=partial(reversal.decline_reversal, database=database),
+            read=partial(reversal.read_reversal, database=database, blobs=blobs, replacements=replacements),
+        )
+    )
+    return Service(
+        name="deidentification",
+        router=router,
         grpc=[
             grpc.binding(
                 partial(
@@ -51,6 +73,7 @@ def build(platform: Platform) -> Service:
                 policy=load_policy().label,
             ),
             partial(handlers.displace_report, database=database),
+            partial(reversal.learn_opinion, database=database),
             concurrency=settings.workers,
         ),
         checks={"workers": pool.check},

@@ -32,3 +32,6 @@ class DeidentificationSettings(BaseSettings):
     replacement: Replacement = "placeholders"
     # By tenant, where one has another: '{"north": "expert_determination"}'.
     replacement_by_tenant: Mapping[str, Replacement] = Field(default_factory=dict)
+    # A reversal that nobody approved by then is over, and one that was approved and not read.
+    reversal_request_lifetime: timedelta = Field(default=timedelta(days=1), gt=timedelta(0))
+    reversal_read_within: timedelta = Field(default=timedelta(hours=1), gt=timedelta(0))

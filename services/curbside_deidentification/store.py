@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, Row, String, Table, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.storage.blobs import BlobRef
 from curbside.storage.tables import UtcDateTime, service_metadata
+
+Session = AsyncSession
 
 
 class State(StrEnum):
@@ -34,7 +51,10 @@ REPORTS: Final = Table(
     Column("report_type", String(64), nullable=False),
     Column("source", String(128), nullable=False),
     Column("status", Integer, nullable=False),  # contracts.v1.ReportStatus
-    Column("authored_at", String(40), nullable=False),  # moved by the subject's offset
+    Column("authored_at", String(40), nullable=False),  # as it is passed on
+    # Moved by the subject's offset, for the order of a patient's reports; it stays here.
+    Column("moved_at", UtcDateTime(), nullable=True),
+    Column("place", Text, nullable=False),  # domain/order.py; empty where nobody knows
     Column("spans_by_category", JSON, nullable=False),
     Column("risk", Float, nullable=False),
     Column("policy", String(128), nullable=False),
@@ -45,6 +65,7 @@ REPORTS: Final = Table(
     Column("handled_at", UtcDateTime(), nullable=False),
     Column("decided_at", UtcDateTime(), nullable=True),
     Column("decided_by", String(128), nullable=True),
+    Index("ix_reports_subject", "tenant", "subject", "moved_at"),
 )
 # Reports that an amendment or a retraction displaced. Apart from REPORTS, because no order holds between
 # topics: this may be heard of before the report is.
@@ -65,7 +86,72 @@ MAPPINGS: Final = Table(
     Column("subject", String(64), primary_key=True),
     Column("mapping", JSON, nullable=False),  # BlobRef in phi/
     Column("updated_at", UtcDateTime(), nullable=False),
+    Column("key_mark", String(64), nullable=True),  # of the data key that sealed it
 )
+
+# Where opinions lie that may be turned back.
+OPINIONS: Final = Table(
+    "opinions",
+    METADATA,
+    Column("opinion_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("output", JSON, nullable=False),  # BlobRef in safe/
+)
+REVERSALS: Final = Table(
+    "reversals",
+    METADATA,
+    Column("reversal_id", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),  # code
+    Column("state", String(16), nullable=False),
+    Column("requested_by", String(128), nullable=False),
+    Column("requested_at", UtcDateTime(), nullable=False),
+    Column("expires_at", UtcDateTime(), nullable=False),
+    Column("decided_by", String(128), nullable=True),
+    Column("decided_at", UtcDateTime(), nullable=True),
+    Column("read_at", UtcDateTime(), nullable=True),
+    Index("ix_reversals_tenant", "tenant", "state"),
+)
+
+
+class ReversalState(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    READ = "read"
+
+
+# What ends by itself with its time.
+OPEN: Final = (ReversalState.REQUESTED, ReversalState.APPROVED)
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """A request to turn one thing back, and what became of it. `expires_at` ends what is open."""
+
+    reversal_id: str
+    tenant: str
+    kind: str
+    target: str
+    reason: str
+    state: ReversalState
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KeptMapping:
+    """Where a patient's mapping lies; `key_mark` is None of one that an earlier release kept."""
+
+    ref: BlobRef
+    key_mark: str | None
 
 
 async def find(session: AsyncSession, report_id: str, tenant: str | None = None) -> Row[Any] | None:
@@ -132,19 +218,78 @@ async def quarantined(session: AsyncSession, tenant: str, *, after: str, limit: 
     return list((await session.execute(query)).all())
 
 
-async def find_mapping(session: AsyncSession, tenant: str, subject: str) -> BlobRef | None:
-    query = select(MAPPINGS.c.mapping).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject)
-    found = (await session.execute(query)).scalar_one_or_none()
-    return None if found is None else BlobRef.from_json(found)
+async def neighbours(
+    session: AsyncSession, tenant: str, subject: str, at: datetime
+) -> tuple[tuple[datetime, str] | None, tuple[datetime, str] | None]:
+    """When the patient's reports next to `at` were written, and their places: not after it, and after it."""
+    placed = select(REPORTS.c.moved_at, REPORTS.c.place).where(
+        REPORTS.c.tenant == tenant, REPORTS.c.subject == subject, REPORTS.c.place != ""
+    )
+    earlier = placed.where(REPORTS.c.moved_at <= at).order_by(REPORTS.c.moved_at.desc()).limit(1)
+    later = placed.where(REPORTS.c.moved_at > at).order_by(REPORTS.c.moved_at).limit(1)
+    before = (await session.execute(earlier)).first()
+    after = (await session.execute(later)).first()
+    return before and (before.moved_at, before.place), after and (after.moved_at, after.place)
+
+
+async def find_mapping(session: AsyncSession, tenant: str, subject: str) -> KeptMapping | None:
+    query = select(MAPPINGS).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject)
+    row = (await session.execute(query)).first()
+    return None if row is None else KeptMapping(BlobRef.from_json(row.mapping), row.key_mark)
 
 
 async def keep_mapping(
-    session: AsyncSession, tenant: str, subject: str, mapping: BlobRef, *, at: datetime
+    session: AsyncSession, tenant: str, subject: str, mapping: KeptMapping, *, at: datetime
 ) -> None:
     """Name `mapping` as the patient's. In a transaction that takes turns over the patient."""
-    values = {"mapping": mapping.to_json(), "updated_at": at}
+    values = {"mapping": mapping.ref.to_json(), "key_mark": mapping.key_mark, "updated_at": at}
     done = await session.execute(
         update(MAPPINGS).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject).values(**values)
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         await session.execute(insert(MAPPINGS).values(tenant=tenant, subject=subject, **values))
+
+
+async def put_opinion(
+    session: AsyncSession, opinion_id: str, tenant: str, subject: str, output: dict[str, Any]
+) -> None:
+    await session.execute(
+        insert(OPINIONS).values(opinion_id=opinion_id, tenant=tenant, subject=subject, output=output)
+    )
+
+
+async def find_opinion(session: AsyncSession, opinion_id: str, tenant: str) -> Row[Any] | None:
+    query = select(OPINIONS).where(OPINIONS.c.opinion_id == opinion_id, OPINIONS.c.tenant == tenant)
+    return (await session.execute(query)).first()
+
+
+async def add_reversal(session: AsyncSession, reversal: Reversal) -> None:
+    await session.execute(insert(REVERSALS).values(**asdict(reversal)))
+
+
+async def find_reversal(session: AsyncSession, reversal_id: str, tenant: str) -> Reversal | None:
+    query = select(REVERSALS).where(REVERSALS.c.reversal_id == reversal_id, REVERSALS.c.tenant == tenant)
+    row = (await session.execute(query)).first()
+    return None if row is None else _reversal(row)
+
+
+async def move_reversal(session: AsyncSession, reversal: Reversal, **values: Any) -> Reversal:
+    """`reversal` with `values`. In a transaction that takes turns over it."""
+    here = REVERSALS.c.reversal_id == reversal.reversal_id
+    await session.execute(update(REVERSALS).where(here).values(**values))
+    return replace(reversal, **values)
+
+
+async def reversals(session: AsyncSession, tenant: str, *, after: str, limit: int) -> list[Reversal]:
+    """Those of `tenant` by id, from the one behind `after`."""
+    query = (
+        select(REVERSALS)
+        .where(REVERSALS.c.tenant == tenant, REVERSALS.c.reversal_id > after)
+        .order_by(REVERSALS.c.reversal_id)
+        .limit(limit)
+    )
+    return [_reversal(row) for row in await session.execute(query)]
+
+
+def _reversal(row: Row[Any]) -> Reversal:
+    return Reversal(**{**row._mapping, "state": ReversalState(row.state)})

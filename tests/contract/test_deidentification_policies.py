@@ -22,7 +22,7 @@ from curbside.contracts.v1 import events_pb2
 from curbside.identity.grpc import RightsInterceptor
 from curbside.identity.principal import Principal, Role, Scope
 from curbside.phi import PhiText
-from curbside.storage.blobs import BlobRef
+from curbside.storage.blobs import BlobNotFound, BlobRef
 from curbside.storage.database import Database
 from curbside.storage.keys import DataKeyErased
 from curbside.storage.zones import Zone
@@ -95,7 +95,8 @@ async def outcomes(opened: TestPlatform) -> list[Any]:
 
 async def mapping_of(database: Database) -> BlobRef | None:
     async with database.read() as session:
-        return await store.find_mapping(session, "default", SUBJECT)
+        found = await store.find_mapping(session, "default", SUBJECT)
+        return None if found is None else found.ref
 
 
 async def test_a_patient_is_one_person_in_two_reports_and_days_stay_apart(opened: TestPlatform) -> None:
@@ -114,6 +115,7 @@ async def test_a_patient_is_one_person_in_two_reports_and_days_stay_apart(opened
     assert one.authored_at == f"{year}-{month}-{day}"  # the offset of the text is the report's
     assert two.authored_at > one.authored_at
     assert ":expert_determination:" in one.policy
+    assert (one.legal_basis, one.subjects) == ("expert_determination", "keyed")
     assert one.policy.startswith(load_policy().label)
     assert dict(one.spans_by_category) == {"NAME": 1, "MRN": 1, "DATE": 1}
 
@@ -122,7 +124,7 @@ async def test_safe_harbor_cuts_times_to_the_year_and_keeps_no_mapping(opened: T
     await handle(opened, FIRST, "r1", "safe_harbor")
     [(one, text)] = await outcomes(opened)
     assert text == "Patient: [NAME], MRN: [MRN]. Seen 2023: 4 mm nodule."
-    assert one.authored_at == "2023"
+    assert (one.authored_at, one.legal_basis, one.subjects) == ("2023", "safe_harbor", "random")
     assert ":safe_harbor:" in one.policy
     assert await mapping_of(opened.platform.database) is None
 
@@ -150,6 +152,49 @@ async def test_a_mapping_is_sealed_and_goes_with_the_patients_key(opened: TestPl
     opened.platform.blobs._keys.erase(Zone.PHI, "default", SUBJECT)
     with pytest.raises(DataKeyErased):
         await opened.platform.blobs.get(ref)
+
+
+@pytest.mark.parametrize("policy", ["expert_determination", "tags"])
+async def test_who_is_erased_and_comes_again_is_somebody_new(opened: TestPlatform, policy: str) -> None:
+    await handle(opened, FIRST, "r1", policy)
+    old = await mapping_of(opened.platform.database)
+    opened.platform.blobs._keys.erase(Zone.PHI, "default", SUBJECT)
+    document, chosen = PhiText("[NAME]"), replacements(opened, policy)
+    database = opened.platform.database
+    for _ in range(2):  # while there is no key, and once another was made
+        with pytest.raises(UnknownSubject):
+            await handlers.restore(CALLER, document, SUBJECT, database=database, replacements=chosen)
+        await opened.platform.blobs.put(Zone.PHI, b"", tenant="default", subject=SUBJECT)
+    await handle(opened, FIRST, "r2", policy)
+    await handle(opened, SECOND, "r3", policy)
+    assert len(await read_texts(opened, "r2", "r3")) == 2
+    fresh = await mapping_of(opened.platform.database)
+    assert fresh is not None
+    assert fresh != old
+    restored = await handlers.restore(
+        CALLER,
+        PhiText((await read_texts(opened, "r2"))[0]),
+        SUBJECT,
+        database=database,
+        replacements=chosen,
+    )
+    assert restored.reveal() == FIRST
+
+
+async def read_texts(opened: TestPlatform, *report_ids: str) -> list[str]:
+    """What was passed on of `report_ids`; what was erased cannot be read."""
+    events = await opened.published(REPORTS_DEIDENTIFIED)
+    refs = [BlobRef.from_message(one.payload.text) for one in events if one.payload.report_id in report_ids]
+    return [(await opened.platform.blobs.get(ref)).decode() for ref in refs]
+
+
+async def test_a_mapping_that_is_damaged_is_not_taken_for_an_erased_one(opened: TestPlatform) -> None:
+    await handle(opened, FIRST, "r1", "tags")
+    ref = await mapping_of(opened.platform.database)
+    assert ref is not None
+    await opened.platform.blobs.delete(ref)
+    with pytest.raises(BlobNotFound):
+        await handle(opened, SECOND, "r2", "tags")
 
 
 async def test_a_release_is_replaced_by_policy_and_what_a_reviewer_sees_is_not(opened: TestPlatform) -> None:

@@ -14,7 +14,8 @@ class Scope(StrEnum):
     REPORTS_READ = "reports:read"
     QUARANTINE_REVIEW = "quarantine:review"
     DEIDENTIFY = "deidentify"
-    RESTORE = "restore"  # turn surrogates back
+    RESTORE = "restore"  # turn surrogates in a text of one's own back
+    REVERSE = "reverse"  # turn something stored back, two people together
     DATASETS_READ = "datasets:read"
     DATASETS_WRITE = "datasets:write"
     RUNS_READ = "runs:read"
@@ -31,6 +32,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     STEWARD = "steward"
     REVIEWER = "reviewer"
+    PRIVACY_OFFICER = "privacy-officer"
     CLINICIAN = "clinician"
     HOSPITAL_SYSTEM = "hospital-system"
     TRAINER = "trainer"
@@ -49,6 +51,8 @@ ROLES: Final = MappingProxyType(
             {Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.DATASETS_READ, Scope.DATASETS_WRITE}
         ),
         Role.REVIEWER: frozenset({Scope.REPORTS_READ, Scope.QUARANTINE_REVIEW}),
+        # Two of them turn something back; what they did, each may look up.
+        Role.PRIVACY_OFFICER: frozenset({Scope.REVERSE, Scope.AUDIT_READ}),
         Role.CLINICIAN: frozenset({Scope.OPINIONS_ASK}),
         Role.HOSPITAL_SYSTEM: frozenset({Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.OPINIONS_ASK}),
         Role.TRAINER: frozenset({Scope.DATASETS_READ, Scope.RUNS_READ, Scope.RUNS_WRITE, Scope.MODELS_READ}),

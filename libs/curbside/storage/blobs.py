@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import BadInput, NotFound, TooLarge
-from curbside.storage.keys import DataKeys, KeyRing, seal, unseal
+from curbside.storage.keys import DataKeyErased, DataKeys, KeyRing, seal, unseal
 from curbside.storage.objects import BlobDamaged as BlobDamaged
 from curbside.storage.objects import Objects
 from curbside.storage.zones import Zone, ZoneForbidden
@@ -112,6 +112,11 @@ class BlobStore:
         self._require(ref.zone)
         await self._in_thread(self._objects.delete, _name(ref))
 
+    async def key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
+        """A keyed hash of the subject's data key: another one after an erasure, and None until it has one."""
+        self._require(zone)
+        return await self._in_thread(self._key_mark, zone, tenant, subject)
+
     async def check_space(self) -> None:
         """Raise what a write would most likely fail with now: StorageFull, Unavailable, a wrong setting."""
         await self._in_thread(self._objects.check)
@@ -137,6 +142,13 @@ class BlobStore:
         key = self._keys.get_or_create(zone, tenant, subject)
         self._objects.write_new(name, _MAGIC + seal(key, data, _associated(ref)))
         return ref
+
+    def _key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
+        try:
+            key = self._keys.get(zone, tenant, subject)
+        except DataKeyErased:
+            return None
+        return self._ring.hmac_hex(f"hash-{zone}", b"curbside-key-mark:1:" + key)
 
     def _get(self, ref: BlobRef) -> bytes:
         sealed = self._objects.read(_name(ref))

@@ -5,7 +5,7 @@ Where a policy moves no dates, their year alone is left.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 
 def offset_of(subject_hash: str) -> timedelta:
@@ -25,6 +25,15 @@ def shifted(authored_at: str, offset: timedelta) -> str:
         return (datetime.fromisoformat(text) + offset).isoformat()
     except (ValueError, OverflowError):
         return ""
+
+
+def instant_of(authored_at: str) -> datetime | None:
+    """When that was, in UTC: a day begins at midnight. None where it is not a time."""
+    try:
+        written = datetime.fromisoformat(authored_at)
+        return (written if written.tzinfo else written.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def year_of(authored_at: str) -> str:

@@ -74,6 +74,12 @@ class ReplacementPolicy:
     numbered: bool
     rules: Mapping[Category, Rule]
 
+    @property
+    def keeps_mapping(self) -> bool:
+        """Whether something is kept of what stood in a mention's place, so that it can be turned back."""
+        kept = {Action.SURROGATE, Action.PSEUDONYM, Action.SHIFT}
+        return self.numbered or any(rule.action in kept for rule in self.rules.values())
+
 
 # What only one kind of value can become.
 _ONLY_FOR: Final = {
