@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from curbside_deidentification.wire import from_response, to_response
 
 _ACTOR = "service:deidentification"
 _GROUP = "deidentification"
+_OPINION_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Deidentify(Protocol):
@@ -258,7 +260,28 @@ async def restore(
             field="subject",
             mend="Give the subject that the text was de-identified with.",
         )
-    subject = replacements.keyed(principal.tenant, subject)
+    return await _restored(
+        principal, text, replacements.keyed(principal.tenant, subject), database, replacements
+    )
+
+
+async def restore_answer(
+    principal: Principal, text: PhiText, opinion_id: str, *, database: Database, replacements: Replacements
+) -> PhiText:
+    """Likewise in an answer about what was pasted for one opinion, by the mapping of that text alone."""
+    if not _OPINION_ID.fullmatch(opinion_id):
+        raise NoSubject(
+            "an opinion's id is 32 hexadecimal digits",
+            field="opinion_id",
+            mend="Give the id that the pasted text was de-identified for.",
+        )
+    subject = replacements.opinion(principal.tenant, opinion_id)
+    return await _restored(principal, text, subject, database, replacements)
+
+
+async def _restored(
+    principal: Principal, text: PhiText, subject: str, database: Database, replacements: Replacements
+) -> PhiText:
     async with replacements.begin(database, principal.tenant, subject) as work:
         restored = await replacements.restored(work, text, principal.tenant, subject)
         await work.transaction.record(

@@ -41,12 +41,6 @@ from curbside_deidentification.settings import DeidentificationSettings, Replace
 _KEYED: Final = re.compile(r"[0-9a-f]{64}")  # what KeyRing.subject makes
 
 
-def keeps_mapping(label: str) -> bool:
-    """Whether the policy that a result's `label` names keeps what stood in the place of its mentions."""
-    name = label.partition("+")[2].partition(":")[0]
-    return bool(name) and shipped_policy(name).keeps_mapping
-
-
 class UnknownSubject(NotFound):
     code = "deid.unknown-subject"
 
@@ -132,6 +126,10 @@ class Replacements:
         if before is not None and before[0] == moved:
             return before
         return moved, place_between(before and before[1], after and after[1])
+
+    def opinion(self, tenant: str, opinion_id: str) -> str:
+        """The subject of what was pasted for an opinion."""
+        return self._ring.opinion(tenant, opinion_id)
 
     def keyed(self, tenant: str, subject: str) -> str:
         """What a caller named a patient by, keyed where it is not: no identifier lies in a row or a log."""

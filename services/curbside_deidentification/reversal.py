@@ -21,7 +21,8 @@ from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
 from curbside_deidentification import store
-from curbside_deidentification.replacements import Replacements, keeps_mapping
+from curbside_deidentification.domain.replacement import keeps_mapping
+from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.store import Reversal, Session
 
 _GROUP: Final = "deidentification"

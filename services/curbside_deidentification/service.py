@@ -61,6 +61,7 @@ def build(platform: Platform) -> Service:
                     handlers.shield, database=database, replacements=replacements, deidentify=pool.deidentify
                 ),
                 partial(handlers.restore, database=database, replacements=replacements),
+                partial(handlers.restore_answer, database=database, replacements=replacements),
             )
         ],
         subscriptions=consumer.subscriptions(

@@ -7,6 +7,7 @@ from typing import Final
 from curbside.contracts.codec import PhiDocument, from_message, to_message
 from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.phi import Category, PhiText
+from curbside_deidentification.domain.replacement import keeps_mapping
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Reason, Result
 
@@ -44,6 +45,7 @@ def to_response(result: Result) -> pb.DeidentifyResponse:
         quarantined=result.quarantined,
         reason=result.reason or "",
         policy=result.policy,
+        restorable=bool(result.spans) and keeps_mapping(result.policy),
     )
 
 

@@ -99,6 +99,8 @@ class WorkerServicer(rpc.DeidentificationServicer):
     def Restore(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "a worker keeps no mapping: ask the service")
 
+    RestoreAnswer = Restore
+
 
 def run_worker(socket: Path, settings: DeidentificationSettings) -> None:
     """Load the model, then serve on `socket` until SIGTERM. Raises OperatorError where it cannot start."""

@@ -13,11 +13,12 @@ from curbside.contracts.v1 import inference_pb2 as pb
 from curbside.contracts.v1 import inference_pb2_grpc as rpc
 from curbside.identity.grpc import current_principal
 from curbside.identity.principal import Scope
+from curbside.phi import PhiText
 from curbside.runtime.services import GrpcBinding
 from curbside_inference.domain.model import ModelInUse
 from curbside_inference.domain.opinion import Opinion
 from curbside_inference.domain.question import Question, question_of
-from curbside_inference.http import Give, Stream, notices
+from curbside_inference.http import Give, Stream, answer_of, notices
 from curbside_inference.settings import InferenceSettings
 
 _SERVICE: Final = "/curbside.contracts.v1.Inference"
@@ -36,6 +37,8 @@ class InferenceServicer(rpc.InferenceServicer):
             async for piece in pieces:
                 if isinstance(piece, ModelInUse):
                     await context.send_initial_metadata(tuple(notices(piece).items()))
+                elif isinstance(piece, PhiText):
+                    yield pb.OpinionChunk(text=piece.reveal())
                 elif isinstance(piece, str):
                     yield pb.OpinionChunk(text=piece)
                 else:
@@ -67,7 +70,7 @@ def _opinion(opinion: Opinion) -> Any:
     return pb.Opinion(
         opinion_id=opinion.opinion_id,
         task=opinion.task.value,
-        answer=opinion.answer.text,
+        answer=answer_of(opinion),
         evidence=[
             pb.Evidence(text=piece.text, start=piece.start, end=piece.end) for piece in opinion.evidence
         ],

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,6 +17,7 @@ from curbside.contracts.events import Event, new_event
 from curbside.contracts.tasks import MAX_ANSWER_TOKENS, Message
 from curbside.contracts.v1 import events_pb2
 from curbside.identity.principal import Principal
+from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside.storage.zones import Zone
@@ -35,6 +37,12 @@ _ACTOR: Final = "service:inference"
 
 Prepare = Callable[[Question, Principal], Awaitable[Prepared]]
 Conclude = Callable[[Prepared, Answer], Awaitable[Opinion]]
+
+
+class Restore(Protocol):
+    """What `Shield.restore` is to the handlers."""
+
+    async def __call__(self, text: str, *, opinion_id: str) -> PhiText: ...
 
 
 class Complete(Protocol):
@@ -78,15 +86,17 @@ async def give_opinion(
     seats: Seats,
     prepare: Prepare,
     complete: Complete,
+    restore: Restore,
     conclude: Conclude,
 ) -> Opinion:
-    """The whole opinion; it is recorded before it is given."""
+    """The whole opinion; it is recorded before it is given, without what is turned back for its asker."""
     with measured(question.task), seats.seat():
         prepared = await prepare(question, principal)
         answer = await complete(
             prepared.model.engine_name, prepared.messages, max_tokens=MAX_ANSWER_TOKENS[prepared.task]
         )
-        return await conclude(prepared, answer)
+        restored = await _restored(prepared, answer, restore)
+        return replace(await conclude(prepared, answer), restored=restored)
 
 
 async def stream_opinion(
@@ -96,10 +106,14 @@ async def stream_opinion(
     seats: Seats,
     prepare: Prepare,
     stream: Stream,
+    restore: Restore,
     conclude: Conclude,
 ) -> AsyncIterator[Piece]:
     """The model that answers, its answer's pieces as they come, then the whole opinion. Closing the iterator
-    closes the engine's."""
+    closes the engine's.
+
+    Where surrogates are turned back the answer comes in one piece: one may lie in two of the engine's.
+    """
     with measured(question.task), seats.seat():
         prepared = await prepare(question, principal)
         yield prepared.model
@@ -108,7 +122,20 @@ async def stream_opinion(
         )
         async with aclosing(pieces):  # type: ignore[type-var]
             async for piece in pieces:
-                yield piece if isinstance(piece, str) else await conclude(prepared, piece)
+                if isinstance(piece, Answer):
+                    restored = await _restored(prepared, piece, restore)
+                    opinion = await conclude(prepared, piece)
+                    if restored is not None:
+                        yield restored
+                    yield replace(opinion, restored=restored)
+                elif not prepared.restorable:
+                    yield piece
+
+
+async def _restored(prepared: Prepared, answer: Answer, restore: Restore) -> PhiText | None:
+    if not prepared.restorable:
+        return None
+    return await restore(answer.text, opinion_id=prepared.opinion_id)
 
 
 async def conclude_opinion(

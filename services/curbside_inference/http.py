@@ -16,6 +16,7 @@ from curbside.contracts.tasks import NOTICE
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanAsk
 from curbside.identity.principal import Principal
+from curbside.phi import PhiText
 from curbside_inference.domain.model import ModelInUse
 from curbside_inference.domain.opinion import Opinion, Piece
 from curbside_inference.domain.question import Question, question_of
@@ -149,11 +150,16 @@ def notices(model: ModelInUse) -> dict[str, str]:
     )
 
 
+def answer_of(opinion: Opinion) -> str:
+    """The answer as its asker reads it."""
+    return opinion.answer.text if opinion.restored is None else opinion.restored.reveal()
+
+
 def opinion_body(opinion: Opinion) -> OpinionBody:
     return OpinionBody(
         opinion_id=opinion.opinion_id,
         task=opinion.task.value,
-        answer=opinion.answer.text,
+        answer=answer_of(opinion),
         truncated=not opinion.answer.whole,
         evidence=[
             EvidenceBody(text=piece.text, start=piece.start, end=piece.end) for piece in opinion.evidence
@@ -199,7 +205,7 @@ async def _events(first: Piece, source: AsyncIterator[Piece]) -> AsyncIterator[s
 def _event(piece: Piece) -> str:
     if isinstance(piece, Opinion):
         return _sse(opinion_body(piece).model_dump(exclude_none=True), "opinion")
-    return _sse({"text": piece})
+    return _sse({"text": piece.reveal() if isinstance(piece, PhiText) else piece})
 
 
 def _sse(data: dict[str, Any], event: str | None = None) -> str:

@@ -44,6 +44,8 @@ class Prepared:
     model: ModelInUse
     spans: int
     started: float  # time.perf_counter()
+    # Whether the answer may hold surrogates of what the asker pasted, and of nothing else.
+    restorable: bool = False
 
 
 async def prepare(
@@ -63,7 +65,7 @@ async def prepare(
     known = await _stored_rows(question, tenant, database)
     # A pasted text has no patient that we know: its opinion is a subject of its own. Both texts share one, so
     # that a person in both has the same surrogate in both.
-    pasted_subject = ring.subject(tenant, f"opinion:{opinion_id}".encode())
+    pasted_subject = ring.opinion(tenant, opinion_id)
     subject = next((str(row.subject) for row in known.values()), pasted_subject)
 
     async def safe(part: PhiText | Stored, field: str) -> Shielded:
@@ -95,6 +97,8 @@ async def prepare(
         model=await find_model(principal, asked=question.model, database=database, engine=engine),
         spans=report.spans + sum(part.spans for part in priors),
         started=started,
+        # Beside a stored report a pasted text has that patient's mapping, which is more than the asker's own.
+        restorable=not known and any(part.restorable for part in (report, *priors)),
     )
 
 

@@ -47,10 +47,20 @@ def build(platform: Platform) -> Service:
     )
     conclude = partial(handlers.conclude_opinion, database=database, blobs=blobs)
     give = partial(
-        handlers.give_opinion, seats=seats, prepare=prepare, complete=engine.complete, conclude=conclude
+        handlers.give_opinion,
+        seats=seats,
+        prepare=prepare,
+        complete=engine.complete,
+        restore=shield.restore,
+        conclude=conclude,
     )
     stream = partial(
-        handlers.stream_opinion, seats=seats, prepare=prepare, stream=engine.stream, conclude=conclude
+        handlers.stream_opinion,
+        seats=seats,
+        prepare=prepare,
+        stream=engine.stream,
+        restore=shield.restore,
+        conclude=conclude,
     )
     adapters_dir = (settings.adapters_dir or platform.settings.data / "adapters").expanduser()
     return Service(

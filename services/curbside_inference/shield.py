@@ -37,6 +37,7 @@ _MENDS: Final = {
 class Shielded:
     text: SafeText
     spans: int
+    restorable: bool = False  # what was replaced can be turned back in an answer
 
 
 class Shield:
@@ -71,7 +72,20 @@ class Shield:
                 reason=response.reason,
             )
         safe = SafeText(response.text, rules=(f"deid:{response.policy or 'unnamed'}",))
-        return Shielded(safe, len(response.spans))
+        return Shielded(safe, len(response.spans), response.restorable)
+
+    async def restore(self, text: str, *, opinion_id: str) -> PhiText:
+        """`text` with the surrogates of what was pasted for the opinion turned back: for its asker alone.
+
+        Raises ShieldUnavailable: a made-up name or a moved date in an answer would be taken for a true one.
+        """
+        request = pb.RestoreAnswerRequest(text=text, opinion_id=opinion_id)
+        response = await self._call(
+            lambda channel: rpc.DeidentificationStub(channel).RestoreAnswer(
+                request, timeout=self._timeout, metadata=(("authorization", f"Bearer {self._token()}"),)
+            )
+        )
+        return PhiText(response.text)
 
     async def check(self) -> None:
         """Raise ShieldUnavailable unless deidentification's gRPC server says SERVING.

@@ -126,6 +126,17 @@ class FakeShield(rpc.DeidentificationServicer):
         self.tokens: list[str] = []
         self.quarantine: str | None = None
         self.fails_with: grpc.StatusCode | None = None
+        self.surrogate: str | None = None  # stands in the name's place, and can be turned back
+        self.restores_with: grpc.StatusCode | None = None  # fails so where it is set
+        self.restored: list[str] = []  # the opinions that it was asked for
+
+    async def RestoreAnswer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.restored.append(request.opinion_id)
+        self.tokens.append(dict(context.invocation_metadata()).get("authorization", ""))
+        if self.restores_with is not None:
+            await context.abort(self.restores_with, f"could not read {request.text!r}")
+        assert self.surrogate is not None
+        return pb.RestoreResponse(text=request.text.replace(self.surrogate, NAME))
 
     async def Deidentify(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.subjects.append(request.subject)
@@ -139,7 +150,9 @@ class FakeShield(rpc.DeidentificationServicer):
         found = (
             [pb.Span(start=start, end=start + len(NAME), category="NAME", score=1.0)] if start >= 0 else []
         )
-        return pb.DeidentifyResponse(text=text.replace(NAME, "[NAME]"), spans=found, policy="p@1")
+        safe = text.replace(NAME, self.surrogate or "[NAME]")
+        restorable = self.surrogate is not None and bool(found)
+        return pb.DeidentifyResponse(text=safe, spans=found, policy="p@1", restorable=restorable)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[FakeShield]:

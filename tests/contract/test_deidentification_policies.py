@@ -36,6 +36,7 @@ from curbside_deidentification.pipeline import Result, deidentify
 from curbside_deidentification.recognisers import find_by_rule
 from curbside_deidentification.replacements import Replacements, UnknownSubject
 from curbside_deidentification.settings import DeidentificationSettings
+from curbside_deidentification.wire import to_response
 
 pytestmark = pytest.mark.usefixtures("halves")
 
@@ -266,9 +267,45 @@ async def test_a_text_of_nobody_gets_placeholders(opened: TestPlatform) -> None:
     assert shielded.replaced.reveal() == "Patient: [NAME], MRN: [MRN]. Seen [DATE]: 4 mm nodule."
 
 
+async def test_an_answer_is_turned_back_by_its_own_text_and_by_no_patients(opened: TestPlatform) -> None:
+    policy, database = replacements(opened, "expert_determination"), opened.platform.database
+    opinion_id = "0f" * 16
+    subject = opened.platform.ring.opinion("default", opinion_id)
+    document = PhiDocument(PhiText(FIRST), KNOWN)
+    shielded = await handlers.shield(
+        document, tenant="default", subject=subject, database=database, replacements=policy, deidentify=found
+    )
+    assert to_response(shielded).restorable
+    service = Principal("token:service", "default", frozenset({Role.SERVICE}))
+    restored = await handlers.restore_answer(
+        service, shielded.replaced, opinion_id, database=database, replacements=policy
+    )
+    assert restored.reveal() == FIRST
+    await handle(opened, FIRST, "r1", "expert_determination")
+    for other, refusal in ((SUBJECT, handlers.NoSubject), ("1f" * 16, UnknownSubject)):
+        with pytest.raises(refusal):
+            await handlers.restore_answer(
+                service, shielded.replaced, other, database=database, replacements=policy
+            )
+
+
+@pytest.mark.parametrize("policy", ["placeholders", "safe_harbor"])
+async def test_what_cannot_be_turned_back_says_so(opened: TestPlatform, policy: str) -> None:
+    shielded = await handlers.shield(
+        PhiDocument(PhiText(FIRST), KNOWN),
+        tenant="default",
+        subject=SUBJECT,
+        database=opened.platform.database,
+        replacements=replacements(opened, policy),
+        deidentify=found,
+    )
+    assert not to_response(shielded).restorable
+
+
 async def test_turning_back_needs_its_right(opened: TestPlatform) -> None:
     [binding] = opened.service.grpc
     assert binding.scopes[transport.RESTORE] is Scope.RESTORE
+    assert binding.scopes[transport.RESTORE_ANSWER] is Scope.DEIDENTIFY
     server = aio.server(interceptors=[RightsInterceptor(opened.tokens, binding.scopes, frozenset())])
     binding.add(binding.servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")

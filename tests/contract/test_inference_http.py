@@ -89,6 +89,56 @@ async def test_an_opinion_comes_from_the_shielded_text_and_says_what_it_is(gatew
     assert gateway.shield.tokens == ["Bearer the-service-token"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_asker_reads_the_true_name_and_everybody_else_the_surrogate(
+    gateway: Gateway, stream: bool
+) -> None:
+    gateway.shield.surrogate = "Otto Hagen"
+    gateway.engine.pieces = ["Otto", " Hagen has", " a 5 mm nodule."]
+    answer = f"{NAME} has a 5 mm nodule."
+    if stream:
+        piece, (_, opinion) = await gateway.events()
+        assert piece == ("message", {"text": answer})  # in one piece: the name lay in two of the engine's
+    else:
+        opinion = await gateway.opinion()
+    assert opinion["answer"] == answer
+    assert NAME not in opinion["input"]
+    assert gateway.shield.restored == [opinion["opinion_id"]]
+    assert set(gateway.shield.tokens) == {"Bearer the-service-token"}
+    [event] = await gateway.given()
+    assert isinstance(event.payload, events_pb2.OpinionGiven)
+    kept = await gateway.opened.platform.blobs.get(BlobRef.from_message(event.payload.output))
+    assert json.loads(kept)["answer"] == "Otto Hagen has a 5 mm nodule."
+    assert NAME not in json.dumps(gateway.engine.asked)
+
+
+async def test_grpc_turns_back_for_its_asker_too(gateway: Gateway) -> None:
+    gateway.shield.surrogate = "Otto Hagen"
+    gateway.engine.pieces = ["Otto", " Hagen is well."]
+    metadata = tuple((await gateway.opened.headers(Role.HOSPITAL_SYSTEM)).items())
+    request = inference_pb2.OpinionRequest(task="summarize", report=REPORT)
+    async with grpc_stub(gateway) as stub:
+        assert (await stub.GiveOpinion(request, metadata=metadata)).answer == f"{NAME} is well."
+        piece, last = [chunk async for chunk in stub.StreamOpinion(request, metadata=metadata)]
+    assert piece.text == last.final.answer == f"{NAME} is well."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_cannot_be_turned_back_is_not_given(gateway: Gateway, stream: bool) -> None:
+    gateway.shield.surrogate, gateway.shield.restores_with = "Otto Hagen", grpc.StatusCode.UNAVAILABLE
+    assert_problem(await gateway.ask(stream=stream), 503, "opinion.shield-unavailable")
+    assert await gateway.given() == []
+
+
+async def test_beside_a_stored_report_nothing_is_turned_back(gateway: Gateway) -> None:
+    gateway.shield.surrogate = "Otto Hagen"
+    gateway.engine.pieces = ["Otto Hagen has a new nodule."]
+    report_id = await gateway.learn(SAFE)
+    opinion = await gateway.opinion("compare", report=None, report_id=report_id, prior=REPORT)
+    assert opinion["answer"] == "Otto Hagen has a new nodule."
+    assert not gateway.shield.restored
+
+
 async def test_a_stream_ends_with_the_whole_opinion(gateway: Gateway) -> None:
     *pieces, (name, opinion) = await gateway.events(task="diagnose")
     assert [event for event, _ in pieces] == ["message"] * 3

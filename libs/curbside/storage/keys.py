@@ -120,6 +120,10 @@ class KeyRing:
         """A subject: HMAC-SHA256 of `identity` under the tenant's key, in hex."""
         return self.hmac_hex(f"tenant-{tenant}", identity)
 
+    def opinion(self, tenant: str, opinion_id: str) -> str:
+        """The subject of texts that were pasted for one opinion: of whom they are, nobody knows."""
+        return self.subject(tenant, f"opinion:{opinion_id}".encode())
+
     def _read_or_make(self, name: str) -> bytes:
         path = self._directory / f"{name}.key"
         if not path.exists():

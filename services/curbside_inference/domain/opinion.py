@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from curbside.contracts.tasks import NOTICE, Task
-from curbside.phi import SafeText
+from curbside.phi import PhiText, SafeText
 from curbside_inference.domain.evidence import Evidence
 from curbside_inference.domain.model import ModelInUse
 
@@ -27,14 +27,17 @@ class Opinion:
     model: ModelInUse
     input: SafeText
     shielded_spans: int
+    # The answer about the asker's own text with its surrogates turned back: for the asker, and kept nowhere.
+    restored: PhiText | None = None
 
     @property
     def notice(self) -> str:
         return NOTICE
 
 
-# What a streamed opinion comes in: the model that answers, pieces of its answer, the whole.
-Piece = ModelInUse | str | Opinion
+# What a streamed opinion comes in: the model that answers, pieces of its answer (all of it at once where
+# surrogates are turned back), the whole opinion.
+Piece = ModelInUse | str | PhiText | Opinion
 
 
 def joined_input(report: SafeText, prior: SafeText | None) -> SafeText:

@@ -176,6 +176,7 @@ class DeidentifyResponse(_message.Message):
     QUARANTINED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    RESTORABLE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """safe text"""
     risk: _builtins.float
@@ -183,6 +184,8 @@ class DeidentifyResponse(_message.Message):
     reason: _builtins.str
     """code, where quarantined"""
     policy: _builtins.str
+    restorable: _builtins.bool
+    """what was replaced can be turned back"""
     @_builtins.property
     def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]: ...
     def __init__(
@@ -194,10 +197,11 @@ class DeidentifyResponse(_message.Message):
         quarantined: _builtins.bool = ...,
         reason: _builtins.str = ...,
         policy: _builtins.str = ...,
+        restorable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "quarantined", b"quarantined", "reason", b"reason", "risk", b"risk", "spans", b"spans", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "quarantined", b"quarantined", "reason", b"reason", "restorable", b"restorable", "risk", b"risk", "spans", b"spans", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,6 +230,29 @@ class RestoreRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreRequest: _TypeAlias = RestoreRequest  # noqa: Y015
+
+@_typing.final
+class RestoreAnswerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    OPINION_ID_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    opinion_id: _builtins.str
+    """the pasted text was de-identified with the subject that KeyRing.opinion makes of it"""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        opinion_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["opinion_id", b"opinion_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreAnswerRequest: _TypeAlias = RestoreAnswerRequest  # noqa: Y015
 
 @_typing.final
 class RestoreResponse(_message.Message):

@@ -44,6 +44,11 @@ class DeidentificationStub:
                 request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.SerializeToString,
                 response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
                 _registered_method=True)
+        self.RestoreAnswer = channel.unary_unary(
+                '/curbside.contracts.v1.Deidentification/RestoreAnswer',
+                request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreAnswerRequest.SerializeToString,
+                response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
+                _registered_method=True)
 
 
 class DeidentificationServicer:
@@ -62,6 +67,14 @@ class DeidentificationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreAnswer(self, request, context):
+        """Likewise in the gateway's answer about a text that its caller pasted. It reaches the mapping of that one text
+        alone, never a patient's, so that the gateway needs no right to turn back anything else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DeidentificationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -73,6 +86,11 @@ def add_DeidentificationServicer_to_server(servicer, server):
             'Restore': grpc.unary_unary_rpc_method_handler(
                     servicer.Restore,
                     request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.FromString,
+                    response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.SerializeToString,
+            ),
+            'RestoreAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreAnswer,
+                    request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreAnswerRequest.FromString,
                     response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.SerializeToString,
             ),
     }
@@ -129,6 +147,33 @@ class Deidentification:
             target,
             '/curbside.contracts.v1.Deidentification/Restore',
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.SerializeToString,
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/curbside.contracts.v1.Deidentification/RestoreAnswer',
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreAnswerRequest.SerializeToString,
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
             options,
             channel_credentials,

@@ -36,6 +36,10 @@ class DeidentificationStub:
     Deidentify: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]
     Restore: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]
     """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
+    RestoreAnswer: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreAnswerRequest, _deidentification_pb2.RestoreResponse]
+    """Likewise in the gateway's answer about a text that its caller pasted. It reaches the mapping of that one text
+    alone, never a patient's, so that the gateway needs no right to turn back anything else.
+    """
 
 @_typing.type_check_only
 class DeidentificationAsyncStub(DeidentificationStub):
@@ -43,6 +47,10 @@ class DeidentificationAsyncStub(DeidentificationStub):
     Deidentify: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]  # type: ignore[assignment]
     Restore: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]  # type: ignore[assignment]
     """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
+    RestoreAnswer: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreAnswerRequest, _deidentification_pb2.RestoreResponse]  # type: ignore[assignment]
+    """Likewise in the gateway's answer about a text that its caller pasted. It reaches the mapping of that one text
+    alone, never a patient's, so that the gateway needs no right to turn back anything else.
+    """
 
 class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -59,5 +67,15 @@ class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_deidentification_pb2.RestoreResponse, _abc.Awaitable[_deidentification_pb2.RestoreResponse]]:
         """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
+
+    @_abc_1.abstractmethod
+    def RestoreAnswer(
+        self,
+        request: _deidentification_pb2.RestoreAnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deidentification_pb2.RestoreResponse, _abc.Awaitable[_deidentification_pb2.RestoreResponse]]:
+        """Likewise in the gateway's answer about a text that its caller pasted. It reaches the mapping of that one text
+        alone, never a patient's, so that the gateway needs no right to turn back anything else.
+        """
 
 def add_DeidentificationServicer_to_server(servicer: DeidentificationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

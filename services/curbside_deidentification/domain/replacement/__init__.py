@@ -8,6 +8,7 @@ from curbside_deidentification.domain.replacement.policy import (
     LegalBasis,
     ReplacementPolicy,
     Subjects,
+    keeps_mapping,
     load_replacement_policy,
     shipped_policy,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "SubjectMapping",
     "SubjectSecrets",
     "Subjects",
+    "keeps_mapping",
     "load_replacement_policy",
     "replace",
     "restore",

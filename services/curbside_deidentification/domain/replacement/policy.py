@@ -102,6 +102,12 @@ def shipped_policy(name: str) -> ReplacementPolicy:
     return load_replacement_policy(POLICIES / f"{name}.yaml")
 
 
+def keeps_mapping(label: str) -> bool:
+    """Whether the policy that a result's `label` names keeps what stood in the place of its mentions."""
+    name = label.partition("+")[2].partition(":")[0]
+    return bool(name) and shipped_policy(name).keeps_mapping
+
+
 @cache
 def load_replacement_policy(path: Path) -> ReplacementPolicy:
     """The policy in `path`. Raises BadReplacementPolicy, which names the field and what to write instead.
