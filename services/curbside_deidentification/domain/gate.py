@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import WORD, Lexicon
+from curbside_deidentification.domain.lexicon import NEVER_NAME, WORD, Lexicon
 from curbside_deidentification.domain.spans import Span
 
 TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -36,6 +36,9 @@ _EPONYMOUS: Final = re.compile(
 # A whole word in lower case; a part of an address ("leopold.bell@…") proves nothing.
 _LOWER: Final = re.compile(r"(?<![\w@./-])[^\W\d_A-Z]+(?![\w@/]|[.-]\w)")
 
+# Words that stand next to a name and not in one; the others are names, too: "Will", "May".
+BETWEEN_NAMES: Final = NEVER_NAME - {"may", "will", "do", "can", "in", "so", "no", "an", "a", "i", "code", "rn"}
+
 
 def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
     """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
@@ -50,10 +53,17 @@ def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int
     None where every token is a word.
     """
     words = list(TOKEN.finditer(text, start, end))
-    evidence = [i for i, word in enumerate(words) if len(word[0]) > 1 and not lexicon.is_word(word[0])]
+    never = [i for i, word in enumerate(words) if word[0].casefold() in BETWEEN_NAMES]
+    evidence = [
+        i
+        for i, word in enumerate(words)
+        if i not in never and len(word[0]) > 1 and not lexicon.is_word(word[0])
+    ]
     if not evidence:
         return None
-    first, last = evidence[0], evidence[-1]
+    # What is never a part of a name ends one: "Feldmann DOB".
+    words = words[: next((i for i in never if i > evidence[0]), len(words))]
+    first, last = evidence[0], max(i for i in evidence if i < len(words))
     if lexicon.is_given(words[last][0]) and last + 1 < len(words) and _surname_like(words[last + 1][0]):
         last += 1
     # Initials belong to the name on either side of it.
@@ -71,6 +81,11 @@ def is_abbreviation(candidate: str, lexicon: Lexicon) -> bool:
     """Whether every part of `candidate` stands in capitals and none is a given name."""
     words = [word for word in TOKEN.findall(candidate) if len(word) > 1]
     return all(word.isupper() and not lexicon.is_given(word) for word in words)
+
+
+def before_eponym(text: str, end: int) -> bool:
+    """Whether what ends at `end` names a sign, a disease or an instrument: "Babinski sign", "Penrose drain"."""
+    return _EPONYMOUS.match(text, end) is not None
 
 
 def _surname_like(word: str) -> bool:
@@ -115,7 +130,7 @@ def _name_like(kept: str, text: str, start: int, category: Category, lexicon: Le
     if all(word.isupper() for word in words):
         # Capitals without a given name are abbreviations and headings: EOMI, PERRLA, S1.
         return category is not Category.NAME and len(words) > 1
-    if _EPONYMOUS.match(text, start + len(kept)):
-        return False  # an eponym: "Babinski sign", "Penrose drain"
+    if before_eponym(text, start + len(kept)):
+        return False
     # A single token is the model's weakest evidence: it must look like a name in letters, too.
     return len(words) > 1 or (len(words[0]) >= 3 and words[0][1:].islower())

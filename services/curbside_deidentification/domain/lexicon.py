@@ -33,6 +33,34 @@ GENERIC: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 
+# Never a part of a name: function words, pronouns, verbs behind a name in capitals, credentials and field labels.
+NEVER_NAME: Final = frozenset(
+    """
+    a an and are as at be been but by can did does for from had has have he her hers him his i if in into is it
+    its may me might must my no nor not of off on or our out she should so some than that the their them then
+    there these they this those to under until up upon was we were what when where which who whom whose will
+    with would yes you your after before between per via re cc pt patient patients
+    mr mrs ms miss dr drs doctor prof professor rev sir jr sr ii iii iv
+    md rn np pa phd dds dpm dpt msw lcsw aprn arnp crna cnm lpn bsn msn dnp cna lvn rph facs facc facp mph mbbs
+    accession account acct active address admission admit admitted age aka allergies ambulatory appointment assessment attending
+    attn author bed birth birthdate born call called calls cell chart chief city class code comparison
+    complaint complains consult consultant contact county date dated days denies denied diagnosis
+    diagnoses dictated dictating discharge discharged dob doc doctors document email electronic electronically
+    emergency encounter exam examination examined facility fax feels female field file findings first floor
+    follow followup gender group he health history home hospital hpi id impression indication indications inpatient
+    instructions insurance job last location male marital medical medicare medications meds middle mobile mrn name
+    next note notes notified npi nurse nursing number objective office order ordered ordering outpatient pager
+    phone physician plan policy primary procedure progress provider pulse race reason received record
+    referred referring relation relationship report reported reports requesting resident review reviewed room
+    route routed said says seen service sex signature signed since social ssn start state states stated status
+    street subjective summary surgeon surgery tel telephone time title today transcribed unit verified
+    visit vitals ward witness wrote year years zip
+    lic dispo fin zip code
+    monday tuesday wednesday thursday friday saturday sunday january february march april june july august
+    september october november december jan feb mar apr jun jul aug sep sept oct nov dec am pm
+    """.split()  # noqa: SIM905
+)
+
 
 def _lines(name: str) -> frozenset[str]:
     return frozenset((_DATA / name).read_text("utf-8").split())
@@ -41,12 +69,18 @@ def _lines(name: str) -> frozenset[str]:
 @dataclass(frozen=True)
 class Lexicon:
     """`words` are never names by themselves; `given` are given names that are no words; a
-    token with one of `endings` is a medical word that no list need hold ("-ectomy")."""
+    token with one of `endings` is a medical word that no list need hold ("-ectomy").
+
+    `forenames` and `surnames` are frequent ones, words among them ("Rose", "Hand"): evidence where a name must
+    stand, and none by themselves. `eponyms` are surnames that mostly name an instrument or a sign."""
 
     words: frozenset[str]
     given: frozenset[str]
     endings: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    forenames: frozenset[str] = frozenset()
+    surnames: frozenset[str] = frozenset()
+    eponyms: frozenset[str] = frozenset()
 
     def is_word(self, token: str) -> bool:
         """Whether `token`, in any case, or each part of a hyphenated one, is a word of the vocabulary."""
@@ -78,7 +112,12 @@ class Lexicon:
 
 @cache
 def load_lexicon() -> Lexicon:
-    return Lexicon(_lines("vocabulary.txt"), _lines("given_names.txt"))
+    return Lexicon(
+        _lines("vocabulary.txt"),
+        _lines("given_names.txt"),
+        forenames=_lines("frequent_given_names.txt"),
+        surnames=_lines("frequent_surnames.txt"),
+    )
 
 
 @cache

@@ -48,8 +48,16 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
     digest = hashlib.sha256(text + KNOWN_DIGEST.encode())
-    for words in (lexicon.words, lexicon.given, towns(), small_zip_areas()):
+    for words in (
+        lexicon.words,
+        lexicon.given,
+        lexicon.forenames,
+        lexicon.surnames,
+        towns(),
+        small_zip_areas(),
+    ):
         digest.update("\n".join(sorted(words)).encode())
+    eponyms = frozenset(data["allow"]["eponyms"].split())
     endings = data["allow"].pop("endings").split()
     prefixes = data["allow"].pop("prefixes").split()
     allowed = " ".join(data["allow"].values()).split()
@@ -64,7 +72,9 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         residual_weights=MappingProxyType(dict(data["residual_weights"])),
         language=_language(data["language"]),
         known_words=_known_words(data["known_words"]),
-        lexicon=replace(lexicon.with_words(allowed), endings=tuple(endings), prefixes=tuple(prefixes)),
+        lexicon=replace(
+            lexicon.with_words(allowed), endings=tuple(endings), prefixes=tuple(prefixes), eponyms=eponyms
+        ),
     )
 
 

@@ -38,6 +38,7 @@ from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
+from curbside_deidentification.recognisers.hl7_name import Hl7Name
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
@@ -58,12 +59,14 @@ from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
+from curbside_deidentification.recognisers.marked_up_name import MarkedUpName
 from curbside_deidentification.recognisers.medical_record_number import MedicalRecordNumber
 from curbside_deidentification.recognisers.medicare_beneficiary_id import MedicareBeneficiaryId
 from curbside_deidentification.recognisers.military_address import MilitaryAddress
 from curbside_deidentification.recognisers.month_alone import MonthAlone
 from curbside_deidentification.recognisers.month_and_day import MonthAndDay
 from curbside_deidentification.recognisers.month_and_year import MonthAndYear
+from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
 from curbside_deidentification.recognisers.named_person import NamedPerson
@@ -100,6 +103,7 @@ from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.university import University
 from curbside_deidentification.recognisers.url import Url
+from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
 from curbside_deidentification.recognisers.written_date import WrittenDate
 from curbside_deidentification.recognisers.zip_code import Zip
@@ -126,6 +130,10 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     GivenName(),
     CapitalLastFirst(),
     LastFirst(),
+    NameInContext(),
+    Hl7Name(),
+    MarkedUpName(),
+    UserName(),
 )
 # Letter B.
 PLACES: Final[tuple[Recogniser, ...]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from curbside.phi import Category
-from curbside_deidentification.domain.gate import TOKEN
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
 from curbside_deidentification.recognisers.writing.names import FULL, SUFFIX
@@ -24,8 +24,10 @@ class GivenName(WordRecogniser):
             return None
         end = words[first].end()
         for word in words[first + 1 :]:
+            if word[0].casefold() in BETWEEN_NAMES:
+                break
             # "Peter White" is a name; "Peter Chest" is not likely one, and "Peter CHEST" is a new heading.
             if word[0].isupper() and len(word[0]) > 2 and not words[first][0].isupper():
                 break
             end = word.end()
-        return words[first].start(), end
+        return (words[first].start(), end) if end > words[first].end() else None

@@ -2,28 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.gate import TOKEN
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN, before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.name_in_context import NameInContext
+
+_IN_CONTEXT: Final = NameInContext()
+_OPENS: Final = frozenset("\n\r.:;!?•*-–—\"“(|>#")
+_HANDLE: Final = r"(?<![\w@./-])(?:(?:[a-z]{{1,2}}[._]?)(?:{0})\d{{0,4}}|(?:{0})(?:[._]?[a-z]{{1,2}}|[._][a-z]{{2,12}})\d{{0,4}}|(?:{0})\d{{1,4}})(?![\w@/-])"
+
 
 
 def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span]:
-    """Further mentions of names already found: each part of three letters or more that is no plain word.
+    """Further mentions of names already found, by their parts of three letters or more.
 
-    Notes introduce "Robert Feldmann" once and write "Feldmann" from then on.
+    Notes introduce "Robert Feldmann" once and write "Feldmann" from then on. A part that is a plain word
+    ("Rose", "Banks") is a name again inside a sentence where it has a capital, and elsewhere as far as what
+    stands around it says so. User names that are built of a part count anywhere.
     """
-    parts: set[str] = set()
+    rare: set[str] = set()
+    plain: set[str] = set()
     for span in names:
-        for word in TOKEN.findall(text[span.start : span.end]):
-            if len(word) >= 3 and not lexicon.is_word(word):
-                parts.add(word.casefold().removesuffix("'s").removesuffix("’s"))
-    if not parts:
+        words = TOKEN.findall(text[span.start : span.end])
+        for word in words:
+            bare = word.removesuffix("'s").removesuffix("’s")
+            if len(bare) < 2 or bare.casefold() in BETWEEN_NAMES:
+                continue
+            if not lexicon.is_word(bare):
+                if len(bare) >= 3:
+                    rare.add(bare.casefold())
+            elif bare.casefold() in lexicon.forenames or bare.casefold() in lexicon.surnames:
+                plain.add(bare.casefold())
+    if not rare and not plain:
         return
     for match in TOKEN.finditer(text):
         word = match[0]
         bare = word.removesuffix("'s").removesuffix("’s")
-        if word[0].isupper() and bare.casefold() in parts:
+        lower = bare.casefold()
+        if not word[0].isupper():
+            continue
+        if lower in rare or (lower in plain and _inside_sentence(text, match, bare, lexicon)):
             yield Span(match.start(), match.start() + len(bare), Category.NAME, 0.7, "RepeatedName")
+    for span in _IN_CONTEXT.find(text, lexicon, rare | plain):
+        yield Span(span.start, span.end, Category.NAME, 0.7, "RepeatedName")
+    yield from _handles(text, rare)
+
+
+def _inside_sentence(text: str, match: re.Match[str], bare: str, lexicon: Lexicon) -> bool:
+    """Whether a capital at `match` says that the word is a name: not where a sentence, a value or a heading
+    begins, nor in a line of capitals, nor next to another capitalised word ("Hand Surgery")."""
+    if len(bare) < 3 or bare.isupper() or bare.casefold() in lexicon.eponyms:
+        return False
+    before = text[: match.start()].rstrip(" ")[-1:]
+    if not before or before in _OPENS or before_eponym(text, match.start() + len(bare)):
+        return False
+    behind = text[match.start() + len(bare) : match.start() + len(bare) + 3]
+    return not (behind[:1] in " -" and behind[1:2].isupper() and behind[2:3] not in " .,")
+
+
+def _handles(text: str, surnames: set[str]) -> Iterator[Span]:
+    """User names of a surname and an initial or a number: "rvanterpool", "vanterpool_r2"."""
+    long = sorted(re.escape(name) for name in surnames if len(name) > 3 and name.isalpha())
+    if not long:
+        return
+    for match in re.finditer(_HANDLE.format("|".join(long)), text, re.IGNORECASE):
+        yield Span(match.start(), match.end(), Category.NAME, 0.7, "RepeatedName")

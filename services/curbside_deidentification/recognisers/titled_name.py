@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from curbside_deidentification.domain.gate import TOKEN
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
 from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.recognisers.writing.names import NAME, SUFFIX, TITLES, NameRecogniser
 
@@ -33,15 +33,22 @@ class TitledName(NameRecogniser):
             return None
         last = words[0]
         for word in words[1:]:
-            if word[0].casefold() in GENERIC:
+            if word[0].casefold() in GENERIC or word[0].casefold() in BETWEEN_NAMES:
                 break
             if (
                 len(word[0]) > 1
                 and lexicon.is_word(word[0])
                 and lexicon.is_word(last[0])
                 and len(last[0]) > 1
+                and not _frequent(last[0], word[0], lexicon)
             ):
                 break
             last = word
         stop = last.end()
         return start, stop + (stop < end and text[stop] == "." and len(last[0]) == 1)
+
+
+def _frequent(given: str, surname: str, lexicon: Lexicon) -> bool:
+    """Whether both are frequent names, although they are words: "Dr. Rose Banks"."""
+    surname = surname.casefold()
+    return given.casefold() in lexicon.forenames and (surname in lexicon.surnames or surname in lexicon.eponyms)

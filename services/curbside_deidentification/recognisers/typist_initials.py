@@ -1,25 +1,92 @@
-"""Initials of who dictated and who typed: "JD:mt". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Initials of who dictated and who typed: "JD:mt", "JD/MT", "Job #1234 mt". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+from curbside_deidentification.domain.spans import Span
+
+_DAY: Final = (
+    r"(?:\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{2,4})?|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{0,2}(?:\d{2,4})?|[A-Za-z]{3,9}\.?[ ]\d{1,2}(?:st|nd|rd|th)?(?:,?[ ]\d{2,4})?|"
+    r"(?:19|20)\d{6,12})(?:[ T,]{1,2}(?:at[ ])?\d{1,2}:?\d{2}(?::\d{2})?(?:[ ]?[AaPp]\.?[Mm]\.?)?)?"
+)
+# What a transcription service writes next to initials: dates and times of dictation and typing, job numbers.
+_STAMP: Final = (
+    r"(?:DD|DT|TD|TT|D/T|D&T|D|T|R|Dictated|Transcribed|Typed|Dict|Trans|Job|Doc|Document|Conf(?:irmation)?|JOB|DOC|DOCUMENT|DICTATED|"
+    r"TRANSCRIBED|Voice|VJ|Auth|ID|cc|CC|c)(?:[ ]?(?:ID|No|NO|Number|NUMBER|Date|DATE|on|by|BY)\b)?\.?[ ]?[:#/]"
+)
+# "JD:mt", "jd/MT/12": the first of two or three is who dictated.
+_PAIR: Final = r"[A-Za-z]{2,4}[ ]?[:/|][ ]?[A-Za-z]{2,4}(?:[:/]?\d{1,10}|[:/][A-Za-z]{2,4})?"
+_PAIRED: Final = re.compile(
+    rf"(?:(?m:^)[ \t]{{0,8}}(?P<line>[A-Za-z]{{2,4}}[:/|][A-Za-z]{{2,4}}(?:[:/]?\d{{1,10}})?|[A-Z]{{2,4}}[ ][a-z]{{2,4}})[ \t]{{0,8}}(?m:$)"
+    rf"|(?<![\w/:.,-])(?P<before>{_PAIR})(?=[ \t\r\n]{{1,4}}(?-i:{_STAMP}))"
+    rf"|(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)[ ]?:[ ]{{0,2}}{_DAY}|(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?[#:]{{1,2}}[ ]?[\w/-]{{3,24}})"
+    rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}})(?=[\s.,;)]|$))"
+)
+_TYPED: Final = re.compile(
+    r"\b(?i:transcribed|typed|dictated|keyed)(?:[ ](?i:by))?[ :]{1,3}(?P<typed>[A-Z]{2,4}|[a-z]{2,4})(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d)"
+)
+# Initials of one person behind what that person did.
+_ONE: Final = re.compile(
+    r"\b(?:(?:(?i:signed|initialed|entered|verified|recorded|witnessed|administered|given|drawn|collected|scribed|"
+    r"checked|read|resulted|reviewed|charted|documented|released|called|reported|received|performed|cosigned|edited|keyed|taken|transported)(?:[ ]by\b)?"
+    r"|(?i:transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
+    r"[ ]{0,3}[:#]?[ ]{0,3})(?P<one>[A-Z]{2,4}|[a-z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d|[ ](?:[A-Z][\w]{0,14}:|@|at[ ]\d|on[ ]\d))"
+)
+# "called 1/9/24 by JDM": an act, and at the end of the sentence who did it.
+_BY: Final = re.compile(
+    r"(?:\d|\b(?i:called|paged|notified|faxed|phoned|to|given|drawn|given|reported|read|verified|checked|completed|done|changed|placed|performed|taken|obtained|collected|sent|tested|reviewed))"
+    r"[ ]by[ ](?P<one>[A-Z]{2,4}|[a-z]{2,3}\d?)(?=[.;,)]?[ ]{0,2}(?:[\r\n]|$)|[.;)][ ]|[ ]at[ ]\d|[ ]on[ ]\d|[ ]\d)"
+)
+_IN_BRACKETS: Final = re.compile(
+    r"(?:\b(?:MD|DO|RN|LPN|LVN|NP|PA|PA-C|NP-C|FNP|CNA|CRNA|RT|RRT|PT|OT|MA|CMA|PharmD|RPh|SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.)[ ,]{0,2}[(\[](?P<one>[A-Z]{2,4})[)\]]"
+    # The marks by which Epic tells who wrote a passage: "[JD.1]", "[JD1.2T]".
+    r"|\[(?P<mark>[A-Z]{2,3})\d?\.\d{1,2}[A-Z]{0,2}\])"
+)
+# Two dashes or a slash, initials, and perhaps a degree, at a line's end.
+_DASHED: Final = re.compile(
+    r"(?:--|—|~|/s/|/es/|//)[ ]{0,2}(?P<one>[A-Z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?:[ ,]{1,2}(?:MD|DO|RN|LPN|NP|PA|PA-C|NP-C|CNA|RT|MA))?[ \t]{0,4}(?m:$)"
+)
+_UNITS: Final = ("/dl", "/min", "/hpf", "/kg", "/ml", "/day", "/hr", "/lpf", "/wk", "/hour", "/mm", "/sec", "/l")
+# By these things are done, and none is a person.
+_THINGS: Final = frozenset(
+    """
+    ems emt pcr elisa snf ltac otc pta sicu micu ccu vs dnr dni poa hcp ama cxr lft inr ptt iv po im sq pr sl md do rn np pa
+    lpn cna fish ihc flow ct mri us echo tee tte ekg ecg eeg emg egd ercp fna eus cta mra pet dexa er ed icu or ob mr ms bid tid qid
+    prn cc hpi ros pe ap wnl nad nkda hand dr vns pcp pmd lab mail phone fax hr bp rr am pm bs ros ent gi gu id ir crp esr cbc bmp usg pcn
+    mouth self pt ot st rt ng ngt peg gtt map ett cvp tube mom dad all the him her them us me you it both exam hx her his our who not cms
+    family staff team us police ambulance bus car wife son kit mass spec qpcr naat lcms hplc mic nih cdc fda ada who acog va hmo ppo
+    """.split()  # noqa: SIM905
+)
 
 
-class TypistInitials(PatternRecogniser):
-    """A line of capitals, a colon or a slash, small letters, and perhaps a job number:
+class TypistInitials:
+    """Two to four letters where a transcription service, a laboratory or a nurse puts initials.
 
-    the end of a dictation.
+    "Transcribed jdm.", "D: 1/2/24 T: 1/2/24 JD/mt", "called to Dr. Osgood at 1410 by JDM", "RN (JDM)".
     """
 
-    category = Category.NAME
-    score = 0.85
-    pattern = re.compile(
-        r"(?m:^)[ \t]{0,8}(?P<phi>[A-Z]{2,4}[:/][a-z]{2,4}(?:[:/]?\d{1,10})?)[ \t]{0,8}(?m:$)"
-    )
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        for pattern in (_PAIRED, _TYPED, _ONE, _BY, _IN_BRACKETS, _DASHED):
+            for match in pattern.finditer(text):
+                group = match.lastgroup
+                if group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed")):
+                    yield Span(match.start(group), match.end(group), Category.NAME, 0.85, "TypistInitials")
 
-    def valid(self, match: re.Match[str]) -> bool:
-        # A unit of measurement by itself in a line.
-        return not match["phi"].endswith(("/dl", "/min", "/hpf", "/kg", "/ml", "/day", "/hr"))
+
+def _initials(written: str, lexicon: Lexicon, *, pair: bool) -> bool:
+    lower = written.casefold()
+    letters = [part for part in re.split(r"[^a-z]+", lower) if part]
+    if len(letters) > 1 and not re.fullmatch(r"(?:[A-Z]\.){2,3}", written):
+        # A unit of measurement, or two abbreviations, by themselves in a line.
+        units = lower.endswith(_UNITS)
+        return not units and not all(part in _THINGS or lexicon.is_word(part) for part in letters)
+    bare = "".join(letters)
+    if bare in _THINGS or bare in NEVER_NAME:
+        return False
+    # Behind a stamp three letters are a typist's even where they are a word: "Job #1234 gel".
+    return (pair and len(bare) < 4) or not lexicon.is_word(bare)

@@ -10,14 +10,14 @@ import re
 from typing import ClassVar, Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.gate import TOKEN, is_abbreviation, trim_to_name
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN, is_abbreviation, trim_to_name
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
 
 # One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial. Bounded, so that a
 # long row of hyphens costs no time.
 PART: Final = (
-    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}|[A-Z]\.(?=[ ,A-Z)]|$)|"
+    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}(?:-[a-z]{2,12}(?!\w))?|[A-Z]\.(?=[ ,A-Z)]|$)|"
     r"[A-Z]\b(?![.'’-]?\w))"
 )
 PARTICLE: Final = r"(?:(?:van|von|de|del|della|der|den|la|le|di|da|dos|bin|ibn|al|el|ter)\s)"
@@ -80,8 +80,21 @@ class NameRecogniser(WordRecogniser):
     def trimmed(self, text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:
         kept = trim_to_name(text, start, end, lexicon)
         if kept is not None and self.whole and _plausible(text[start:end], lexicon):
-            return start, max(kept[1], end)
+            return without_labels(text, start, max(kept[1], end))
         return kept
+
+
+def without_labels(text: str, start: int, end: int) -> tuple[int, int]:
+    """`start` to `end` without what is no part of a name at either side: "Per Ruth Vanterpool", "… DOB"."""
+    words = list(TOKEN.finditer(text, start, end))
+    names = [i for i, word in enumerate(words) if word[0].casefold() not in BETWEEN_NAMES]
+    if not names:
+        return start, end
+    behind = next((i for i in range(names[0], len(words)) if i not in names), None)
+    return (
+        words[names[0]].start() if names[0] else start,
+        end if behind is None else words[behind - 1].end(),
+    )
 
 
 def _plausible(candidate: str, lexicon: Lexicon) -> bool:

@@ -1,0 +1,205 @@
+"""How much the words of a candidate say that it is a name of a person, beside what stands around it.
+
+"Rose", "Hand" and "Banks" are words and names. Frequent given names and surnames that are words weigh a
+little, names that are no words more, and what no vocabulary knows in between; a recogniser adds what the
+words before and behind say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+
+# A given name above all, although it is a month.
+_MONTHS_TOO: Final = frozenset(("april", "june", "august"))
+_STEP: Final = re.compile(
+    r"(?P<initials>[A-Z]\.(?:[ -]?[A-Z]\.){0,2}(?!\w{1,2}\.)|[A-Z](?![\w'’./&-]))"
+    r"|(?P<particle>(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]ella|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|[Dd]os|[Bb]in|[Aa]l|[Ee]l|"
+    r"VAN|VON|DE|DEL|DER|DEN|LA|DI|DA|DOS|AL|EL)[ ]){1,2}(?=[A-Z]))"
+    r"|(?P<part>[^\W\d_a-zß-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,40})(?![\w@])"
+)
+_NICKNAME: Final = re.compile(
+    r"[ ][\"“'‘(][^\W\d_a-zß-öø-ÿ][^\W\d_]{1,14}[\"”'’)](?=[ ][A-Z])"
+)
+_SUFFIX: Final = re.compile(r",?[ ](?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
+_NO_INITIALS: Final = frozenset("md do rn np pa us po iv im er or od os ou bid tid qd dc ad am pm id".split())  # noqa: SIM905
+_LIST_GOES_ON: Final = re.compile(r",?[ ](?:and|or|&)[ ]|,[ ][a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`text[start:end]` with the weight of its words; `parts` as they are written.
+
+    `plain` where all of them are words, `listed` where one is a frequent name.
+    """
+
+    start: int
+    end: int
+    weight: float
+    parts: tuple[str, ...]
+    plain: bool
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """`plain` is a word of the vocabulary, `listed` a frequent name."""
+
+    first: float
+    last: float
+    plain: bool
+    listed: bool = True
+
+
+# A word in no list: a rare name, a brand, a typing error.
+_UNKNOWN: Final = _Word(1.4, 1.4, plain=False, listed=False)
+
+
+class NameReader:
+    """Reads candidates for names in one text. `known` are parts of names that the text has elsewhere."""
+
+    def __init__(self, text: str, lexicon: Lexicon, known: Collection[str] = ()) -> None:
+        self._text = text
+        self._lexicon = lexicon
+        self._known = known
+        self._words: dict[str, _Word | None] = {}
+
+    def word(self, token: str) -> _Word | None:
+        """What `token` weighs as a first and as a last part; None where it is never a part."""
+        if token not in self._words:
+            self._words[token] = self._weigh(token)
+        return self._words[token]
+
+    def read(self, start: int) -> Candidate | None:
+        """The candidate that begins at `start`, first name first or surname first; None where there is none."""
+        text, at, pieces, initials = self._text, start, [], 0
+        parts: list[tuple[str, _Word]] = []
+        end, comma = start, False
+        while len(pieces) < 5:
+            step = _STEP.match(text, at)
+            if step is None:
+                break
+            if step["particle"]:
+                at = step.end()
+                if _STEP.match(text, at) is None:
+                    break
+                continue
+            if step["initials"]:
+                letters = step[0].replace(".", "").replace(" ", "").casefold()
+                if step[0] in ("I", "A") or (letters in _NO_INITIALS and (parts or not self._opens(start))):
+                    break
+                initials += len(letters)
+                pieces.append("I")
+            else:
+                token = step["part"].removesuffix("'s").removesuffix("’s").removesuffix("'S")
+                word = self.word(token)
+                if word is None or not self._continues(parts, initials, token, word, step.end()):
+                    break
+                if comma and max(word.first, 0) < 1:
+                    break
+                parts.append((token, word))
+                pieces.append("P")
+                if len(token) < len(step["part"]):
+                    end = step.start() + len(token)
+                    break
+            end = at = step.end()
+            if suffix := _SUFFIX.match(text, at):
+                end = at = suffix.end()
+            if nickname := _NICKNAME.match(text, at):
+                at = nickname.end()
+            if text[at : at + 1] == " " and text[at + 1 : at + 2] != " ":
+                at += 1
+            elif text[at : at + 1] == "," and not comma and parts and not initials and self._given_behind(at + 1):
+                comma = True
+                at += 1 + (text[at + 1 : at + 2] == " ")
+            elif text[at - 1] != ".":
+                break
+        return self._candidate(start, end, parts, initials, comma)
+
+    def _opens(self, start: int) -> bool:
+        """Whether a line, a sentence or a value begins at `start`: "M.D. Vanterpool" and no degree."""
+        return self._text[:start].rstrip(" ")[-1:] in ("", "\n", "\r", ":", ".", "(")
+
+    def _given_behind(self, at: int) -> bool:
+        """Whether a given name, and not the next of a list, stands at `at`."""
+        at += self._text[at : at + 1] == " "
+        step = _STEP.match(self._text, at)
+        if step is None or step["particle"]:
+            return False
+        if step["initials"]:
+            return len(step[0]) <= 2
+        word = self.word(step["part"])
+        return word is not None and word.first >= 1 and not _LIST_GOES_ON.match(self._text, step.end())
+
+    def _continues(
+        self, parts: list[tuple[str, _Word]], initials: int, token: str, word: _Word, end: int
+    ) -> bool:
+        """Whether `token` may be the next part behind `parts`."""
+        if self._text[end : end + 1] in (":", "="):
+            return False  # the next label of a line
+        if not parts:
+            return word.first > 0 or word.last > 0 or (initials > 0 and not token.isupper())
+        before = parts[-1][0]
+        if token.isupper() != before.isupper() and len(token) > 1:
+            # "Peter CHEST": a new heading. "Peter HOLLOWAY": some write surnames so.
+            return token.isupper() and not word.plain and word.last >= 1.5
+        if word.last > 0 or word.first > 0:
+            return True
+        # A surname that is a word and no frequent name, behind a given name.
+        if parts[-1][1].first < 1 or len(parts) > 1 or initials:
+            return False
+        if token.isupper():
+            return self._text[end : end + 1] in (",", ";", ".", "\n", "\r", ")", "") or self._text[end : end + 2] == "  "
+        return len(token) > 2
+
+    def _candidate(
+        self, start: int, end: int, parts: list[tuple[str, _Word]], initials: int, comma: bool
+    ) -> Candidate | None:
+        if not parts:
+            weight = 1.0 if initials >= 2 and "." in self._text[start:end] else 0.0
+            return Candidate(start, end, weight, (), plain=True, listed=False) if weight else None
+        if comma or len(parts) == 1:
+            weighed = [max(word.first, word.last) for _, word in parts]
+        else:
+            weighed = [parts[0][1].first or parts[0][1].last, *(max(word.last, word.first) for _, word in parts[1:])]
+        weighed.sort(reverse=True)
+        weight = sum(weighed[:2]) + (1 if initials else 0)
+        if len(weighed) > 1 and weighed[1] >= 1:
+            weight += 0.5
+        if not weight:
+            return None
+        return Candidate(
+            start,
+            end,
+            weight,
+            tuple(token for token, _ in parts),
+            plain=all(word.plain for _, word in parts),
+            listed=any(word.listed and max(word.first, word.last) for _, word in parts),
+        )
+
+    def _weigh(self, token: str) -> _Word | None:
+        lexicon = self._lexicon
+        bare = token.casefold()
+        if bare in NEVER_NAME and not (bare in _MONTHS_TOO and not token.isupper()):
+            return None
+        if bare in self._known:
+            return _Word(2, 2, lexicon.is_word(token))
+        if lexicon.is_given(token):
+            return _Word(2.5, 2.5, False)
+        fore, sur = bare in lexicon.forenames, bare in lexicon.surnames or bare in lexicon.eponyms
+        if lexicon.is_word(token):
+            if not fore and not sur and "-" in bare:
+                fore = sur = all(part in lexicon.surnames or part in lexicon.forenames for part in bare.split("-"))
+            return _Word(1.0 if fore else 0.5 if sur else 0.0, 1.0 if sur else 0.5 if fore else 0.0, True)
+        if fore:
+            return _Word(2.0, 1.5, False)
+        if sur:
+            return _Word(1.5, 1.5, False)
+        if token.isupper():
+            weight = 1.0 if len(token) > 4 else 0.5
+            return _Word(weight, weight, False, listed=False)
+        return _UNKNOWN
