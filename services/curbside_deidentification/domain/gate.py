@@ -37,13 +37,14 @@ _EPONYMOUS: Final = re.compile(
 _LOWER: Final = re.compile(r"(?<![\w@./-])[^\W\d_A-Z]+(?![\w@/]|[.-]\w)")
 
 # Words that stand next to a name and not in one; the others are names, too: "Will", "May".
-BETWEEN_NAMES: Final = NEVER_NAME - {"may", "will", "do", "can", "in", "so", "no", "an", "a", "i", "code", "rn"}
+BETWEEN_NAMES: Final = NEVER_NAME - {"may", "will", "do", "can", "in", "so", "no", "an", "a", "i", "rn"}
 
 
 def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
     """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
     lower = {word for word in _LOWER.findall(text) if len(word) > 3}
-    return lexicon.with_words(lower - lexicon.words)
+    # A frequent name that somebody wrote in small letters is no word for it.
+    return lexicon.with_words(lower - lexicon.words - lexicon.forenames - lexicon.surnames)
 
 
 def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:

@@ -43,19 +43,19 @@ NEVER_NAME: Final = frozenset(
     mr mrs ms miss dr drs doctor prof professor rev sir jr sr ii iii iv
     md rn np pa phd dds dpm dpt msw lcsw aprn arnp crna cnm lpn bsn msn dnp cna lvn rph facs facc facp mph mbbs
     accession account acct active address admission admit admitted age aka allergies ambulatory appointment assessment attending
-    attn author bed birth birthdate born call called calls cell chart chief city class code comparison
+    attn author bed birth birthdate born call called calls cell chart chief city class comparison
     complaint complains consult consultant contact county date dated days denies denied diagnosis
     diagnoses dictated dictating discharge discharged dob doc doctors document email electronic electronically
-    emergency encounter exam examination examined facility fax feels female field file findings first floor
+    emergency encounter exam examination examined facility fax feels female file findings first floor
     follow followup gender group he health history home hospital hpi id impression indication indications inpatient
     instructions insurance job last location male marital medical medicare medications meds middle mobile mrn name
     next note notes notified npi nurse nursing number objective office order ordered ordering outpatient pager
-    phone physician plan policy primary procedure progress provider pulse race reason received record
+    phone physician plan policy primary procedure progress provider pulse reason received record
     referred referring relation relationship report reported reports requesting resident review reviewed room
-    route routed said says seen service sex signature signed since social ssn start state states stated status
-    street subjective summary surgeon surgery tel telephone time title today transcribed unit verified
+    route routed said says seen service sex signature signed since social ssn start states stated status
+    subjective summary surgeon surgery tel telephone time title today transcribed unit verified
     visit vitals ward witness wrote year years zip
-    lic dispo fin zip code
+    lic dispo fin exp pgy triage dear cosigner dict zip
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august
     september october november december jan feb mar apr jun jul aug sep sept oct nov dec am pm
     """.split()  # noqa: SIM905

@@ -57,6 +57,7 @@ from curbside_deidentification.recognisers.last_four import LastFour
 from curbside_deidentification.recognisers.licence import License
 from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
+from curbside_deidentification.recognisers.lower_name import LowerName
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
 from curbside_deidentification.recognisers.marked_up_name import MarkedUpName
@@ -131,6 +132,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     CapitalLastFirst(),
     LastFirst(),
     NameInContext(),
+    LowerName(),
     Hl7Name(),
     MarkedUpName(),
     UserName(),

@@ -24,8 +24,13 @@ class GivenName(WordRecogniser):
             return None
         end = words[first].end()
         for word in words[first + 1 :]:
-            if word[0].casefold() in BETWEEN_NAMES:
+            if word[0].casefold() in BETWEEN_NAMES or match.string[word.end() : word.end() + 1] == ":":
                 break
+            if word[0].isupper() and len(word[0]) > 1 and lexicon.is_word(word[0]):
+                # Capitals throughout: "PETER WHITE", and not "PETER PLAYS".
+                bare = word[0].casefold()
+                if bare not in lexicon.surnames and bare not in lexicon.eponyms:
+                    break
             # "Peter White" is a name; "Peter Chest" is not likely one, and "Peter CHEST" is a new heading.
             if word[0].isupper() and len(word[0]) > 2 and not words[first][0].isupper():
                 break

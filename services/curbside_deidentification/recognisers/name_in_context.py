@@ -12,8 +12,13 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
 from curbside_deidentification.recognisers.writing.surroundings import before, behind
+from curbside_deidentification.recognisers.writing.names import CREDENTIAL
 
 _BEGINNING: Final = re.compile(r"(?<![\w'’.@/^-])(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))")
+# From one name of a list to the next: "Ruth Vanterpool, MD; J. Lind", "Osgood and Lind".
+_CHAIN: Final = re.compile(
+    rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?:[ ]?[;&/][ ]{{0,2}}|[ ](?:and|AND)[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
+)
 _LABEL: Final = 3.0
 _STRONG: Final = 2.0
 _ENOUGH: Final = 3.0
@@ -37,16 +42,19 @@ class NameInContext:
             candidate = reader.read(match.start())
             if candidate is None:
                 continue
-            end = self.end(text, candidate, lexicon)
+            chained = reached and _CHAIN.fullmatch(text, reached, candidate.start)
+            end = self.end(text, candidate, chained=bool(chained))
             if end is not None:
                 reached = end
                 yield Span(candidate.start, end, Category.NAME, 0.8, "NameInContext")
 
-    def end(self, text: str, candidate: Candidate, lexicon: Lexicon) -> int | None:
-        """Where the name ends, None where it is none."""
-        left = before(text, candidate.start)
+    def end(self, text: str, candidate: Candidate, *, chained: bool) -> int | None:
+        """Where the name ends, None where it is none. `chained`: it follows another of a list."""
+        left = max(before(text, candidate.start), _STRONG if chained else 0)
         right = behind(text, candidate.end)
         total = candidate.weight + left + right
+        if left >= 1 and candidate.plain and candidate.weight >= 1 and not text[candidate.start : candidate.end].isupper():
+            total += 0.5  # a capital inside a sentence
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
         if not candidate.listed and left < 1 and right < _STRONG:

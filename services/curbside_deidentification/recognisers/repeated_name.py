@@ -27,6 +27,7 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
     """
     rare: set[str] = set()
     plain: set[str] = set()
+    short: set[str] = set()
     for span in names:
         words = TOKEN.findall(text[span.start : span.end])
         for word in words:
@@ -34,8 +35,7 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
             if len(bare) < 2 or bare.casefold() in BETWEEN_NAMES:
                 continue
             if not lexicon.is_word(bare):
-                if len(bare) >= 3:
-                    rare.add(bare.casefold())
+                (rare if len(bare) >= 3 else short).add(bare.casefold())
             elif bare.casefold() in lexicon.forenames or bare.casefold() in lexicon.surnames:
                 plain.add(bare.casefold())
     if not rare and not plain:
@@ -46,7 +46,7 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
         lower = bare.casefold()
         if not word[0].isupper():
             continue
-        if lower in rare or (lower in plain and _inside_sentence(text, match, bare, lexicon)):
+        if lower in rare or (lower in short and word[1].islower()) or (lower in plain and _inside_sentence(text, match, bare, lexicon)):
             yield Span(match.start(), match.start() + len(bare), Category.NAME, 0.7, "RepeatedName")
     for span in _IN_CONTEXT.find(text, lexicon, rare | plain):
         yield Span(span.start, span.end, Category.NAME, 0.7, "RepeatedName")

@@ -27,6 +27,10 @@ _PAIRED: Final = re.compile(
     rf"|(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)[ ]?:[ ]{{0,2}}{_DAY}|(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?[#:]{{1,2}}[ ]?[\w/-]{{3,24}})"
     rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}})(?=[\s.,;)]|$))"
 )
+# "TR : qk / rf92 / 4234": who typed, who dictated, the job.
+_TRANSCRIBER: Final = re.compile(r"\b(?:TR|Tr|TRANS|Trans|TYP|Typ)[ ]?:[ ]{0,3}(?P<typed>[A-Za-z]{2,4}\d{0,3}(?:[ ]?/[ ]?[A-Za-z]{2,4}\d{0,3})?)(?=[ ]?[/\r\n]|$|[ ]{1,3}[A-Z])")
+# Initials and the day of an entry, by themselves in a line or behind a surname.
+_DATED: Final = re.compile(r"(?:(?m:^)[ \t]{0,8}|(?<=\d[ ])|(?<=[a-z][ ]))(?P<one>[A-Z]{3})(?=[ ,]{1,2}\d{1,2}[-/]\d{1,2}[-/](?:\d\d){1,2}(?!\d)[ \t\d:APMapm]{0,12}(?m:$))")
 _TYPED: Final = re.compile(
     r"\b(?i:transcribed|typed|dictated|keyed)(?:[ ](?i:by))?[ :]{1,3}(?P<typed>[A-Z]{2,4}|[a-z]{2,4})(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d)"
 )
@@ -40,7 +44,7 @@ _ONE: Final = re.compile(
 # "called 1/9/24 by JDM": an act, and at the end of the sentence who did it.
 _BY: Final = re.compile(
     r"(?:\d|\b(?i:called|paged|notified|faxed|phoned|to|given|drawn|given|reported|read|verified|checked|completed|done|changed|placed|performed|taken|obtained|collected|sent|tested|reviewed))"
-    r"[ ]by[ ](?P<one>[A-Z]{2,4}|[a-z]{2,3}\d?)(?=[.;,)]?[ ]{0,2}(?:[\r\n]|$)|[.;)][ ]|[ ]at[ ]\d|[ ]on[ ]\d|[ ]\d)"
+    r"[ ](?i:by)[ ](?P<one>[A-Z]{2,4}|[a-z]{2,3}\d?)(?=[.;,)]?[ ]{0,2}(?:[\r\n]|$)|[.;)][ ]|[ ]at[ ]\d|[ ]on[ ]\d|[ ]\d)"
 )
 _IN_BRACKETS: Final = re.compile(
     r"(?:\b(?:MD|DO|RN|LPN|LVN|NP|PA|PA-C|NP-C|FNP|CNA|CRNA|RT|RRT|PT|OT|MA|CMA|PharmD|RPh|SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.)[ ,]{0,2}[(\[](?P<one>[A-Z]{2,4})[)\]]"
@@ -71,7 +75,7 @@ class TypistInitials:
     """
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        for pattern in (_PAIRED, _TYPED, _ONE, _BY, _IN_BRACKETS, _DASHED):
+        for pattern in (_PAIRED, _TRANSCRIBER, _TYPED, _DATED, _ONE, _BY, _IN_BRACKETS, _DASHED):
             for match in pattern.finditer(text):
                 group = match.lastgroup
                 if group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed")):

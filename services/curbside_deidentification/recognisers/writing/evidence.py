@@ -14,11 +14,12 @@ from typing import Final
 
 from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
 
-# A given name above all, although it is a month.
-_MONTHS_TOO: Final = frozenset(("april", "june", "august"))
+# Names although they are function words or months, where they are not in capitals; the second ones there, too.
+_NAMES_TOO: Final = frozenset(("will", "may", "do", "august", "april", "june"))
+_IN_CAPITALS_TOO: Final = frozenset(("april", "june"))
 _STEP: Final = re.compile(
     r"(?P<initials>[A-Z]\.(?:[ -]?[A-Z]\.){0,2}(?!\w{1,2}\.)|[A-Z](?![\w'’./&-]))"
-    r"|(?P<particle>(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]ella|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|[Dd]os|[Bb]in|[Aa]l|[Ee]l|"
+    r"|(?P<particle>(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]ella|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|[Dd]os|[Bb]in|[Aa]l|[Ee]l|[Ss]t\.|"
     r"VAN|VON|DE|DEL|DER|DEN|LA|DI|DA|DOS|AL|EL)[ ]){1,2}(?=[A-Z]))"
     r"|(?P<part>[^\W\d_a-zß-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,40})(?![\w@])"
 )
@@ -90,7 +91,7 @@ class NameReader:
                 continue
             if step["initials"]:
                 letters = step[0].replace(".", "").replace(" ", "").casefold()
-                if step[0] in ("I", "A") or (letters in _NO_INITIALS and (parts or not self._opens(start))):
+                if (step[0] in ("I", "A") and (not parts or step[0] == "I")) or (letters in _NO_INITIALS and (parts or not self._opens(start))):
                     break
                 initials += len(letters)
                 pieces.append("I")
@@ -184,10 +185,12 @@ class NameReader:
     def _weigh(self, token: str) -> _Word | None:
         lexicon = self._lexicon
         bare = token.casefold()
-        if bare in NEVER_NAME and not (bare in _MONTHS_TOO and not token.isupper()):
+        if bare in NEVER_NAME and bare not in (_IN_CAPITALS_TOO if token.isupper() else _NAMES_TOO):
             return None
         if bare in self._known:
-            return _Word(2, 2, lexicon.is_word(token))
+            # A surname that is a word ("Hand") stands for the thing as often.
+            weight = 2.0 if bare in lexicon.forenames or not lexicon.is_word(token) else 1.5
+            return _Word(weight, weight, lexicon.is_word(token))
         if lexicon.is_given(token):
             return _Word(2.5, 2.5, False)
         fore, sur = bare in lexicon.forenames, bare in lexicon.surnames or bare in lexicon.eponyms

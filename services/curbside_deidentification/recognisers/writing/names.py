@@ -7,12 +7,14 @@ initials. 45 CFR 164.514(b)(2)(i)(A).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN, is_abbreviation, trim_to_name
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
+from curbside_deidentification.domain.spans import Span
 
 # One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial. Bounded, so that a
 # long row of hyphens costs no time.
@@ -83,10 +85,23 @@ class NameRecogniser(WordRecogniser):
             return without_labels(text, start, max(kept[1], end))
         return kept
 
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        """As every recogniser does, but that what is left of a match is looked at again: in capitals one match
+        reaches over two names ("DR. OSGOOD AND DR. LIND")."""
+        at = 0
+        while (match := self.pattern.search(text, at)) is not None:
+            kept = self.bounds(match, lexicon)
+            at = max(match.end() if kept is None else min(kept[1], match.end()), match.start() + 1)
+            if kept is not None:
+                yield Span(*kept, self.category, self.score, type(self).__name__)
+
 
 def without_labels(text: str, start: int, end: int) -> tuple[int, int]:
     """`start` to `end` without what is no part of a name at either side: "Per Ruth Vanterpool", "… DOB"."""
     words = list(TOKEN.finditer(text, start, end))
+    if text[end : end + 1] == ":" and len(words) > 1:
+        words.pop()  # the next label of a line
+        end = words[-1].end()
     names = [i for i, word in enumerate(words) if word[0].casefold() not in BETWEEN_NAMES]
     if not names:
         return start, end

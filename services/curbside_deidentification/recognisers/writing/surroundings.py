@@ -25,7 +25,7 @@ intensivist radiologist pathologist anesthesiologist orthopedist podiatrist dent
 dietitian nutritionist technician technologist tech aide sitter chaplain interpreter manager worker coordinator
 navigator assistant secretary clerk scribe transcriptionist transport transporter paramedic medic officer midwife
 doula specialist consultant np pa crna sonographer phlebotomist supervisor director preceptor student witness
-caller translator receptionist scheduler liaison advocate attorney lawyer teacher employer landlord client
+caller translator receptionist sw cm asst cytotech sonographer scheduler liaison advocate attorney lawyer teacher employer landlord client
 """.split()  # noqa: SIM905
 _LABELS_ONLY: Final = """
 name; last name; first name; middle name; maiden name; full name; patient name; pt name; family name; given name;
@@ -48,7 +48,7 @@ circulator; scrub nurse; scrub tech; scrub; scrub person; resident; senior resid
 physical therapist; occupational therapist; speech therapist; respiratory therapist; pharmacist; dietitian; case manager; care manager; social worker;
 author; authored by; editor; co-author; scribe; scribed by; transcriptionist; transcriber; typist; witness; witnesses; witnessed by; witness name; interpreter; caller; informant; historian;
 source; spoke with; spoke to; person calling; called by; reported to; reported by; notified; caller name; recipient; sender; sent by; from; to; copy to; copies to;
-dictated by; dict by; signed by; electronically signed by; e-signed by; cosigned by; co-signed by; transcribed by; typed by; reviewed by; verified by; entered by; prepared by;
+dr; by; asst; asst surgeon; child; infant name; teacher; gross by; grossed by; dictated by; dict by; signed by; electronically signed by; e-signed by; cosigned by; co-signed by; transcribed by; typed by; reviewed by; verified by; entered by; prepared by;
 prepared for; performed by; read by; ordered by; requested by; referred by; interpreted by; attested by; authenticated by; approved by; finalized by; released by;
 resulted by; collected by; drawn by; received by; completed by; documented by; recorded by; administered by; given by; seen by; evaluated by; examined by; updated by;
 last edited by; edited by; filed by; created by; initiated by; accompanied by; brought in by; responded by; added by; assigned to; routed to; sent to; forwarded to;
@@ -61,7 +61,7 @@ _PATIENT: Final = "patient; pt; client; member; re; regarding; in re; attn; atte
 _WEAK_LABELS: Final = "cc; bcc; d/w; c/o; thru; mfr"
 _SIGN_OFF: Final = """
 sincerely; sincerely yours; yours sincerely; yours truly; very truly yours; regards; best regards; kind regards; warm regards; with kind regards;
-respectfully; respectfully submitted; thank you; thanks; cordially; best; warmly; best wishes; yours faithfully; with regards; many thanks; dear; hi; hello
+respectfully; respectfully submitted; thank you; thanks; cordially; best; warmly; best wishes; yours faithfully; with regards; many thanks; dear; hi; hello; cheers; take care; with gratitude; sincerely,
 """
 _STRONG: Final = """
 spoke with; spoke to; spoken with; spoken to; talked with; talked to; speak with; speaking with; speak to; speaking to; s/w; d/w; c/w; discussed with; discussed w/; reviewed with;
@@ -77,10 +77,10 @@ report on; letter regarding; regarding; concerning; named; name is; called; know
 under the care of; service of; the care of; referral from; referral to; followup with; follow-up with; follow up with; follow-up by; appointment with; appt with; appt. with; visit with; f/u with; fu with; established with; return to see; see; sees; seeing; saw; will see; asking; for referring; for seeing; referring;
 lives with; resides with; living with; married to; engaged to; divorced from; sister of; brother of; wife of; husband of; mother of; father of; son of; daughter of; parent of; guardian of; niece of; nephew of; friend of; spouse of; aunt of; uncle of; cousin of; partner of; granddaughter of; grandson of; grandmother of; grandfather of; neighbor of; caregiver of; widow of;
 labeled; labelled; designated; patient; pt; mr; mrs; ms; witness; nurse is; doctor is; physician is; provider is; surgeon is; pcp is; therapist is; manager is; worker is; proxy is; contact is; doctor was; surgeon was; attending was; physician was; nurse was; is named; was named; here is; phq for; chart of; records of; case of; copy to; sent to; routed to; forwarded to; cc'd to; assigned to; sign for; read to;
-gave report to; received report from; report received from; hand off to; admitted to dr; per dr; both; team with
+gave report to; received report from; report received from; hand off to; admitted to dr; per dr; both; team with; thank; we thank; asked; have asked; ask for; asks for; told; advised; i; baby; babygirl; babyboy; twin; twins; infant; child; little; named after; handed to; given to; per dr
 """
 _WEAK: Final = """
-per; by; w/; via; admit to; admitted to; transfer to; ok per; regarding; baby; transport; says; states; said; stated
+per; by; w/; via; admit to; admitted to; transfer to; ok per; regarding; transport; says; states; said; stated
 """
 # What stands before anything: it helps a frequent given name with a surname.
 _SLIGHT: Final = "with; from; to; for; of; and; that; then; when; while; because; until; if; but; or; today; note; after"
@@ -104,7 +104,7 @@ _CUES: Final = _table(
     (-2, _phrases(_DETERMINERS)),
     (0.5, _phrases(_SLIGHT)),
     (1, _phrases(_WEAK)),
-    (1, _STAFF),
+    (1.5, _STAFF),
     (2, _KIN),
     (2, _phrases(_STRONG)),
 )
@@ -146,6 +146,8 @@ def before(text: str, start: int) -> float:
         # A column or the next line: a label by itself, or a sentence that is wrapped there.
         label = min(2, _heaviest(phrases, _LABELS)) if words[-1] not in _DEGREES else 0
         return max(label, _heaviest(phrases, _CUES) if gap.count("\n") == 1 else 0, _heaviest(phrases, _SIGNED))
+    if sign == "-" and not gap and left.endswith(("\n", "\r")):
+        return 0.75  # a name behind a dash ends a note
     if sign in (",", "(", "–", "—", "-"):
         signed = _heaviest(phrases, _SIGNED) if sign == "," else 0
         return max(signed, _heaviest(phrases, _APPOSED))
@@ -172,7 +174,7 @@ _SAYS: Final = (
     r",?\s(?:(?:is|was)\s)?(?:states?|stated|says?|said|denies|denied|complains|c/o|returns?|returned|presents?\b|presented|"
     r"rest(?:ing|ed)|sleeping|slept|ambulat\w{2,4}|verbali[sz]\w{1,3}|request\w{1,3}|phoned|agree[sd]?|"
     r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|tolerat\w{2,4}|refus\w{2,3}|awake|"
-    r"notified|updated|aware|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
+    r"notified|updated|aware|alert|family\b|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
     r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|the\s(?:healthcare|health\scare|patient)|"
     r"(?:an?\s)?(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\s(?:is|was|has|had|says|states|agrees|can|lives|will)|"
     r"accompanied|appears|reports|reported\sto|reported\sthat|tolerating|calling|called\b|calls|"
@@ -184,7 +186,7 @@ _NUMBERED: Final = (
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|pt'?s?|patient's)\s)?(?:{'|'.join(_KIN)})\b)",
+    rf"(?P<says>{_SAYS})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join((*_KIN, *_STAFF))})\b)",
     re.IGNORECASE,
 )
 _WEAKLY: Final = re.compile(

@@ -1,0 +1,30 @@
+"""Names in small letters behind who they are of: "pt maria osgood", "wife maria". 45 CFR 164.514(b)(2)(i)(A)."""
+
+from __future__ import annotations
+
+import re
+
+from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+from curbside_deidentification.domain.patterns import WordRecogniser
+from curbside_deidentification.recognisers.writing.names import KIN
+
+
+class LowerName(WordRecogniser):
+    """A frequent given name, and a frequent surname behind it; one alone where neither is a word."""
+
+    category = Category.NAME
+    score = 0.75
+    pattern = re.compile(
+        rf"\b(?:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse)[.:,]?[ ]"
+        r"(?P<phi>(?P<first>[a-zß-öø-ÿ]{2,20})(?P<second>(?:[ ][a-z])?[ ][a-zß-öø-ÿ'’-]{2,24})?)(?![\w'’])"
+    )
+
+    def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
+        first, second = match["first"], (match["second"] or "").split()[-1:]
+        if first in NEVER_NAME or not (first in lexicon.forenames or lexicon.is_given(first)):
+            return None
+        surname = bool(second) and second[0] in lexicon.surnames and second[0] not in NEVER_NAME
+        if lexicon.is_word(first) and not surname:
+            return None
+        return match.start("phi"), match.end("second" if surname else "first")
