@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from curbside.phi import Category
-from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN, before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
 from curbside_deidentification.recognisers.writing.names import FULL, SUFFIX
@@ -23,6 +23,8 @@ class GivenName(WordRecogniser):
         if first is None or first == len(words) - 1:
             return None
         end = words[first].end()
+        if before_eponym(match.string, end):
+            return None
         for word in words[first + 1 :]:
             if word[0].casefold() in BETWEEN_NAMES or match.string[word.end() : word.end() + 1] == ":":
                 break

@@ -21,6 +21,7 @@ _CHAIN: Final = re.compile(
 )
 _LABEL: Final = 3.0
 _STRONG: Final = 2.0
+_EPONYM: Final = 4.5
 _ENOUGH: Final = 3.0
 # Without a cue only a given name with a surname is enough: "Winifred Hand".
 _ENOUGH_BY_ITSELF: Final = 3.5
@@ -43,14 +44,14 @@ class NameInContext:
             if candidate is None:
                 continue
             chained = reached and _CHAIN.fullmatch(text, reached, candidate.start)
-            end = self.end(text, candidate, chained=bool(chained))
+            end = self.end(text, candidate, lexicon, chained=bool(chained))
             if end is not None:
                 reached = end
                 yield Span(candidate.start, end, Category.NAME, 0.8, "NameInContext")
 
-    def end(self, text: str, candidate: Candidate, *, chained: bool) -> int | None:
+    def end(self, text: str, candidate: Candidate, lexicon: Lexicon, *, chained: bool) -> int | None:
         """Where the name ends, None where it is none. `chained`: it follows another of a list."""
-        left = max(before(text, candidate.start), _STRONG if chained else 0)
+        left = _STRONG if chained else before(text, candidate.start)
         right = behind(text, candidate.end)
         total = candidate.weight + left + right
         if left >= 1 and candidate.plain and candidate.weight >= 1 and not text[candidate.start : candidate.end].isupper():
@@ -61,11 +62,24 @@ class NameInContext:
             return None
         if before_eponym(text, candidate.end):
             return None
+        if len(candidate.parts) == 1 and candidate.end - candidate.start == len(candidate.parts[0]):
+            part = candidate.parts[0]
+            if part.casefold() in lexicon.eponyms and total < _EPONYM:
+                return None
+            # An abbreviation: "AZT was stopped", "TED stockings".
+            if part.isupper() and left < _LABEL and (left < _STRONG or len(part) < 4) and _in_prose(text, candidate):
+                return None
         if candidate.plain and len(candidate.parts) == 1 and right < _STRONG and _sentence(text, candidate.end):
             # "Patient: Well appearing"
             if left >= _LABEL or left == 0:
                 return None
         return candidate.end
+
+
+def _in_prose(text: str, candidate: Candidate) -> bool:
+    """Whether small letters stand around it."""
+    around = text[max(0, candidate.start - 16) : candidate.start] + text[candidate.end : candidate.end + 16]
+    return any(letter.islower() for letter in around)
 
 
 def _sentence(text: str, end: int) -> bool:

@@ -15,6 +15,6 @@ class SignedName(NameRecogniser):
     pattern = re.compile(
         rf"(?i:\b(?:signed|dictated|transcribed|read|interpreted|verified|attested|"
         rf"authenticated|cosigned|electronically\s+signed|seen|evaluated|examined|referred|"
-        rf"followed|managed|performed|treated|prescribed|discussed|reviewed|staffed)\s+(?:by|"
-        rf"with))\s{{1,3}}(?:{TITLES}\.?\s)?(?P<phi>{NAME}{SUFFIX})"
+        rf"followed|managed|performed|treated|prescribed|discussed|reviewed|staffed)\s+by|"
+        rf"\b(?:seen|evaluated|examined|discussed|reviewed|staffed|followed)\s+with)\s{{1,3}}(?:{TITLES}\.?\s)?(?P<phi>{NAME}{SUFFIX})"
     )

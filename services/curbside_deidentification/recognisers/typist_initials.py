@@ -37,7 +37,7 @@ _TYPED: Final = re.compile(
 # Initials of one person behind what that person did.
 _ONE: Final = re.compile(
     r"\b(?:(?:(?i:signed|initialed|entered|verified|recorded|witnessed|administered|given|drawn|collected|scribed|"
-    r"checked|read|resulted|reviewed|charted|documented|released|called|reported|received|performed|cosigned|edited|keyed|taken|transported)(?:[ ]by\b)?"
+    r"checked|read|resulted|reviewed|charted|documented|released|called|reported|received|performed|cosigned|edited|keyed|taken|transported)\b(?:[ ]by\b)?"
     r"|(?i:transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
     r"[ ]{0,3}[:#]?[ ]{0,3})(?P<one>[A-Z]{2,4}|[a-z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d|[ ](?:[A-Z][\w]{0,14}:|@|at[ ]\d|on[ ]\d))"
 )

@@ -76,8 +76,8 @@ documented by; cared for by; requested by; approved by; administered by; collect
 report on; letter regarding; regarding; concerning; named; name is; called; known as; goes by; nicknamed; referring; i am; this is; my name is; introduced as; thanks to; thank you; dear;
 under the care of; service of; the care of; referral from; referral to; followup with; follow-up with; follow up with; follow-up by; appointment with; appt with; appt. with; visit with; f/u with; fu with; established with; return to see; see; sees; seeing; saw; will see; asking; for referring; for seeing; referring;
 lives with; resides with; living with; married to; engaged to; divorced from; sister of; brother of; wife of; husband of; mother of; father of; son of; daughter of; parent of; guardian of; niece of; nephew of; friend of; spouse of; aunt of; uncle of; cousin of; partner of; granddaughter of; grandson of; grandmother of; grandfather of; neighbor of; caregiver of; widow of;
-labeled; labelled; designated; patient; pt; mr; mrs; ms; witness; nurse is; doctor is; physician is; provider is; surgeon is; pcp is; therapist is; manager is; worker is; proxy is; contact is; doctor was; surgeon was; attending was; physician was; nurse was; is named; was named; here is; phq for; chart of; records of; case of; copy to; sent to; routed to; forwarded to; cc'd to; assigned to; sign for; read to;
-gave report to; received report from; report received from; hand off to; admitted to dr; per dr; both; team with; thank; we thank; asked; have asked; ask for; asks for; told; advised; i; baby; babygirl; babyboy; twin; twins; infant; child; little; named after; handed to; given to; per dr
+labeled; labelled; designated; patient; pt; mr; mrs; ms; witness; nurse is; doctor is; physician is; provider is; surgeon is; pcp is; therapist is; manager is; worker is; proxy is; contact is; doctor was; surgeon was; attending was; physician was; nurse was; is named; was named; here is; phq for; chart of; records of; copy to; sent to; routed to; forwarded to; cc'd to; assigned to; sign for; read to;
+gave report to; received report from; report received from; hand off to; admitted to dr; per dr; team with; thank; we thank; asked; have asked; ask for; asks for; told; advised; i; baby; babygirl; babyboy; twin; twins; infant; child; little; named after; handed to; given to; per dr
 """
 _WEAK: Final = """
 per; by; w/; via; admit to; admitted to; transfer to; ok per; regarding; transport; says; states; said; stated
@@ -163,20 +163,20 @@ _NUMBER: Final = (
     r"(?:\d{1,3}|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|een)|eighteen|one\s?hundred)[a-z -]{0,12}?)"
 )
 _AGE: Final = (
-    rf"(?:,|\s?[-–]|\s?\()?\s{{0,2}}(?:(?:is|was)\s)?(?:now\s)?(?:an?\s)?(?:(?:age|aged)\s)?(?:[a-z,-]{{2,14}}\s){{0,3}}?{_NUMBER}"
-    r"[\s-]{0,2}(?:y(?:ea)?rs?\b|y\.?\s?/?o\b|yof|yom|y\b|months?\b|mos?\b|m/o|weeks?\b|wks?\b|days?\b|d/o|[mf]\b)"
+    r"(?:,?\s{1,2}(?:(?:is|was)\s(?:now\s)?(?:an?\s)?(?:[a-z,-]{2,14}\s){0,3}?|(?:an?|age|aged)\s(?:[a-z,-]{2,14}\s){0,2}?)|[,(]?\s?[(]?\s?(?<=[ (,]))"
+    rf"{_NUMBER}[\s-]{{0,2}}(?:y(?:ea)?rs?\b|y\.?\s?/?o\b|yof|yom|y\b|(?:month|mo|week|wk|day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
 )
 _ID: Final = (
     r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|record)\s?(?:#|no|number)|"
-    r"SSN|date\sof\sbirth|born\b|acct|unit\s?(?:no|#)|UNIT\s?NUMBER|\#\s?\d|birthdate|b\.\s?\d|FIN\b|chart\s?(?:#|no)))"
+    r"SSN|date\sof\sbirth|born\b|acct|unit\s?(?:no|#)|UNIT\s?NUMBER|\#\s?\d\d|birthdate|b\.\s?\d|FIN\b|chart\s?(?:#|no)))"
 )
 _SAYS: Final = (
     r",?\s(?:(?:is|was)\s)?(?:states?|stated|says?|said|denies|denied|complains|c/o|returns?|returned|presents?\b|presented|"
-    r"rest(?:ing|ed)|sleeping|slept|ambulat\w{2,4}|verbali[sz]\w{1,3}|request\w{1,3}|phoned|agree[sd]?|"
-    r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|tolerat\w{2,4}|refus\w{2,3}|awake|"
+    r"rest(?:ing|ed)|sleeping|slept|ambulat(?:ed|es|ing)|verbali[sz]\w{1,3}|request\w{1,3}|phoned|agree[sd]?|"
+    r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|tolerat(?:ed|es|ing)|refus(?:ed|es|ing)|awake|"
     r"notified|updated|aware|alert|family\b|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
     r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|the\s(?:healthcare|health\scare|patient)|"
-    r"(?:an?\s)?(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\s(?:is|was|has|had|says|states|agrees|can|lives|will)|"
+    r"an?\s(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\s(?:is|was|has|had|says|states|agrees|can|lives|will)|"
     r"accompanied|appears|reports|reported\sto|reported\sthat|tolerating|calling|called\b|calls|"
     r"dictating|speaking|spoke|came|went|declined|consented|signed|wrote|ordered|recommended|assisted|assessed)(?!\w)"
 )
