@@ -58,7 +58,7 @@ def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int
     evidence = [
         i
         for i, word in enumerate(words)
-        if i not in never and len(word[0]) > 1 and not lexicon.is_word(word[0])
+        if i not in never and len(word[0]) > 1 and word[0][0].isupper() and not lexicon.is_word(word[0])
     ]
     if not evidence:
         return None

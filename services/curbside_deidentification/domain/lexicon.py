@@ -56,6 +56,10 @@ NEVER_NAME: Final = frozenset(
     subjective summary surgeon surgery tel telephone time title today transcribed unit verified
     visit vitals ward witness wrote year years zip
     lic dispo fin exp pgy triage dear cosigner dict zip
+    atty attorney boss doula hi hello sincerely regards peds attestation source interval subject supervisor present relief
+    medic crew chaplain interpreter therapist wife husband spouse partner daughter mother father brother sister aunt uncle niece
+    nephew cousin grandmother grandfather grandson granddaughter friend girlfriend boyfriend guardian caregiver student co-signed
+    sonographer anesthesiologist pathologist radiologist operator witnessed notified supported involved separated
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august
     september october november december jan feb mar apr jun jul aug sep sept oct nov dec am pm
     """.split()  # noqa: SIM905

@@ -11,4 +11,4 @@ class InitialWithName(NameRecogniser):
     """Initials with a surname."""
 
     score = 0.8
-    pattern = re.compile(r"(?<![\w./-])(?P<phi>(?:[A-Z]\.\s?){1,2}[A-Z][a-z]{2,}(?:-[A-Z][a-z]+)?)\b")
+    pattern = re.compile(r"(?<![\w./-])(?P<phi>(?:[A-Z]\.[ ]?){1,2}[A-Z][a-z]{2,}(?:-[A-Z][a-z]+)?)\b")

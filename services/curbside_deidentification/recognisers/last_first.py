@@ -8,7 +8,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import TOKEN
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
-from curbside_deidentification.recognisers.writing.names import LAST_FIRST
+from curbside_deidentification.recognisers.writing.names import LAST_FIRST, without_labels
 
 
 class LastFirst(WordRecogniser):
@@ -21,5 +21,5 @@ class LastFirst(WordRecogniser):
         before, _, behind = match["phi"].partition(",")
         given = TOKEN.findall(behind)
         if given and lexicon.is_given(given[0]) and not lexicon.is_word(TOKEN.findall(before)[0]):
-            return match.span("phi")
+            return without_labels(match.string, *match.span("phi"))
         return None

@@ -11,14 +11,20 @@ from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
-from curbside_deidentification.recognisers.writing.surroundings import before, behind
+from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
 
-_BEGINNING: Final = re.compile(r"(?<![\w'’.@/^-])(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))")
+_BEGINNING: Final = re.compile(r"(?<![\w'’.@^])(?<!\w-)(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))")
 # From one name of a list to the next: "Ruth Vanterpool, MD; J. Lind", "Osgood and Lind".
 _CHAIN: Final = re.compile(
-    rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?:[ ]?[;&/][ ]{{0,2}}|[ ](?:and|AND)[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
+    rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?P<sign>[ ]?[;&/][ ]{{0,2}}|,?[ ](?:and|AND)[ ]|,[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
 )
+_AFTER_COMMA: Final = 1.5
+_SLIGHT: Final = 0.5
+# What weighs as much is a name for a list's sake, although nothing stands around it.
+_CERTAIN: Final = 2.0
+_GOES_ON: Final = re.compile(r"(?:and|or|is|was|has|who|w/|with)\b")
+_INITIALS_BEHIND: Final = re.compile(r"/(?!RN\b|MD\b|NP\b|PA\b|DO\b|PT\b|OT\b)[A-Z]{2,3}(?![\w/])")
 _LABEL: Final = 3.0
 _STRONG: Final = 2.0
 _EPONYM: Final = 4.5
@@ -43,15 +49,24 @@ class NameInContext:
             candidate = reader.read(match.start())
             if candidate is None:
                 continue
-            chained = reached and _CHAIN.fullmatch(text, reached, candidate.start)
-            end = self.end(text, candidate, lexicon, chained=bool(chained))
+            link = _CHAIN.fullmatch(text, reached, candidate.start) if reached else None
+            if link is None and text[candidate.start - 1 : candidate.start] == "/" and candidate.start:
+                continue
+            end = self.end(text, candidate, lexicon, _link(link))
+            if end is not None or (candidate.weight >= _CERTAIN and candidate.end - candidate.start > 2):
+                reached = end or candidate.end
             if end is not None:
-                reached = end
+                if initials := _INITIALS_BEHIND.match(text, end):
+                    end = initials.end()
                 yield Span(candidate.start, end, Category.NAME, 0.8, "NameInContext")
 
-    def end(self, text: str, candidate: Candidate, lexicon: Lexicon, *, chained: bool) -> int | None:
-        """Where the name ends, None where it is none. `chained`: it follows another of a list."""
-        left = _STRONG if chained else before(text, candidate.start)
+    def end(self, text: str, candidate: Candidate, lexicon: Lexicon, link: float) -> int | None:
+        """Where the name ends, None where it is none. `link`: how surely it goes on a list of names."""
+        left = link or before(text, candidate.start)
+        if left == ANY_LABEL and text[candidate.start + 1 : candidate.start + 2] != ".":
+            left = 0
+        if left == _SLIGHT and candidate.listed and not candidate.plain and (right or len(candidate.parts) > 1):
+            left = 1
         right = behind(text, candidate.end)
         total = candidate.weight + left + right
         if left >= 1 and candidate.plain and candidate.weight >= 1 and not text[candidate.start : candidate.end].isupper():
@@ -64,6 +79,9 @@ class NameInContext:
             return None
         if len(candidate.parts) == 1 and candidate.end - candidate.start == len(candidate.parts[0]):
             part = candidate.parts[0]
+            # "Na", "Ca", "Li": also elements.
+            if len(part) == 2 and left < _AFTER_COMMA and right < _STRONG:
+                return None
             if part.casefold() in lexicon.eponyms and total < _EPONYM:
                 return None
             # An abbreviation: "AZT was stopped", "TED stockings".
@@ -71,7 +89,7 @@ class NameInContext:
                 return None
         if candidate.plain and len(candidate.parts) == 1 and right < _STRONG and _sentence(text, candidate.end):
             # "Patient: Well appearing"
-            if left >= _LABEL or left == 0:
+            if left >= _LABEL or left == 0 or 0 < link < _STRONG:
                 return None
         return candidate.end
 
@@ -83,4 +101,10 @@ def _in_prose(text: str, candidate: Candidate) -> bool:
 
 
 def _sentence(text: str, end: int) -> bool:
-    return text[end : end + 1] == " " and text[end + 1 : end + 2].islower()
+    return text[end : end + 1] == " " and text[end + 1 : end + 2].islower() and not _GOES_ON.match(text, end + 1)
+
+
+def _link(match: re.Match[str] | None) -> float:
+    if match is None:
+        return 0
+    return _AFTER_COMMA if match["sign"].strip() == "," else _STRONG

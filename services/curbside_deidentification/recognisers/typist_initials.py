@@ -38,8 +38,8 @@ _TYPED: Final = re.compile(
 _ONE: Final = re.compile(
     r"\b(?:(?:(?i:signed|initialed|entered|verified|recorded|witnessed|administered|given|drawn|collected|scribed|"
     r"checked|read|resulted|reviewed|charted|documented|released|called|reported|received|performed|cosigned|edited|keyed|taken|transported)\b(?:[ ]by\b)?"
-    r"|(?i:transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
-    r"[ ]{0,3}[:#]?[ ]{0,3})(?P<one>[A-Z]{2,4}|[a-z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d|[ ](?:[A-Z][\w]{0,14}:|@|at[ ]\d|on[ ]\d))"
+    r"|(?i:ma|md|np|pa|cna|lpn|provider|reviewed|checked|witness|transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
+    r"[ ]{0,3}[:#]?[ ]{0,3})(?P<one>[A-Z]{2,4}|[a-z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d|[ ]/[ ]|[ ](?:[A-Z][\w]{0,14}(?:[ ][a-z]{2,3})?:|@|at[ ]\d|on[ ]\d))"
 )
 # "called 1/9/24 by JDM": an act, and at the end of the sentence who did it.
 _BY: Final = re.compile(
@@ -78,7 +78,7 @@ class TypistInitials:
         for pattern in (_PAIRED, _TRANSCRIBER, _TYPED, _DATED, _ONE, _BY, _IN_BRACKETS, _DASHED):
             for match in pattern.finditer(text):
                 group = match.lastgroup
-                if group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed")):
+                if group == "mark" or group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed")):
                     yield Span(match.start(group), match.end(group), Category.NAME, 0.85, "TypistInitials")
 
 

@@ -8,6 +8,7 @@ words before and behind say.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,8 @@ _STEP: Final = re.compile(
 _NICKNAME: Final = re.compile(
     r"[ ][\"“'‘(][^\W\d_a-zß-öø-ÿ][^\W\d_]{1,14}[\"”'’)](?=[ ][A-Z])"
 )
+_MARKS: Final = re.compile(r"[\u0300-\u036f]")
+_DAY_BEHIND: Final = re.compile(r":[ ]?\d{1,2}[-/]\d")
 _SUFFIX: Final = re.compile(r",?[ ](?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
 _NO_INITIALS: Final = frozenset("md do rn np pa us po iv im er or od os ou bid tid qd dc ad am pm id".split())  # noqa: SIM905
 _LIST_GOES_ON: Final = re.compile(r",?[ ](?:and|or|&)[ ]|,[ ][a-z]")
@@ -140,7 +143,9 @@ class NameReader:
         self, parts: list[tuple[str, _Word]], initials: int, token: str, word: _Word, end: int
     ) -> bool:
         """Whether `token` may be the next part behind `parts`."""
-        if self._text[end : end + 1] in (":", "="):
+        if self._text[end : end + 1] in (":", "=") and not (
+            token.casefold() in self._known and _DAY_BEHIND.match(self._text, end)
+        ):
             return False  # the next label of a line
         if not parts:
             return word.first > 0 or word.last > 0 or (initials > 0 and not token.isupper())
@@ -193,10 +198,12 @@ class NameReader:
             return _Word(weight, weight, lexicon.is_word(token))
         if lexicon.is_given(token):
             return _Word(2.5, 2.5, False)
+        if not bare.isascii():
+            bare = _MARKS.sub("", unicodedata.normalize("NFD", bare))
         fore, sur = bare in lexicon.forenames, bare in lexicon.surnames or bare in lexicon.eponyms
+        if not fore and not sur and "-" in bare:
+            fore = sur = all(part in lexicon.surnames or part in lexicon.forenames for part in bare.split("-"))
         if lexicon.is_word(token):
-            if not fore and not sur and "-" in bare:
-                fore = sur = all(part in lexicon.surnames or part in lexicon.forenames for part in bare.split("-"))
             return _Word(1.0 if fore else 0.5 if sur else 0.0, 1.0 if sur else 0.5 if fore else 0.0, True)
         if fore:
             return _Word(2.0, 1.5, False)

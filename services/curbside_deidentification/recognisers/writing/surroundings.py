@@ -14,7 +14,7 @@ wife husband spouse partner fiance fiancé fiancee fiancée son daughter mother 
 uncle niece nephew cousin grandmother grandfather grandson granddaughter grandparent stepson stepdaughter stepmother
 stepfather roommate neighbor neighbour friend girlfriend boyfriend caregiver caretaker guardian son-in-law
 daughter-in-law mother-in-law father-in-law brother-in-law sister-in-law twin sibling grandma grandpa godmother
-godfather proxy surrogate daughters sons sisters brothers ex-wife ex-husband widow widower fiancee's parent parents kids children
+godfather friends brothers cousins nieces nephews boss sponsor proxy surrogate daughters sons sisters brothers ex-wife ex-husband widow widower fiancee's parent parents kids children
 """.split()  # noqa: SIM905
 # Who may stand before a name without a colon: "home nurse Joy", "PCP Rose Banks".
 _STAFF: Final = """
@@ -25,7 +25,7 @@ intensivist radiologist pathologist anesthesiologist orthopedist podiatrist dent
 dietitian nutritionist technician technologist tech aide sitter chaplain interpreter manager worker coordinator
 navigator assistant secretary clerk scribe transcriptionist transport transporter paramedic medic officer midwife
 doula specialist consultant np pa crna sonographer phlebotomist supervisor director preceptor student witness
-caller translator receptionist sw cm asst cytotech sonographer scheduler liaison advocate attorney lawyer teacher employer landlord client
+caller translator receptionist sw cm asst cytotech sonographer atty medic operator relief crew team fob ma staff precepting scheduler liaison advocate attorney lawyer teacher employer landlord client
 """.split()  # noqa: SIM905
 _LABELS_ONLY: Final = """
 name; last name; first name; middle name; maiden name; full name; patient name; pt name; family name; given name;
@@ -39,11 +39,11 @@ referring; referring physician; referring provider; referring md; referring doct
 ordering provider; ordering md; ordering doctor; ord dr; ord phys; requesting; requesting physician; requesting provider;
 requesting doctor; consulting; consulting physician; consulting provider; consultant; consultants; admitting; admitting physician;
 admitting provider; admitting md; primary care; primary care physician; primary care provider; primary physician; family physician;
-family doctor; pcp; pmd; pcp name; submitting physician; submitting; submitted by; performing physician; performing provider;
+family doctor; pcp; pmd; pcp name; submitting physician; submitting; submitted by; verified; released; resulted; finalized; performing physician; performing provider;
 supervising physician; supervising provider; treating physician; treating provider; responsible physician; responsible provider;
 discharging physician; dictating physician; dictating provider; dictator; interpreting physician; interpreting radiologist; reading physician;
 reading radiologist; radiologist; pathologist; cytotechnologist; anesthesiologist; anesthetist; anaesthetist; anesthesia provider; crna;
-anesthesia by; physician; provider; providers; doctor; clinician; md; np; pa; rn; lpn; cna; nurse; primary nurse; charge nurse; triage nurse; circulating nurse;
+anesthesia by; operator; supervisor; preceptor; crew; relief; medic; peds; team; fob; father of baby; verbal order; order; physician; provider; providers; doctor; clinician; md; np; pa; rn; lpn; cna; nurse; primary nurse; charge nurse; triage nurse; circulating nurse;
 circulator; scrub nurse; scrub tech; scrub; scrub person; resident; senior resident; chief resident; fellow; intern; hospitalist; technologist; technician; tech; sonographer; therapist;
 physical therapist; occupational therapist; speech therapist; respiratory therapist; pharmacist; dietitian; case manager; care manager; social worker;
 author; authored by; editor; co-author; scribe; scribed by; transcriptionist; transcriber; typist; witness; witnesses; witnessed by; witness name; interpreter; caller; informant; historian;
@@ -59,6 +59,10 @@ pulmonologist; gastroenterologist; endocrinologist; psychiatrist; obstetrician; 
 """
 _PATIENT: Final = "patient; pt; client; member; re; regarding; in re; attn; attention; resident; subject"
 _WEAK_LABELS: Final = "cc; bcc; d/w; c/o; thru; mfr"
+_SERVICES: Final = """
+gi; cards; cardiology; neuro; neurology; nephrology; renal; surgery; ortho; psych; psychiatry; onc; oncology; heme; hematology; pulm; pulmonary; ccm; medicine;
+peds; urology; uro; ent; endo; rheum; derm; ophtho; ob; gyn; palliative; ir; pmr; pt; ot; slp; sw; nutrition; pharmacy; anesthesia; vascular; icu; team; plastics; neurosurgery; nsgy
+"""
 _SIGN_OFF: Final = """
 sincerely; sincerely yours; yours sincerely; yours truly; very truly yours; regards; best regards; kind regards; warm regards; with kind regards;
 respectfully; respectfully submitted; thank you; thanks; cordially; best; warmly; best wishes; yours faithfully; with regards; many thanks; dear; hi; hello; cheers; take care; with gratitude; sincerely,
@@ -77,8 +81,14 @@ report on; letter regarding; regarding; concerning; named; name is; called; know
 under the care of; service of; the care of; referral from; referral to; followup with; follow-up with; follow up with; follow-up by; appointment with; appt with; appt. with; visit with; f/u with; fu with; established with; return to see; see; sees; seeing; saw; will see; asking; for referring; for seeing; referring;
 lives with; resides with; living with; married to; engaged to; divorced from; sister of; brother of; wife of; husband of; mother of; father of; son of; daughter of; parent of; guardian of; niece of; nephew of; friend of; spouse of; aunt of; uncle of; cousin of; partner of; granddaughter of; grandson of; grandmother of; grandfather of; neighbor of; caregiver of; widow of;
 labeled; labelled; designated; patient; pt; mr; mrs; ms; witness; nurse is; doctor is; physician is; provider is; surgeon is; pcp is; therapist is; manager is; worker is; proxy is; contact is; doctor was; surgeon was; attending was; physician was; nurse was; is named; was named; here is; phq for; chart of; records of; copy to; sent to; routed to; forwarded to; cc'd to; assigned to; sign for; read to;
-gave report to; received report from; report received from; hand off to; admitted to dr; per dr; team with; thank; we thank; asked; have asked; ask for; asks for; told; advised; i; baby; babygirl; babyboy; twin; twins; infant; child; little; named after; handed to; given to; per dr
+gave report to; received report from; report received from; hand off to; admitted to dr; per dr; team with; thank; we thank; asked; have asked; ask for; asks for; told; advised; i; baby; babygirl; babyboy; twin; twins; infant; child; little; named after; handed to; given to; appreciate; rec'd; rec'd from; rcvd from; baby boy; baby girl; boy; girl; obtained from; per dr
 """
+# Done by a person: "intubated by Osgood".
+_DONE: Final = """
+intubated extubated delivered notified assisted admitted consented counseled counselled interviewed greeted raised visited escorted transported
+relieved replaced inserted placed removed repaired closed cleared pronounced triaged dispensed checked counted instructed taught educated
+called contacted informed fed helped staffed precepted proctored scanned adopted accepted recommended suggested answered cosigned countersigned
+""".split()  # noqa: SIM905
 _WEAK: Final = """
 per; by; w/; via; admit to; admitted to; transfer to; ok per; regarding; transport; says; states; said; stated
 """
@@ -107,15 +117,20 @@ _CUES: Final = _table(
     (1.5, _STAFF),
     (2, _KIN),
     (2, _phrases(_STRONG)),
+    (2, (f"{done} by" for done in _DONE)),
 )
 # With a comma, a bracket or a dash between: an apposition.
 _APPOSED: Final = _table(
+    (1.5, _phrases(_SERVICES)),
     (1, _STAFF), (2, _KIN), (2, _phrases(_PATIENT)), (2, ("male", "female", "man", "woman", "gentleman", "lady", "boy", "girl"))
 )
 # A label before a colon, a degree behind a name at a line's end.
 _DEGREES: Final = frozenset(("md", "np", "pa", "rn", "lpn", "cna", "crna"))
 _SIGNED: Final = _table((2, _phrases(_SIGN_OFF)))
+# A label that says nothing of a person: "Findings:", "Peer to peer:".
+ANY_LABEL: Final = 0.25
 _FAR: Final = 44
+_LAST_LINE: Final = re.compile(r"^[^\r\n]{1,30}\s*\Z")
 _CUE_WORD: Final = re.compile(r"[^\W\d_][\w'/’.-]*")
 _OPENING: Final = " \t\r\n\"“‘'([*_<>"
 
@@ -134,6 +149,9 @@ def before(text: str, start: int) -> float:
         sign = "(" if "(" in gap else ""
     if not left or left[-1] in "!?]}":
         return 0
+    if sign in ("-", "–", "—", "~") and not gap.strip(" ") and left.endswith(("\n", "\r")):
+        # A name behind a dash ends a note; a dash and a space begins any entry of a list.
+        return 0 if gap else 0.75 if _LAST_LINE.search(text, start, start + 40) is None else 1.5
     words = [word.rstrip(".") for word in _CUE_WORD.findall(left.casefold())[-3:]]
     if not words or (left[-1] == "." and words[-1] not in ("pt", "attn", "appt", "dr", "phys")):
         return 0
@@ -141,13 +159,11 @@ def before(text: str, start: int) -> float:
         return 0
     phrases = [" ".join(words[-count:]) for count in range(len(words), 0, -1)]
     if sign in (":", "=", "|") and sign:
-        return _heaviest(phrases, _LABELS)
+        return _heaviest(phrases, _LABELS) or ANY_LABEL
     if sign == "\n":
         # A column or the next line: a label by itself, or a sentence that is wrapped there.
         label = min(2, _heaviest(phrases, _LABELS)) if words[-1] not in _DEGREES else 0
         return max(label, _heaviest(phrases, _CUES) if gap.count("\n") == 1 else 0, _heaviest(phrases, _SIGNED))
-    if sign == "-" and not gap and left.endswith(("\n", "\r")):
-        return 0.75  # a name behind a dash ends a note
     if sign in (",", "(", "–", "—", "-"):
         signed = _heaviest(phrases, _SIGNED) if sign == "," else 0
         return max(signed, _heaviest(phrases, _APPOSED))
@@ -174,11 +190,11 @@ _SAYS: Final = (
     r",?\s(?:(?:is|was)\s)?(?:states?|stated|says?|said|denies|denied|complains|c/o|returns?|returned|presents?\b|presented|"
     r"rest(?:ing|ed)|sleeping|slept|ambulat(?:ed|es|ing)|verbali[sz]\w{1,3}|request\w{1,3}|phoned|agree[sd]?|"
     r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|tolerat(?:ed|es|ing)|refus(?:ed|es|ing)|awake|"
-    r"notified|updated|aware|alert|family\b|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
-    r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|the\s(?:healthcare|health\scare|patient)|"
+    r"notified|updated|aware|alert|family\s(?:meeting|conference|aware|updated|notified|present|requests)|saw|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
+    r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|the\s(?:healthcare|health\scare)|"
     r"an?\s(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\s(?:is|was|has|had|says|states|agrees|can|lives|will)|"
     r"accompanied|appears|reports|reported\sto|reported\sthat|tolerating|calling|called\b|calls|"
-    r"dictating|speaking|spoke|came|went|declined|consented|signed|wrote|ordered|recommended|assisted|assessed)(?!\w)"
+    r"dictating|speaking|spoke|visits|visited|helps|helped|plans|planned|ate|drank|attended|participated|endorses|endorsed|expressed|identified|prefers|enjoys|drives|drove|born|raised|wishes|hopes|taught|greeted|joined|scrubbed|recs|amb|did\swell|here\b|educated|instructed|on\scall|came|went|declined|consented|signed|wrote|ordered|recommended|assisted|assessed)(?!\w)"
 )
 _NUMBERED: Final = (
     r",?\s{1,3}(?:pager\b|beeper\b|p\.?\s?#?\d{3,5}\b|x\d{3,5}\b|ext\b|\#?\d{3}[-.]\d{3}[-.]\d{4}|\(\d{3}\)|tel\b|phone\b|cell\b|(?:NPI|DEA|lic(?:ense)?)\b|PGY)"
@@ -186,18 +202,20 @@ _NUMBERED: Final = (
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join((*_KIN, *_STAFF))})\b)",
+    rf"(?P<says>{_SAYS})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join((*_KIN, *_STAFF))})\b)",
     re.IGNORECASE,
 )
+_WEIGHTS: Final = MappingProxyType({"age": 3.0, "record": 1.5})
 _WEAKLY: Final = re.compile(
-    r"['’]s\b|,?\s(?:is|has|had|was|will|did|does|took|came|went|needs|were|would|should|can)\b|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
+    r"['’][sS]\b|,?\s(?i:is|has|had|was|will|did|does|took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
 )
-# Behind a word in capitals only what names a person: "HAND IS" says little.
+
+
 def behind(text: str, end: int) -> float:
     """What stands behind `end`, from 0 to 3."""
-    if text[end : end + 2] == ". ":
-        return 0
+    if text[end : end + 1] == "." and text[end + 1 : end + 2] in ("", " ", "\n", "\r"):
+        return 0.5
     match = _STRONGLY.match(text, end)
     if match is not None:
-        return 3 if match.lastgroup == "age" else 2
+        return _WEIGHTS.get(match.lastgroup or "", 2)
     return 1 if _WEAKLY.match(text, end) else 0
