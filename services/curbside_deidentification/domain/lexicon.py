@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -128,6 +128,30 @@ def load_lexicon() -> Lexicon:
 def towns() -> frozenset[str]:
     """The towns and states of data/places.txt, as they are written."""
     return frozenset((_DATA / "places.txt").read_text("utf-8").splitlines())
+
+
+@cache
+def town_states() -> Mapping[str, frozenset[str]]:
+    """The states that a town of data/us_towns.txt is in, by its name as `town_key` spells it.
+
+    Many are plain words ("Mobile", "Reading"), so a name proves nothing without its state or a word before it
+    that places somebody.
+    """
+    states: dict[str, frozenset[str]] = {}
+    for line in (_DATA / "us_towns.txt").read_text("utf-8").splitlines():
+        name, _, listed = line.partition("|")
+        key = town_key(name)
+        states[key] = states.get(key, frozenset()) | frozenset(listed.split())
+    return states
+
+
+_SHORTENED: Final = {"saint": "st", "sainte": "ste", "fort": "ft", "mount": "mt", "point": "pt"}
+
+
+def town_key(name: str) -> str:
+    """`name` in small letters with one spelling of "St.", "Saint" and the like."""
+    words = name.casefold().replace("’", "'").replace("-", " ").split()
+    return " ".join(_SHORTENED.get(word.strip("."), word.strip(".")) for word in words)
 
 
 @cache

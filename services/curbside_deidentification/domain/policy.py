@@ -15,7 +15,13 @@ import yaml
 from curbside.phi import Category
 from curbside_deidentification.domain.known import KNOWN_DIGEST, KnownWords
 from curbside_deidentification.domain.language import LanguageRules
-from curbside_deidentification.domain.lexicon import Lexicon, load_lexicon, small_zip_areas, towns
+from curbside_deidentification.domain.lexicon import (
+    Lexicon,
+    load_lexicon,
+    small_zip_areas,
+    town_states,
+    towns,
+)
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
@@ -54,6 +60,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         lexicon.forenames,
         lexicon.surnames,
         towns(),
+        frozenset(town_states()),
         small_zip_areas(),
     ):
         digest.update("\n".join(sorted(words)).encode())

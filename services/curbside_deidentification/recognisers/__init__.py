@@ -23,6 +23,7 @@ from curbside_deidentification.recognisers.bare_id import BareId
 from curbside_deidentification.recognisers.biometric import Biometric
 from curbside_deidentification.recognisers.capital_facility import CapitalFacility
 from curbside_deidentification.recognisers.capital_last_first import CapitalLastFirst
+from curbside_deidentification.recognisers.capital_place import CapitalPlace
 from curbside_deidentification.recognisers.card_number import CardNumber
 from curbside_deidentification.recognisers.compact_date import CompactDate
 from curbside_deidentification.recognisers.county import County
@@ -33,11 +34,18 @@ from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.email import Email
 from curbside_deidentification.recognisers.facility import Facility
+from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
+from curbside_deidentification.recognisers.hl7_address import Hl7Address
+from curbside_deidentification.recognisers.hl7_facility import (
+    Hl7Location,
+    Hl7ReceivingFacility,
+    Hl7SendingFacility,
+)
 from curbside_deidentification.recognisers.hl7_name import Hl7Name
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
@@ -47,13 +55,16 @@ from curbside_deidentification.recognisers.introduced_name import IntroducedName
 from curbside_deidentification.recognisers.ip_address import IpAddress
 from curbside_deidentification.recognisers.italian_fiscal_code import ItalianFiscalCode
 from curbside_deidentification.recognisers.kin import Kin
+from curbside_deidentification.recognisers.labelled_facility import LabelledFacility
 from curbside_deidentification.recognisers.labelled_high_age import LabelledHighAge
 from curbside_deidentification.recognisers.labelled_last_first import LabelledLastFirst
 from curbside_deidentification.recognisers.labelled_name import LabelledName
 from curbside_deidentification.recognisers.labelled_phone import LabelledPhone
 from curbside_deidentification.recognisers.labelled_social_security_number import LabelledSocialSecurityNumber
+from curbside_deidentification.recognisers.labelled_town import LabelledTown
 from curbside_deidentification.recognisers.last_first import LastFirst
 from curbside_deidentification.recognisers.last_four import LastFour
+from curbside_deidentification.recognisers.letterhead import Letterhead
 from curbside_deidentification.recognisers.licence import License
 from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
@@ -71,6 +82,7 @@ from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
 from curbside_deidentification.recognisers.named_person import NamedPerson
+from curbside_deidentification.recognisers.named_street import NamedStreet
 from curbside_deidentification.recognisers.national_phone import NationalPhone
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
@@ -81,12 +93,16 @@ from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
 from curbside_deidentification.recognisers.phone_with_use import PhoneWithUse
 from curbside_deidentification.recognisers.photo_file import PhotoFile
+from curbside_deidentification.recognisers.place_in_header import PlaceInHeader
 from curbside_deidentification.recognisers.place_of_care import LabelledPlace, PlaceOfCare, PlaceOfTransfer
 from curbside_deidentification.recognisers.placed_address import PlacedAddress
+from curbside_deidentification.recognisers.placed_town import PlacedTown
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
 from curbside_deidentification.recognisers.repeated_name import repetitions
+from curbside_deidentification.recognisers.repeated_place import place_repetitions
+from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
@@ -96,13 +112,16 @@ from curbside_deidentification.recognisers.spanish_identity_number import Spanis
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
+from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
 from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
 from curbside_deidentification.recognisers.titled_name import TitledName
+from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.university import University
+from curbside_deidentification.recognisers.unnumbered_street import UnnumberedStreet
 from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
@@ -140,7 +159,13 @@ NAMES: Final[tuple[Recogniser, ...]] = (
 # Letter B.
 PLACES: Final[tuple[Recogniser, ...]] = (
     StreetAddress(),
+    NamedStreet(),
     PostBox(),
+    RuralRoute(),
+    UnnumberedStreet(),
+    Hl7Address(),
+    StructuredAddress(),
+    MarkedAddress(),
     TownAndState(),
     Zip(),
     AddressWithUnit(),
@@ -154,11 +179,22 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     CapitalFacility(),
     HospitalUnit(),
     Facility(),
+    FacilityByKind(),
+    LabelledFacility(),
+    Letterhead(),
+    PlaceInHeader(),
+    Hl7SendingFacility(),
+    Hl7ReceivingFacility(),
+    Hl7Location(),
     University(),
     PlaceOfCare(),
     PlaceOfTransfer(),
     LabelledPlace(),
+    Toponym(),
+    CapitalPlace(),
+    PlacedTown(),
     Hometown(),
+    LabelledTown(),
     Town(),
 )
 # Letter C: dates, and ages of 90 and over.
@@ -221,7 +257,8 @@ RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
 
 
 def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
-    """What the rules find without the statistical model, repeated names included."""
+    """What the rules find without the statistical model, repeated names and places included."""
     found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
     yield from found
     yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
+    yield from place_repetitions(text, found, lexicon)

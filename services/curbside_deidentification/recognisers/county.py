@@ -8,7 +8,14 @@ from typing import ClassVar
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
-from curbside_deidentification.recognisers.writing.places import BEFORE, CAP
+from curbside_deidentification.recognisers.writing.places import (
+    BEFORE,
+    CAP,
+    LABEL_END,
+    NO_LABEL,
+    NO_NEXT_LABEL,
+    NOTHING,
+)
 
 
 class County(WordRecogniser):
@@ -20,14 +27,19 @@ class County(WordRecogniser):
     category = Category.LOCATION
     score = 0.85
     pattern = re.compile(
-        rf"{BEFORE}(?P<phi>(?:(?:St|Mt)\.[ ])?{CAP}(?:[ ]{CAP})?[ ](?:County|Parish|Borough|Township))\b"
-        r"|\b(?i:county|parish|township)(?:[ ]of(?:[ ]residence)?)?[ ]?[:=][ ]{0,3}"
-        r"(?P<labelled>[A-Z][a-z]{2,20})\b"
+        rf"{BEFORE}(?P<phi>(?:(?:St|Mt|ST|MT)\.[ ])?{CAP}(?:[ ]{CAP})?[ ](?:County|Parish|Borough|Township|"
+        r"COUNTY|PARISH|BOROUGH|TOWNSHIP|Co\.(?=,)))(?!\w)"
+        rf"|\b(?:County|Borough|Parish|Township)[ ]of[ ](?P<of>{CAP}(?:[ ]{CAP})?)"
+        r"|\b(?i:county|parish|township)(?:[ ]of(?:[ ]residence)?|[ ]name)?"
+        rf"{LABEL_END}(?P<labelled>{NO_LABEL}(?:(?:St|ST)\.[ ])?{CAP}(?:[ ]{NO_NEXT_LABEL}{CAP}){{0,2}})"
     )
     _NO_NAME: ClassVar = frozenset("local his her our this that each every another".split())  # noqa: SIM905
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
-        if match["labelled"]:
-            return match.span("labelled")
+        for group in ("labelled", "of"):
+            if match[group] and match[group].casefold() not in NOTHING:
+                return match.span(group)
+        if not match["phi"]:
+            return None
         first = match["phi"].split()[0].casefold()
         return None if first in GENERIC or first in self._NO_NAME else match.span("phi")

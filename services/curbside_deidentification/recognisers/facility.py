@@ -36,7 +36,7 @@ class Facility(WordRecogniser):
     score = 0.85
     pattern = re.compile(
         rf"{BEFORE}(?P<phi>(?:(?:St|Mt|Ft|Saint|Mount|"
-        rf"Our\sLady\sof)\.?\s)?{CAP}(?:[ ](?:(?:of|the|and|at|for|&|"
+        rf"Our\sLady\sof)\.?\s)?{CAP}(?:[ ](?:(?:of|the|and|for|&|"
         rf"de)[ ]){{0,2}}{CAP}){{0,5}}?[ ]{_KIND})(?:[ ](?:of|at|"
         rf"in)[ ](?P<of>{CAP}(?:[ ]{CAP}){{0,2}}))?(?!\w)"
     )

@@ -16,8 +16,10 @@ class Hometown(WordRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        r"\b(?i:comes\s+from|came\s+from|lives\s+in|living\s+in|lived\s+in|resides\s+in|residing\s+in|born\s+in|native\s+of|"
-        rf"resident\s+of|moved\s+(?:from|to)|grew\s+up\s+in|originally\s+from|hails\s+from|hometown\s+(?:of|is))\s+"
+        r"\b(?i:comes\s+from|came\s+from|lives\s+in|living\s+in|lived\s+in|resides\s+in|residing\s+in|"
+        r"born\s+in|native\s+of|"
+        rf"resident\s+of|moved\s+(?:from|to)|grew\s+up\s+in|originally\s+from|hails\s+from|"
+        rf"hometown\s+(?:of|is))\s+"
         rf"(?P<phi>{CAP}(?:[ ]{CAP}){{0,2}})"
     )
 

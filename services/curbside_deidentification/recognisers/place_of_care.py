@@ -17,7 +17,7 @@ _CARE_VERB: Final = (
     r"check-?up|appointment|employed|works|working|lives|living|resides|residing|from|"
     r"born|stay|stayed|ED|ER|clinic|follow-?up|last|recently|currently|previously|"
     r"initially|again|here|up|travel(?:s|l?ed|l?ing)?|flew|moved|returned|based|located|"
-    r"headquartered|vacation|trip)"
+    r"headquartered|vacation|trip|go|goes|going|went|taken|brought|sent|driven|flown|airlifted|were)"
 )
 # Capitalised words behind "at" and the like: a place unless every one of them is a plain word.
 _PLACE: Final = (

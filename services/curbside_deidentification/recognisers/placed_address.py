@@ -7,6 +7,7 @@ import re
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, HOUSE, NEXT, POSTCODE
+from curbside_deidentification.recognisers.writing.places import NO_NEXT_LABEL
 
 
 class PlacedAddress(PatternRecogniser):
@@ -18,11 +19,14 @@ class PlacedAddress(PatternRecogniser):
     category = Category.LOCATION
     score = 0.85
     pattern = re.compile(
-        r"\b(?i:address(?:[ ](?:of[ ]\S{1,30}(?:[ ]\S{1,30})?|is|was|to|as)){0,3}(?:[ ]the[ ]same)?|"
-        r"(?:lives?|lived|living|resid(?:es?|ed|ing)|located|house)[ ](?:on|at|in)|meet[ ](?:me|us)[ ]at|"
+        r"\b(?i:(?:street|home|mailing|residence|street[ ]name|addr|domicile|residential)[ ]?(?=:)|"
+        r"address(?:[ ]line[ ]?1)?(?:[ ](?:of[ ]\S{1,30}(?:[ ]\S{1,30})?|is|was|to|"
+        r"as)){0,3}(?:[ ]the[ ]same)?|"
+        r"(?:lives?|lived|living|resid(?:es?|ed|ing)|located|house|found|picked[ ]up)[ ](?:(?:him|her|"
+        r"them|patient)[ ])?(?:on|at|in)|meet[ ](?:me|us)[ ]at|"
         r"(?:send|sent|deliver(?:ed)?|mail(?:ed)?|moved)[ ](?:it[ ])?to|drops[ ]you[ ]off[ ]at)"
         rf"[ ]{{0,2}}[:=]?[>\s|]{{0,8}}(?P<phi>{HOUSE}[ ]{{1,2}}(?!(?i:o['’]?clock|cm|mm|AM|PM)\b)"
         rf"{CAPITALISED}(?:[ ](?:of|de|du|da|do|la|le)\b|[ ]{CAPITALISED}){{0,4}}(?:[ ]{HOUSE}\b)?"
-        rf"(?:(?:{NEXT})(?:{POSTCODE}[ ])?{CAPITALISED}(?:[ ]{CAPITALISED}){{0,2}}"
+        rf"(?:(?:{NEXT}){NO_NEXT_LABEL}(?:{POSTCODE}[ ])?{CAPITALISED}(?:[ ]{CAPITALISED}){{0,2}}"
         rf"(?:[ ]{POSTCODE})?){{0,3}})(?!\w)"
     )

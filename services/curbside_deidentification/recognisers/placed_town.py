@@ -1,0 +1,65 @@
+"""Towns behind a word that places somebody. 45 CFR 164.514(b)(2)(i)(B)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import GENERIC, Lexicon, town_key, town_states
+from curbside_deidentification.domain.patterns import WordRecogniser
+from curbside_deidentification.recognisers.writing.addresses import TOWN
+
+# Of countries the rule says nothing, though towns are named after them.
+_COUNTRIES: Final = frozenset(
+    """
+    andorra angola belgium bolivia brazil canada china cuba denmark egypt france germany gibraltar
+    greece greenland grenada guernsey india iran ireland israel italy jamaica japan jordan lebanon malta
+    mexico morocco norway panama peru poland russia spain sweden switzerland turkey england scotland
+    wales europe africa asia
+    """.split()  # noqa: SIM905
+)
+# Where a plain word with a capital is a town ("in Mobile", "to Normal last week"), and nothing that it
+# describes.
+_ENDS: Final = re.compile(
+    r"[ ]{0,2}(?:[.,;)\r\n]|$)|[ ](?:and|on|for|at|with|where|who|since|when|before|after|in|to|by|until|"
+    r"as|but|last|this|"
+    r"today|now|yesterday|via|because|then|during|area)\b"
+)
+
+
+class PlacedTown(WordRecogniser):
+    """ "in Eau Claire", "from Mobile", "a Reading resident": a capitalised name that is a town's.
+
+    Many towns are plain words or people's names, so that the list alone proves nothing: such a name needs a
+    preposition of place and the end of its phrase; in a text of capitals it stays.
+    """
+
+    category = Category.LOCATION
+    score = 0.72
+    pattern = re.compile(
+        rf"(?:\b(?P<by>(?i:in|from|near|to|around|outside|toward|towards|via|of))[ ](?:(?i:downtown|"
+        rf"rural|nearby|"
+        rf"greater)[ ])?(?P<phi>{TOWN})(?![\w-]|[ ]?:)|\b(?i:an?|the)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
+        rf"resident|native|"
+        r"police|fire|ems|paramedics?)\b))"
+    )
+
+    def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
+        group = "phi" if match["phi"] else "area"
+        start, found = match.start(group), match[group]
+        by = (match["by"] or "in").casefold()
+        for end in (len(found), *(space.start() for space in reversed(list(re.finditer(r"[ ]", found))))):
+            name = found[:end]
+            if town_key(name) not in town_states() or name.casefold() in _COUNTRIES:
+                continue
+            words = name.split()
+            if all(word.casefold() in GENERIC for word in words) or (by == "of" and len(words) == 1):
+                continue
+            if all(lexicon.is_word(word) or lexicon.is_given(word) for word in words):
+                ended = end == len(found) and _ENDS.match(match.string, start + end) is not None
+                of_place = len(words) > 1 or by in ("in", "from", "near", "outside")
+                if name.isupper() or not ended or not of_place:
+                    return None
+            return start, start + end
+        return None
