@@ -1,31 +1,29 @@
-"""What deidentification does: de-identify a report, show a quarantined one, release or reject it."""
+"""What deidentification does: de-identify a report or a caller's text, and turn surrogates back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from curbside.contracts import codec
 from curbside.contracts.codec import PhiDocument
 from curbside.contracts.events import Event, new_event
-from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import BadInput, Conflict, NotFound
+from curbside.errors import BadInput
 from curbside.identity.principal import Principal
 from curbside.phi import PhiText, SafeText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
 from curbside.storage.zones import Zone
 from curbside_deidentification import store
-from curbside_deidentification.domain.spans import Span, count_by_category
+from curbside_deidentification.domain.spans import count_by_category
 from curbside_deidentification.pipeline import Reason, Result
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
 from curbside_deidentification.replacements import PassedOn, Replacements
 from curbside_deidentification.store import State
-from curbside_deidentification.wire import from_response, to_response
+from curbside_deidentification.wire import to_response
 
 _ACTOR = "service:deidentification"
 _GROUP = "deidentification"
@@ -38,37 +36,8 @@ class Deidentify(Protocol):
     async def __call__(self, document: PhiDocument, *, tenant: str, subject: str = "") -> Result: ...
 
 
-class UnknownReport(NotFound):
-    code = "deid.unknown-report"
-
-
 class NoSubject(BadInput):
     code = "deid.no-subject"
-
-
-class NotQuarantined(Conflict):
-    code = "deid.not-quarantined"
-    title = "The report is not in quarantine"
-
-
-class DisplacedReport(Conflict):
-    code = "deid.displaced"
-    title = "The report was amended or retracted"
-
-
-class NotReleasable(Conflict):
-    code = "deid.not-releasable"
-    title = "The report was never de-identified, so it cannot be released"
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A quarantined report as a reviewer sees it: its text, and the spans in that text's offsets."""
-
-    row: Any
-    text: PhiText
-    replaced: PhiText
-    spans: Sequence[Span]
 
 
 async def deidentify_report(
@@ -103,7 +72,7 @@ async def deidentify_report(
     by_policy = replacements.policy_of(event.tenant) is not None
     safe = None
     if not result.quarantined and not by_policy:
-        safe = await _store_safe(blobs, result, event.tenant, event.subject)
+        safe = await store_safe(blobs, result, event.tenant, event.subject)
     kept = await _store_result(blobs, result, event.tenant, event.subject) if result.quarantined else None
     passed_on = replacements.passed_on(document, event.tenant, event.subject)
     values = {
@@ -127,7 +96,7 @@ async def deidentify_report(
                 result = await replacements.replaced(
                     work, document, result, event.tenant, event.subject, received_at=event.occurred_at
                 )
-                safe = await _store_safe(blobs, result, event.tenant, event.subject)
+                safe = await store_safe(blobs, result, event.tenant, event.subject)
                 work.made.append(safe)
             moved_at, values["place"] = await replacements.placed(
                 transaction, document, event.tenant, event.subject
@@ -167,66 +136,6 @@ async def displace_report(event: Event, *, database: Database) -> None:
                 by=payload.displaced_by,
                 at=event.occurred_at,
             )
-
-
-async def list_quarantined(
-    principal: Principal, after: str, limit: int, *, database: Database
-) -> Sequence[Any]:
-    async with database.read() as session:
-        return await store.quarantined(session, principal.tenant, after=after, limit=limit)
-
-
-async def show_quarantined(
-    principal: Principal, report_id: str, *, database: Database, blobs: BlobStore
-) -> Quarantined:
-    """The text of a quarantined report with what was found in it. Each look is audited before it is given."""
-    row = await _quarantined(principal, report_id, database)
-    text = codec.from_bytes(await blobs.get(BlobRef.from_json(row.original))).text
-    result = await _read_result(blobs, row)
-    async with database.begin(report_id) as transaction:
-        await transaction.record(
-            actor=principal.id, tenant=principal.tenant, action="quarantine.shown", target=report_id
-        )
-    return Quarantined(row, text, result.replaced, result.spans)
-
-
-async def release(
-    principal: Principal, report_id: str, *, database: Database, blobs: BlobStore, replacements: Replacements
-) -> None:
-    """Pass a quarantined report's replaced text on. Raises NotReleasable where nothing was replaced."""
-    row = await _quarantined(principal, report_id, database)
-    if not row.releasable:
-        raise NotReleasable(
-            f"the report {report_id!r} was not de-identified ({row.reason})",
-            mend="Reject it, or send it again with status 'amended' in a form that can be de-identified.",
-        )
-    found = await _read_result(blobs, row)
-    document = codec.from_bytes(await blobs.get(BlobRef.from_json(row.original)))
-    async with replacements.begin(database, row.tenant, row.subject, report_id) as work:
-        result = await replacements.replaced(
-            work, document, found, row.tenant, row.subject, received_at=row.handled_at
-        )
-        safe = await _store_safe(blobs, result, row.tenant, row.subject)
-        work.made.append(safe)
-        # By the tenant's policy of this moment, not of when the report came.
-        passed_on = replacements.passed_on(document, row.tenant, row.subject)
-        values = {"policy": result.policy, "authored_at": passed_on.authored_at}
-        await _decide(
-            work.transaction,
-            principal,
-            row,
-            State.RELEASED,
-            "quarantine.released",
-            safe=safe.to_json(),
-            **values,
-        )
-        await work.transaction.publish(
-            new_event(
-                _deidentified(dict(row._mapping) | values, passed_on, safe, released=True),
-                tenant=row.tenant,
-                subject=row.subject,
-            )
-        )
 
 
 async def shield(
@@ -294,60 +203,6 @@ async def _restored(
     return restored
 
 
-async def reject(principal: Principal, report_id: str, reason: str, *, database: Database) -> None:
-    """Take a quarantined report out for good. `reason` is a code, since it travels in an event."""
-    row = await _quarantined(principal, report_id, database)
-    async with database.begin(report_id) as transaction:
-        await _decide(transaction, principal, row, State.REJECTED, "quarantine.rejected", reason=reason)
-        await transaction.publish(
-            new_event(
-                events_pb2.ReportRejected(report_id=report_id, reason=reason),
-                tenant=row.tenant,
-                subject=row.subject,
-            )
-        )
-
-
-async def _quarantined(principal: Principal, report_id: str, database: Database) -> Any:
-    async with database.read() as session:
-        row = await store.find(session, report_id, principal.tenant)
-        displaced = await store.displaced_as(session, report_id)
-    if row is None:
-        raise UnknownReport(f"deidentification has no report {report_id!r}", field="report_id")
-    if displaced is not None:
-        raise _displaced(report_id, displaced)
-    if row.state != State.QUARANTINED:
-        raise NotQuarantined(f"the report {report_id!r} is {row.state}", field="report_id", state=row.state)
-    return row
-
-
-def _displaced(report_id: str, state: State) -> DisplacedReport:
-    return DisplacedReport(
-        f"the report {report_id!r} is {state}",
-        field="report_id",
-        mend="Nothing is to be done; the report that replaced it has an id of its own.",
-        state=state,
-    )
-
-
-async def _decide(
-    transaction: Transaction, principal: Principal, row: Any, state: State, action: str, **values: Any
-) -> None:
-    now = datetime.now(UTC)
-    # Asked again in the transaction of the act: it may have been displaced since it was shown.
-    if (displaced := await store.displaced_as(transaction.session, row.report_id)) is not None:
-        raise _displaced(row.report_id, displaced)
-    if not await store.decide(transaction.session, row.report_id, state, by=principal.id, at=now, **values):
-        raise NotQuarantined(f"another reviewer decided on {row.report_id!r} first", field="report_id")
-    await transaction.record(
-        actor=principal.id,
-        tenant=row.tenant,
-        action=action,
-        target=row.report_id,
-        details={"risk": row.risk, "reason": values.get("reason", row.reason)},
-    )
-
-
 async def _publish_outcome(
     transaction: Transaction,
     event: Event,
@@ -358,7 +213,7 @@ async def _publish_outcome(
 ) -> None:
     happened: events_pb2.ReportDeidentified | events_pb2.ReportQuarantined
     if safe is not None:
-        happened = _deidentified(values, passed_on, safe, released=False)
+        happened = deidentified(values, passed_on, safe, released=False)
     else:
         happened = events_pb2.ReportQuarantined(
             report_id=values["report_id"], reason=result.reason or "", risk=result.risk, policy=result.policy
@@ -378,7 +233,7 @@ async def _publish_outcome(
     )
 
 
-def _deidentified(
+def deidentified(
     values: dict[str, Any], passed_on: PassedOn, safe: BlobRef, *, released: bool
 ) -> events_pb2.ReportDeidentified:
     return events_pb2.ReportDeidentified(
@@ -398,7 +253,7 @@ def _deidentified(
     )
 
 
-async def _store_safe(blobs: BlobStore, result: Result, tenant: str, subject: str) -> BlobRef:
+async def store_safe(blobs: BlobStore, result: Result, tenant: str, subject: str) -> BlobRef:
     text = SafeText(result.replaced.reveal(), rules=(result.policy,))
     return await blobs.put(Zone.SAFE, text.text.encode(), tenant=tenant, subject=subject)
 
@@ -406,7 +261,3 @@ async def _store_safe(blobs: BlobStore, result: Result, tenant: str, subject: st
 async def _store_result(blobs: BlobStore, result: Result, tenant: str, subject: str) -> BlobRef:
     """Replaced text and spans of a quarantined report: still PHI, for a reviewer's eyes."""
     return await blobs.put(Zone.PHI, to_response(result).SerializeToString(), tenant=tenant, subject=subject)
-
-
-async def _read_result(blobs: BlobStore, row: Any) -> Result:
-    return from_response(pb.DeidentifyResponse.FromString(await blobs.get(BlobRef.from_json(row.result))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -52,31 +52,73 @@ class Result:
         return self.reason is not None
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What was found in a text, what is left of it, and what tells the risk. Everything in it is PHI."""
+
+    replaced: str
+    spans: tuple[Span, ...]
+    lexicon: Lexicon  # of this document
+    known_words: int  # places where a known name may stand or the word that it also is
+    risk: float
+
+
 def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Result:
     """Never raises for what is in the document: what cannot be de-identified is quarantined."""
     text = document.text.reveal()
     if len(text) > policy.longest_text or _has_long_run(text, policy.longest_run):
         return _nothing_done(Reason.TOO_LONG, policy)
     try:
-        original, read = text, Composed.of(text)
-        text = read.text
-        if not is_english(text, policy.language, policy.lexicon):
+        read = Composed.of(text)
+        if not is_english(read.text, policy.language, policy.lexicon):
             return _nothing_done(Reason.LANGUAGE, policy)
-        lexicon = document_lexicon(text, policy.lexicon)
-        # Known names are held against the general vocabulary: that the document writes one in lower case
-        # does not make it a word.
-        known = _known(document.known)
-        by_source = search_known(text, known, policy.lexicon, policy.known_words)
-        spans = resolve((*by_source.spans, *detector.find(text, lexicon)), text)
-        replaced = substitute(text, spans, policy.placeholders)
-        left = by_source.undecided(spans)
-        risk = residual_risk(replaced, lexicon, policy.residual_weights, known_words=len(left))
-        if text is not original:
-            spans = [read.in_input(span) for span in spans]
-            replaced = substitute(original, spans, policy.placeholders)
+        examined = examine(read.text, document.known, detector, policy)
+        replaced, spans = examined.replaced, examined.spans
+        if read.text is not text:
+            spans = tuple(read.in_input(span) for span in spans)
+            replaced = substitute(text, spans, policy.placeholders)
     except Exception:
         # Whatever a recogniser, ours or another's, raised: its message may quote the text, so it ends here.
         return _nothing_done(Reason.RECOGNISER_FAILED, policy)
+    return _judged(replaced, spans, examined.risk, policy)
+
+
+def examine(text: str, known: KnownIdentifiers, finder: Finder, policy: Policy) -> Examined:
+    """Find, resolve, replace and weigh in a composed text. Raises what a recogniser raises."""
+    lexicon = document_lexicon(text, policy.lexicon)
+    # Known names are held against the general vocabulary: that the document writes one in lower case
+    # does not make it a word.
+    by_source = search_known(text, _known(known), policy.lexicon, policy.known_words)
+    spans = resolve((*by_source.spans, *finder.find(text, lexicon)), text)
+    replaced = substitute(text, spans, policy.placeholders)
+    undecided = len(by_source.undecided(spans))
+    risk = _risk(replaced, spans, lexicon, policy, undecided)
+    return Examined(replaced, tuple(spans), lexicon, undecided, risk)
+
+
+def reviewed(document: PhiDocument, spans: Sequence[Span], policy: Policy) -> Result:
+    """The result of a document in which a reviewer says what is PHI: `spans`, disjoint and in order."""
+    text = document.text.reveal()
+    by_source = search_known(text, _known(document.known), policy.lexicon, policy.known_words)
+    replaced = substitute(text, spans, policy.placeholders)
+    lexicon = document_lexicon(text, policy.lexicon)
+    risk = _risk(replaced, spans, lexicon, policy, len(by_source.undecided(spans)))
+    return _judged(replaced, spans, risk, policy)
+
+
+def _risk(replaced: str, spans: Sequence[Span], lexicon: Lexicon, policy: Policy, known_words: int) -> float:
+    return residual_risk(
+        replaced,
+        spans,
+        lexicon,
+        policy.lexicon,
+        policy.residual_weights,
+        policy.risk_model,
+        known_words=known_words,
+    )
+
+
+def _judged(replaced: str, spans: Sequence[Span], risk: float, policy: Policy) -> Result:
     reason = Reason.RISK if risk >= policy.risk_threshold else None
     return Result(PhiText(replaced), tuple(spans), risk, reason, policy.label)
 

@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from curbside.runtime.platform import state_directory
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
-from curbside_deidentification import consumer, grpc, handlers, http, reversal, reversal_http
+from curbside_deidentification import (
+    consumer,
+    correcting,
+    grpc,
+    handlers,
+    http,
+    regression,
+    regression_http,
+    reversal,
+    reversal_http,
+    review,
+)
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.pool import WorkerPool
 from curbside_deidentification.replacements import Replacements
@@ -27,34 +38,9 @@ def build(platform: Platform) -> Service:
     )
     database, blobs = platform.database, platform.blobs
     replacements = Replacements(settings, blobs=blobs, ring=platform.ring)
-    router = APIRouter()
-    router.include_router(
-        http.routes(
-            listing=partial(handlers.list_quarantined, database=database),
-            show=partial(handlers.show_quarantined, database=database, blobs=blobs),
-            release=partial(handlers.release, database=database, blobs=blobs, replacements=replacements),
-            reject=partial(handlers.reject, database=database),
-        )
-    )
-    router.include_router(
-        reversal_http.routes(
-            request=partial(
-                reversal.request_reversal,
-                lifetime=settings.reversal_request_lifetime,
-                database=database,
-                replacements=replacements,
-            ),
-            listing=partial(reversal.list_reversals, database=database),
-            approve=partial(
-                reversal.approve_reversal, read_within=settings.reversal_read_within, database=database
-            ),
-            decline=partial(reversal.decline_reversal, database=database),
-            read=partial(reversal.read_reversal, database=database, blobs=blobs, replacements=replacements),
-        )
-    )
     return Service(
         name="deidentification",
-        router=router,
+        router=_router(platform, settings, pool, replacements),
         grpc=[
             grpc.binding(
                 partial(
@@ -80,3 +66,51 @@ def build(platform: Platform) -> Service:
         checks={"workers": pool.check},
         stop=[pool.close],
     )
+
+
+def _router(
+    platform: Platform, settings: DeidentificationSettings, pool: WorkerPool, replacements: Replacements
+) -> APIRouter:
+    database, blobs = platform.database, platform.blobs
+    policy = load_policy().label
+    router = APIRouter()
+    router.include_router(
+        http.routes(
+            listing=partial(review.list_quarantined, database=database),
+            show=partial(review.show_quarantined, database=database, blobs=blobs),
+            accept=partial(correcting.accept_span, database=database, blobs=blobs),
+            remove=partial(correcting.remove_span, database=database, blobs=blobs),
+            add=partial(correcting.add_span, database=database, blobs=blobs),
+            release=partial(review.release, database=database, blobs=blobs, replacements=replacements),
+            reject=partial(review.reject, database=database),
+        )
+    )
+    router.include_router(
+        regression_http.routes(
+            replay=partial(
+                regression.replay,
+                database=database,
+                blobs=blobs,
+                deidentify=pool.deidentify,
+                policy=policy,
+            ),
+            policy=policy,
+        )
+    )
+    router.include_router(
+        reversal_http.routes(
+            request=partial(
+                reversal.request_reversal,
+                lifetime=settings.reversal_request_lifetime,
+                database=database,
+                replacements=replacements,
+            ),
+            listing=partial(reversal.list_reversals, database=database),
+            approve=partial(
+                reversal.approve_reversal, read_within=settings.reversal_read_within, database=database
+            ),
+            decline=partial(reversal.decline_reversal, database=database),
+            read=partial(reversal.read_reversal, database=database, blobs=blobs, replacements=replacements),
+        )
+    )
+    return router

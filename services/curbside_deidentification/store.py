@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     select,
     update,
@@ -154,6 +155,28 @@ class KeptMapping:
     key_mark: str | None
 
 
+# What reviewers said of a report's spans. Where these are lies in phi/: offsets tell how long a name is.
+CORRECTIONS: Final = Table(
+    "corrections",
+    METADATA,
+    Column("report_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),  # counts the corrections
+    Column("spans", JSON(none_as_null=True), nullable=True),  # BlobRef in phi/; null where none was corrected
+    Column("complete", Boolean, nullable=False),  # whether every span of the report is as a reviewer wants it
+    Column("updated_by", String(128), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """`revision` 0 and no `spans` where nobody has corrected the report."""
+
+    revision: int = 0
+    spans: BlobRef | None = None
+
+
 async def find(session: AsyncSession, report_id: str, tenant: str | None = None) -> Row[Any] | None:
     query = select(REPORTS).where(REPORTS.c.report_id == report_id)
     if tenant is not None:
@@ -208,10 +231,67 @@ async def done_with(session: AsyncSession, report_id: str) -> bool:
 
 
 async def quarantined(session: AsyncSession, tenant: str, *, after: str, limit: int) -> list[Row[Any]]:
-    """The quarantined reports of `tenant` by id, from the one behind `after`."""
+    """The quarantined reports of `tenant` by id, from the one behind `after`, each with its `revision`."""
     query = (
-        select(REPORTS)
+        select(REPORTS, func.coalesce(CORRECTIONS.c.revision, 0).label("revision"))
+        .outerjoin(CORRECTIONS, CORRECTIONS.c.report_id == REPORTS.c.report_id)
         .where(REPORTS.c.tenant == tenant, REPORTS.c.state == State.QUARANTINED, REPORTS.c.report_id > after)
+        .order_by(REPORTS.c.report_id)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).all())
+
+
+async def find_correction(session: AsyncSession, report_id: str) -> Correction:
+    query = select(CORRECTIONS).where(CORRECTIONS.c.report_id == report_id)
+    found = (await session.execute(query)).first()
+    if found is None:
+        return Correction()
+    return Correction(found.revision, BlobRef.from_json(found.spans) if found.spans else None)
+
+
+async def correct(
+    session: AsyncSession, report_id: str, tenant: str, *, after: int, spans: BlobRef, by: str, at: datetime
+) -> bool:
+    """Name `spans` as the report's, one revision behind `after`; False where it is no longer at that one.
+
+    In a transaction that takes turns over the report.
+    """
+    if (await find_correction(session, report_id)).revision != after:
+        return False
+    values = {"revision": after + 1, "spans": spans.to_json(), "updated_by": by, "updated_at": at}
+    await _keep_correction(session, report_id, tenant, complete=False, **values)
+    return True
+
+
+async def complete(session: AsyncSession, report_id: str, tenant: str, *, by: str, at: datetime) -> None:
+    """Note that a reviewer holds the report's spans for right and whole: it belongs to the corpus."""
+    await _keep_correction(session, report_id, tenant, complete=True, updated_by=by, updated_at=at)
+
+
+async def _keep_correction(session: AsyncSession, report_id: str, tenant: str, **values: Any) -> None:
+    done = await session.execute(
+        update(CORRECTIONS).where(CORRECTIONS.c.report_id == report_id).values(**values)
+    )
+    if not done.rowcount:  # type: ignore[attr-defined]
+        first = {"revision": 0, "spans": None} | values
+        await session.execute(insert(CORRECTIONS).values(report_id=report_id, tenant=tenant, **first))
+
+
+async def corpus(session: AsyncSession, tenant: str, *, after: str, limit: int) -> list[Row[Any]]:
+    """The reports of `tenant` whose review is complete, by id, each with `spans` (None: as they were found).
+
+    One that was amended or retracted is in none: it is to be read no more.
+    """
+    query = (
+        select(REPORTS, CORRECTIONS.c.spans, CORRECTIONS.c.revision)
+        .join(CORRECTIONS, CORRECTIONS.c.report_id == REPORTS.c.report_id)
+        .where(
+            REPORTS.c.tenant == tenant,
+            REPORTS.c.state.in_((State.RELEASED, State.REJECTED)),
+            REPORTS.c.report_id > after,
+            CORRECTIONS.c.complete,
+        )
         .order_by(REPORTS.c.report_id)
         .limit(limit)
     )

@@ -28,7 +28,7 @@ from curbside.storage.keys import DataKeyErased
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_deidentification import grpc as transport
-from curbside_deidentification import handlers, store
+from curbside_deidentification import handlers, review, store
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
@@ -202,11 +202,9 @@ async def test_a_release_is_replaced_by_policy_and_what_a_reviewer_sees_is_not(o
     await handle(opened, RISKY, "r1", "expert_determination")
     assert await outcomes(opened) == []
     platform, policy = opened.platform, replacements(opened, "expert_determination")
-    shown = await handlers.show_quarantined(CALLER, "r1", database=platform.database, blobs=platform.blobs)
-    assert "Dr. [NAME]" in shown.replaced.reveal()
-    await handlers.release(
-        CALLER, "r1", database=platform.database, blobs=platform.blobs, replacements=policy
-    )
+    shown = await review.show_quarantined(CALLER, "r1", database=platform.database, blobs=platform.blobs)
+    assert "Dr. [NAME]" in shown.result.replaced.reveal()
+    await review.release(CALLER, "r1", database=platform.database, blobs=platform.blobs, replacements=policy)
     [(released, text)] = await outcomes(opened)
     assert released.released
     assert re.search(r"says Dr\. [A-Z][a-z]+\.$", text)

@@ -22,13 +22,15 @@ from curbside_deidentification.domain.lexicon import (
     town_states,
     towns,
 )
+from curbside_deidentification.domain.risk import MODEL_FILE, RiskModel, load_risk_model
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`label` is what results and events carry: the policy's name and the hash of its file and word lists."""
+    """`label` is what results and events carry: the policy's name and the hash of its file, word lists
+    and risk model."""
 
     label: str
     placeholders: Mapping[Category, str]
@@ -36,6 +38,7 @@ class Policy:
     longest_run: int
     risk_threshold: float
     residual_weights: Mapping[str, float]
+    risk_model: RiskModel
     language: LanguageRules
     known_words: KnownWords
     lexicon: Lexicon
@@ -53,7 +56,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     if unknown:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
-    digest = hashlib.sha256(text + KNOWN_DIGEST.encode())
+    digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + MODEL_FILE.read_bytes())
     for words in (
         lexicon.words,
         lexicon.given,
@@ -77,6 +80,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         longest_run=int(data["quarantine"]["longest_run"]),
         risk_threshold=float(data["quarantine"]["risk_threshold"]),
         residual_weights=MappingProxyType(dict(data["residual_weights"])),
+        risk_model=load_risk_model(),
         language=_language(data["language"]),
         known_words=_known_words(data["known_words"]),
         lexicon=replace(

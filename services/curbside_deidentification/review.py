@@ -1,0 +1,161 @@
+"""What a reviewer does: list and show what is in quarantine, release or reject it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from curbside.contracts.events import new_event
+from curbside.contracts.v1 import events_pb2
+from curbside.identity.principal import Principal
+from curbside.storage.blobs import BlobStore
+from curbside.storage.database import Database, Transaction
+from curbside_deidentification import store
+from curbside_deidentification.domain.spans import count_by_category
+from curbside_deidentification.handlers import deidentified, store_safe
+from curbside_deidentification.quarantine import (
+    NotQuarantined,
+    Shown,
+    collision,
+    look,
+    not_releasable,
+    open_report,
+    quarantined_row,
+    require_quarantined,
+    require_revision,
+    result_of,
+)
+from curbside_deidentification.replacements import Replacements
+from curbside_deidentification.store import State
+
+
+async def list_quarantined(
+    principal: Principal, after: str, limit: int, *, database: Database
+) -> Sequence[Any]:
+    async with database.read() as session:
+        return await store.quarantined(session, principal.tenant, after=after, limit=limit)
+
+
+async def show_quarantined(
+    principal: Principal, report_id: str, *, database: Database, blobs: BlobStore
+) -> Shown:
+    """The text of a quarantined report with what was found in it. Each look is audited before it is given."""
+    opened = await open_report(principal, report_id, database, blobs)
+    return await look(principal, opened, database)
+
+
+async def release(
+    principal: Principal,
+    report_id: str,
+    revision: int = 0,
+    *,
+    database: Database,
+    blobs: BlobStore,
+    replacements: Replacements,
+) -> None:
+    """Pass a quarantined report on with the spans of `revision` replaced. Raises NotReleasable where nothing
+    was de-identified, and ReviewersCollide where somebody has corrected it since."""
+    opened = await open_report(principal, report_id, database, blobs)
+    row = opened.row
+    if not row.releasable:
+        raise not_releasable(row)
+    require_revision(opened, revision)
+    found = await result_of(opened)
+    async with replacements.begin(database, row.tenant, row.subject, report_id) as work:
+        if await store.find_correction(work.transaction.session, report_id) != opened.correction:
+            raise collision(report_id)
+        result = await replacements.replaced(
+            work, opened.document, found, row.tenant, row.subject, received_at=row.handled_at
+        )
+        safe = await store_safe(blobs, result, row.tenant, row.subject)
+        work.made.append(safe)
+        # By the tenant's policy of this moment, not of when the report came.
+        passed_on = replacements.passed_on(opened.document, row.tenant, row.subject)
+        values = {
+            "policy": result.policy,
+            "authored_at": passed_on.authored_at,
+            "spans_by_category": count_by_category(result.spans),
+            "risk": result.risk,
+        }
+        await _decide(
+            work.transaction,
+            principal,
+            row,
+            State.RELEASED,
+            "quarantine.released",
+            details={"risk": result.risk, "reason": row.reason, "revision": revision},
+            safe=safe.to_json(),
+            **values,
+        )
+        await store.complete(
+            work.transaction.session, report_id, row.tenant, by=principal.id, at=datetime.now(UTC)
+        )
+        await work.transaction.publish(
+            new_event(
+                deidentified(dict(row._mapping) | values, passed_on, safe, released=True),
+                tenant=row.tenant,
+                subject=row.subject,
+            )
+        )
+
+
+async def reject(
+    principal: Principal,
+    report_id: str,
+    reason: str,
+    revision: int = 0,
+    complete: bool = False,
+    *,
+    database: Database,
+) -> None:
+    """Take a quarantined report out for good. `reason` is a code, since it travels in an event.
+
+    `complete` says that its spans, at `revision`, are right and whole, so that it belongs to the corpus.
+    """
+    row = await quarantined_row(principal, report_id, database)
+    if complete and not row.releasable:
+        raise not_releasable(row)
+    async with database.begin(report_id) as transaction:
+        if complete:
+            correction = await store.find_correction(transaction.session, report_id)
+            if correction.revision != revision:
+                raise collision(report_id)
+            await store.complete(
+                transaction.session, report_id, row.tenant, by=principal.id, at=datetime.now(UTC)
+            )
+        await _decide(
+            transaction,
+            principal,
+            row,
+            State.REJECTED,
+            "quarantine.rejected",
+            details={"risk": row.risk, "reason": reason},
+        )
+        await transaction.publish(
+            new_event(
+                events_pb2.ReportRejected(report_id=report_id, reason=reason),
+                tenant=row.tenant,
+                subject=row.subject,
+            )
+        )
+
+
+async def _decide(
+    transaction: Transaction,
+    principal: Principal,
+    row: Any,
+    state: State,
+    action: str,
+    *,
+    details: dict[str, Any],
+    **values: Any,
+) -> None:
+    now = datetime.now(UTC)
+    # Asked again in the transaction of the act: it may have been displaced or decided on since it was shown.
+    await require_quarantined(transaction.session, row.report_id)
+    if not await store.decide(transaction.session, row.report_id, state, by=principal.id, at=now, **values):
+        raise NotQuarantined(f"another reviewer decided on {row.report_id!r} first", field="report_id")
+    await transaction.record(
+        actor=principal.id, tenant=row.tenant, action=action, target=row.report_id, details=details
+    )
