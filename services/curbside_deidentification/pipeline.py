@@ -125,7 +125,8 @@ def _judged(replaced: str, spans: Sequence[Span], risk: float, policy: Policy) -
 
 def _has_long_run(text: str, limit: int) -> bool:
     """Whether `limit` characters stand in a row without a space, or as much space in a row."""
-    return any(run.end() - run.start() >= limit for run in re.finditer(r"\S+|\s+", text))
+    longest_word = max(map(len, text.split()), default=0)
+    return longest_word >= limit or re.search(rf"\s{{{limit}}}", text) is not None
 
 
 def _nothing_done(reason: Reason, policy: Policy) -> Result:

@@ -52,7 +52,8 @@ def is_english(text: str, rules: LanguageRules, lexicon: Lexicon) -> bool:
         return False
     if sum(not word.isascii() for word in words) * 2 > len(words):
         return False
-    return sum(lexicon.is_word(word) for word in words) >= rules.least_known * len(words)
+    known = sum(count for word, count in Counter(words).items() if lexicon.is_word(word))
+    return known >= rules.least_known * len(words)
 
 
 def _in_another_script(text: str, rules: LanguageRules) -> bool:
@@ -92,4 +93,8 @@ def _short_and_foreign(found: list[str], rules: LanguageRules) -> bool:
 
 
 def _hits(words: list[str], rules: LanguageRules) -> dict[str, int]:
-    return {language: sum(word in stops for word in words) for language, stops in rules.stop_words.items()}
+    counted = Counter(words)
+    return {
+        language: sum(counted[word] for word in stops & counted.keys())
+        for language, stops in rules.stop_words.items()
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -85,13 +85,24 @@ class Lexicon:
     forenames: frozenset[str] = frozenset()
     surnames: frozenset[str] = frozenset()
     eponyms: frozenset[str] = frozenset()
+    # Of a document alone, beside `words`; and what was asked in it so far, for most words are asked often.
+    own: frozenset[str] = frozenset()
+    _asked: dict[str, bool] | None = field(default=None, compare=False, repr=False)
 
     def is_word(self, token: str) -> bool:
         """Whether `token`, in any case, or each part of a hyphenated one, is a word of the vocabulary."""
+        if self._asked is None:
+            return self._is_word(token)
+        known = self._asked.get(token)
+        if known is None:
+            known = self._asked[token] = self._is_word(token)
+        return known
+
+    def _is_word(self, token: str) -> bool:
         token = token.casefold().removesuffix("'s").removesuffix("’s").strip("'’.")
         if token in self.given:
             return False
-        if token in self.words or len(token) < 2 or (len(token) > 6 and token.endswith(self.endings)):
+        if self._listed(token) or len(token) < 2 or (len(token) > 6 and token.endswith(self.endings)):
             return True
         if self._derived(token):
             return True
@@ -100,18 +111,22 @@ class Lexicon:
 
     def _derived(self, token: str) -> bool:
         """A plural of a word, or a word behind one of `prefixes` ("nontender", "transthoracic")."""
-        if len(token) > 4 and token.endswith("s") and token[:-1] in self.words:
+        if len(token) > 4 and token.endswith("s") and self._listed(token[:-1]):
             return True
         return any(
-            token.startswith(prefix) and len(token) - len(prefix) > 3 and token[len(prefix) :] in self.words
+            token.startswith(prefix) and len(token) - len(prefix) > 3 and self._listed(token[len(prefix) :])
             for prefix in self.prefixes
         )
+
+    def _listed(self, token: str) -> bool:
+        return token in self.words or token in self.own
 
     def is_given(self, token: str) -> bool:
         return token.casefold().removesuffix("'s").removesuffix("’s") in self.given
 
     def with_words(self, words: Iterable[str]) -> Lexicon:
-        return replace(self, words=self.words | {word.casefold() for word in words})
+        """This vocabulary with `words` for one document; what it is asked lives as long as that."""
+        return replace(self, own=self.own | {word.casefold() for word in words}, _asked={})
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.searching import matches
 from curbside_deidentification.domain.spans import Span
 
 
@@ -38,7 +39,7 @@ class PatternRecogniser:
 
     def find(self, text: str, lexicon: Lexicon | None = None) -> Iterator[Span]:
         group = "phi" if "phi" in self.pattern.groupindex else 0
-        for match in self.pattern.finditer(text):
+        for match in matches(self.pattern, text):
             if match.end(group) > match.start(group) and self.valid(match):
                 yield Span(
                     match.start(group), match.end(group), self.category, self.score, type(self).__name__
@@ -57,7 +58,7 @@ class WordRecogniser:
         raise NotImplementedError
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        for match in self.pattern.finditer(text):
+        for match in matches(self.pattern, text):
             kept = self.bounds(match, lexicon)
             if kept is not None:
                 yield Span(*kept, self.category, self.score, type(self).__name__)

@@ -38,6 +38,8 @@ class KnownFindings:
 
 def search_known(text: str, known: Known, lexicon: Lexicon, words: KnownWords) -> KnownFindings:
     """Every mention of `known` in `text`, however spelled. Offsets are code points of `text`."""
+    if known == Known():
+        return KnownFindings((), ())
     reading = Reading.of(text)
     names = find_names(reading, known.names, lexicon, words)
     spans = (
