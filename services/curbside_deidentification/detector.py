@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from curbside.errors import CurbsideError
 from curbside.phi import Category
+from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
@@ -53,17 +54,21 @@ class Detector:
             self._statistical = Statistical(_model(model))
             self._registry: Any = registry_of((*RULES, self._statistical))
 
-    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
+    def find(self, text: str, lexicon: Lexicon, candidates: Sequence[Span] | None = None) -> list[Span]:
         """Every mention that some recogniser finds, and further mentions of the names and places among them.
 
-        `lexicon` is the document's own (`document_lexicon`). Raises RecogniserFailed where a recogniser
-        raises or takes too long: nothing is known of the text then.
+        `lexicon` is the document's own (`document_lexicon`); `candidates` are the model's, where it has read
+        the text already (`read`). Raises RecogniserFailed where a recogniser raises or takes too long:
+        nothing is known of the text then.
         """
         reading = Reading(lexicon)
         text = Searched(text)
         found: list[Span] = []
         with failing_shut(self._longest) as within_time:
             for recogniser in self._registry.recognizers:
+                if candidates is not None and recogniser.name == STATISTICAL:
+                    found.extend(gate(candidates, text, lexicon))
+                    continue
                 for result in recogniser.analyze(text, recogniser.supported_entities, reading):
                     found.append(_span_of(result))
                 within_time()
@@ -74,6 +79,11 @@ class Detector:
             found.extend(repeated)
             within_time()
         return found
+
+    def read(self, texts: Sequence[tuple[str, Lexicon]]) -> list[list[Span]]:
+        """What the model says of each of `texts`, which it reads at once. Raises RecogniserFailed."""
+        with failing_shut(self._longest):
+            return self._statistical.candidates(texts)
 
 
 def repeatable(found: list[Span], text: str) -> list[Span]:

@@ -22,6 +22,7 @@ from curbside_deidentification import (
     review,
 )
 from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.flow import Room
 from curbside_deidentification.pool import WorkerPool
 from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.settings import DeidentificationSettings
@@ -48,6 +49,8 @@ def build(platform: Platform) -> Service:
                 ),
                 partial(handlers.restore, database=database, replacements=replacements),
                 partial(handlers.restore_answer, database=database, replacements=replacements),
+                calls=Room(settings.call_characters),
+                streams=Room(settings.stream_characters),
             )
         ],
         subscriptions=consumer.subscriptions(

@@ -27,6 +27,12 @@ class DeidentificationSettings(BaseSettings):
     workers: int = Field(default=2, ge=1, le=64)
     # 60 s: the longest text the policy allows (200,000 characters) takes 7 s of one core.
     call_timeout: timedelta = Field(default=timedelta(seconds=60), gt=timedelta(0), le=timedelta(minutes=30))
+    # Single calls beyond so many characters under way are refused, to come again. 1,000,000: ten seconds of
+    # two workers.
+    call_characters: int = Field(default=1_000_000, ge=1)
+    # Streams together have so many under way, and are read no further until some are done. 200,000: enough to
+    # keep two workers at work, and two seconds at most that a single call waits behind them.
+    stream_characters: int = Field(default=200_000, ge=1)
     # Placeholders ([NAME] for everybody) keep nothing that could be turned back. expert_determination needs
     # an expert's determination on file, 45 CFR 164.514(b)(1).
     replacement: Replacement = "placeholders"

@@ -17,6 +17,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from curbside.contracts.codec import PhiDocument
+from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
 from curbside.errors import OperatorError
 from curbside.settings import RuntimeSettings, load
@@ -24,6 +25,7 @@ from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import Policy, load_policy
 from curbside_deidentification.pipeline import deidentify
 from curbside_deidentification.settings import DeidentificationSettings
+from curbside_deidentification.together import Reader, read_together
 from curbside_deidentification.wire import BEGUN, MESSAGE_OPTIONS, document_of, to_response
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ def ended_after(limit: timedelta) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-class WorkerServicer(rpc.DeidentificationServicer):
+class WorkerServicer(rpc.DeidentificationServicer, rpc.DeidentificationWorkerServicer):
     """One document at a time: the model holds the interpreter, so a second thread would only slow both.
 
     `limit` bounds the time that one takes; `longest` is for a caller that sets no deadline.
@@ -71,7 +73,7 @@ class WorkerServicer(rpc.DeidentificationServicer):
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Reader,
         policy: Policy,
         *,
         longest: timedelta = timedelta(minutes=1),
@@ -95,6 +97,29 @@ class WorkerServicer(rpc.DeidentificationServicer):
             allowed = self._longest if remaining is None else timedelta(seconds=max(remaining, 0))
             with self._limit(allowed + _BEYOND_DEADLINE):
                 return to_response(deidentify(document, self._detector, self._policy))
+
+    def DeidentifyGroup(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
+        """Each document has the time of one, and so has the reading of all of them before the first."""
+        documents = list(map(document_of, request.requests))
+        limit = (timedelta(seconds=request.seconds_each) or self._longest) + _BEYOND_DEADLINE
+        with self._turn, self._limit(limit):
+            finders = read_together(documents, self._detector, self._policy)
+        step = pb.DeidentifyGroupStep()
+        for number, (document, finder) in enumerate(zip(documents, finders, strict=True)):
+            step.begun = number
+            yield step
+            with self._turn:
+                if not context.is_active():
+                    return  # nobody reads the others
+                with self._limit(limit):
+                    step = pb.DeidentifyGroupStep(
+                        response=to_response(deidentify(document, finder, self._policy))
+                    )
+        step.begun = len(documents)
+        yield step
+
+    def DeidentifyStream(self, request_iterator: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "a worker has no stream: ask the service")
 
     def Restore(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "a worker keeps no mapping: ask the service")
@@ -138,6 +163,7 @@ def _prepared(socket: Path) -> Path:
 def _bound(path: Path, servicer: WorkerServicer) -> grpc.Server:
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=MESSAGE_OPTIONS)
     rpc.add_DeidentificationServicer_to_server(servicer, server)
+    rpc.add_DeidentificationWorkerServicer_to_server(servicer, server)
     checks = health.HealthServicer()
     checks.set("", health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -118,6 +118,12 @@ class Shield:
                 "deidentification refuses our service token, so no text goes to a model",
                 mend="Renew the token that CURBSIDE_RUNTIME__SERVICE_TOKEN_FILE names.",
             )
+        if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise ShieldUnavailable(
+                "deidentification has more texts than it can take at once",
+                mend="Ask again shortly.",
+                retry_after=2,
+            )
         raise self._unavailable()
 
     def _unavailable(self) -> ShieldUnavailable:

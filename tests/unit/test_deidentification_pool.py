@@ -9,7 +9,7 @@ import re
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from curbside.contracts.codec import PhiDocument
-from curbside.phi import PhiText
+from curbside.phi import Category, PhiText
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
@@ -30,24 +30,36 @@ INNOCENT = "The lungs are clear."
 DEADLY = "A deadly document."
 STALLING = "A stalling document."
 SLOW = "A slow document."
+TELLING = "A document that tells whether it was read with others."
+BREAKING = "A document that the model fails on."
+KILLING = "A document that the model dies of."
 _WORK_SECONDS = 0.4
 
 
 class Scripted:
     """A detector that does what the document says."""
 
-    def find(self, text: str, lexicon: Lexicon) -> list[Span]:
+    def find(self, text: str, lexicon: Lexicon, candidates: Sequence[Span] | None = None) -> list[Span]:
         if text == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
         if text == STALLING:
             re.match(r"(a+)+$", "a" * 60 + "b")  # for longer than the universe, with the interpreter's lock
         if text == SLOW:
             time.sleep(_WORK_SECONDS)
+        if text == TELLING and candidates is not None:
+            return [Span(0, len(text), Category.NAME, 1.0, "Scripted")]
         return []
+
+    def read(self, texts: Sequence[tuple[str, Lexicon]]) -> list[list[Span]]:
+        if any(text == BREAKING for text, _ in texts):
+            raise ValueError(BREAKING)
+        if any(text == KILLING for text, _ in texts):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [[] for _ in texts]
 
 
 def _serve(socket: Path) -> None:
-    server = _bound(socket, WorkerServicer(Scripted(), load_policy(), limit=ended_after))  # type: ignore[arg-type]
+    server = _bound(socket, WorkerServicer(Scripted(), load_policy(), limit=ended_after))
     server.wait_for_termination()
 
 
@@ -79,7 +91,7 @@ def start(directory: Path) -> Iterator[Start]:
 
 
 def sockets(directory: Path) -> list[Path]:
-    return [directory / f"worker-{number}.sock" for number in range(2)]
+    return [directory / f"worker-{number}.sock" for number in range(3)]
 
 
 async def serving(directory: Path, count: int, deadline: timedelta = timedelta(seconds=30)) -> WorkerPool:
@@ -179,4 +191,47 @@ async def test_a_caller_that_leaves_gives_its_turn_to_the_next(directory: Path, 
         call.cancel()
     assert await asyncio.wait_for(calls[2], 20) == SLOW
     assert await ask(pool, INNOCENT) == INNOCENT
+    await pool.close()
+
+
+async def together(pool: WorkerPool, workers: int, texts: Sequence[str]) -> list[str | BaseException]:
+    """What becomes of `texts`, which wait together while every worker is at another one."""
+    busy = [asyncio.create_task(ask(pool, SLOW)) for _ in range(workers)]
+    await asyncio.sleep(0)  # the slow ones have their workers
+    answers = await asyncio.gather(*(ask(pool, text) for text in texts), return_exceptions=True)
+    assert await asyncio.gather(*busy) == [SLOW] * workers
+    return answers
+
+
+async def test_what_waits_is_read_together_and_what_does_not_is_read_alone(
+    directory: Path, start: Start
+) -> None:
+    start(0)
+    pool = await serving(directory, 1)
+    assert await ask(pool, TELLING) == TELLING
+    assert await together(pool, 1, [TELLING] * 4) == ["[NAME]"] * 4
+    long = "The lungs are clear. " * 1_000  # too long to share a worker's turn
+    assert await together(pool, 1, [TELLING, long]) == [TELLING, long]
+    # The model fails on them together: each is read alone, and none fails for it.
+    assert await together(pool, 1, [TELLING, BREAKING, TELLING]) == [TELLING, BREAKING, TELLING]
+    await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "failure", "lost"),
+    [(DEADLY, WorkerFailed, 2), (STALLING, WorkerTimedOut, 1), (KILLING, None, 1)],
+)
+async def test_what_ends_a_worker_takes_none_of_those_beside_it_along(
+    directory: Path, start: Start, text: str, failure: type[Exception] | None, lost: int
+) -> None:
+    processes = [start(number) for number in range(3)]
+    pool = await serving(directory, 3, timedelta(seconds=2))
+    # Of seven, the worker that is free first takes three; the model dies of the ones that it reads together.
+    answers = await together(pool, 3, [INNOCENT, text, *[INNOCENT] * 5])
+    fate = answers.pop(1)
+    assert fate == text if failure is None else isinstance(fate, failure)
+    assert answers == [INNOCENT] * 6
+    async with asyncio.timeout(20):
+        while sum(process.is_alive() for process in processes) > 3 - lost:
+            await asyncio.sleep(0.05)
     await pool.close()

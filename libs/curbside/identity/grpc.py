@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import Any
 
@@ -54,6 +55,12 @@ class RightsInterceptor(aio.ServerInterceptor):
             principal = await self._tokens.authenticate(token.strip())
             _principal.set(allowed(principal, self._scopes[method]))
 
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                _streaming(handler.stream_stream, admit),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 _streaming(handler.unary_stream, admit),
@@ -80,8 +87,9 @@ def _streaming(behaviour: Any, admit: Callable[[], Awaitable[None]]) -> Any:
     async def call(request: Any, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
             await admit()
-            async for response in behaviour(request, context):
-                yield response
+            async with aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    yield response
         except Exception as error:
             await _abort(context, error)
 
@@ -92,7 +100,10 @@ async def _abort(context: aio.ServicerContext[Any, Any], error: Exception) -> No
     if isinstance(error, aio.AbortError):
         raise error
     if isinstance(error, CurbsideError):
-        context.set_trailing_metadata((("curbside-problem", json.dumps(error.problem())),))
+        trailing = [("curbside-problem", json.dumps(error.problem()))]
+        if "retry_after" in error.extensions:  # seconds; gRPC's own clients read milliseconds (gRFC A6)
+            trailing.append(("grpc-retry-pushback-ms", str(1_000 * error.extensions["retry_after"])))
+        context.set_trailing_metadata(tuple(trailing))
         await context.abort(grpc.StatusCode[error.grpc_status], error.message)
     log.error("gRPC call failed", exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "something went wrong on our side")

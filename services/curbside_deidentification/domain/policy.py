@@ -84,7 +84,11 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         language=_language(data["language"]),
         known_words=_known_words(data["known_words"]),
         lexicon=replace(
-            lexicon.with_words(allowed), endings=tuple(endings), prefixes=tuple(prefixes), eponyms=eponyms
+            lexicon,
+            words=lexicon.words.union(word.casefold() for word in allowed),
+            endings=tuple(endings),
+            prefixes=tuple(prefixes),
+            eponyms=eponyms,
         ),
     )
 

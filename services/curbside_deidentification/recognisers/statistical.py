@@ -7,7 +7,7 @@ parser and lemmatiser take time and feed nothing here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from curbside.phi import Category
@@ -42,18 +42,27 @@ class Statistical:
         self._model = model
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        return gate(self.candidates(text, lexicon), text, lexicon)
+        [candidates] = self.candidates([(text, lexicon)])
+        return gate(candidates, text, lexicon)
 
-    def candidates(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        """What the model says of the pieces that may hold a name, before the gate."""
-        read = ((text[start:end], start) for start, end in pieces(text, lexicon))
-        for document, start in self._model.pipe(read, as_tuples=True, batch_size=_PIECES_AT_ONCE):
+    def candidates(self, texts: Sequence[tuple[str, Lexicon]]) -> list[list[Span]]:
+        """What the model says of the pieces that may hold a name, for each text and before the gate.
+
+        Many small pieces at once cost the model less than each alone, whichever texts they are of.
+        """
+        found: list[list[Span]] = [[] for _ in texts]
+        read = (
+            (text[start:end], (number, start))
+            for number, (text, lexicon) in enumerate(texts)
+            for start, end in pieces(text, lexicon)
+        )
+        for document, (number, start) in self._model.pipe(read, as_tuples=True, batch_size=_PIECES_AT_ONCE):
             for entity in document.ents:
                 category = _CATEGORIES.get(entity.label_)
                 if category is not None:
-                    yield Span(
-                        start + entity.start_char, start + entity.end_char, category, _SCORE, "Statistical"
-                    )
+                    place = start + entity.start_char, start + entity.end_char
+                    found[number].append(Span(*place, category, _SCORE, "Statistical"))
+        return found
 
 
 def pieces(text: str, lexicon: Lexicon) -> Iterator[tuple[int, int]]:

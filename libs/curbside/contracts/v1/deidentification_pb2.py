@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,curbside/contracts/v1/deidentification.proto\x12\x15\x63urbside.contracts.v1\"\xc0\x01\n\x10KnownIdentifiers\x12\r\n\x05names\x18\x01 \x03(\t\x12\x11\n\tnicknames\x18\x02 \x03(\t\x12\x11\n\trelatives\x18\x03 \x03(\t\x12\r\n\x05staff\x18\x04 \x03(\t\x12\x0c\n\x04mrns\x18\x05 \x03(\t\x12\x0f\n\x07numbers\x18\x06 \x03(\t\x12\x16\n\x0e\x64\x61tes_of_birth\x18\x07 \x03(\t\x12\x11\n\taddresses\x18\x08 \x03(\t\x12\x0e\n\x06phones\x18\t \x03(\t\x12\x0e\n\x06\x65mails\x18\n \x03(\t\"h\n\x0bPhiDocument\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x36\n\x05known\x18\x02 \x01(\x0b\x32\'.curbside.contracts.v1.KnownIdentifiers\x12\x13\n\x0b\x61uthored_at\x18\x03 \x01(\t\"j\n\x11\x44\x65identifyRequest\x12\x34\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\".curbside.contracts.v1.PhiDocument\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\"W\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x12\n\nrecogniser\x18\x05 \x01(\t\"\xa5\x01\n\x12\x44\x65identifyResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x05spans\x18\x02 \x03(\x0b\x32\x1b.curbside.contracts.v1.Span\x12\x0c\n\x04risk\x18\x03 \x01(\x01\x12\x13\n\x0bquarantined\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x12\n\nrestorable\x18\x07 \x01(\x08\"/\n\x0eRestoreRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"8\n\x14RestoreAnswerRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nopinion_id\x18\x02 \x01(\t\"\x1f\n\x0fRestoreResponse\x12\x0c\n\x04text\x18\x01 \x01(\t2\xb5\x02\n\x10\x44\x65identification\x12\x61\n\nDeidentify\x12(.curbside.contracts.v1.DeidentifyRequest\x1a).curbside.contracts.v1.DeidentifyResponse\x12X\n\x07Restore\x12%.curbside.contracts.v1.RestoreRequest\x1a&.curbside.contracts.v1.RestoreResponse\x12\x64\n\rRestoreAnswer\x12+.curbside.contracts.v1.RestoreAnswerRequest\x1a&.curbside.contracts.v1.RestoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,curbside/contracts/v1/deidentification.proto\x12\x15\x63urbside.contracts.v1\"\xc0\x01\n\x10KnownIdentifiers\x12\r\n\x05names\x18\x01 \x03(\t\x12\x11\n\tnicknames\x18\x02 \x03(\t\x12\x11\n\trelatives\x18\x03 \x03(\t\x12\r\n\x05staff\x18\x04 \x03(\t\x12\x0c\n\x04mrns\x18\x05 \x03(\t\x12\x0f\n\x07numbers\x18\x06 \x03(\t\x12\x16\n\x0e\x64\x61tes_of_birth\x18\x07 \x03(\t\x12\x11\n\taddresses\x18\x08 \x03(\t\x12\x0e\n\x06phones\x18\t \x03(\t\x12\x0e\n\x06\x65mails\x18\n \x03(\t\"h\n\x0bPhiDocument\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x36\n\x05known\x18\x02 \x01(\x0b\x32\'.curbside.contracts.v1.KnownIdentifiers\x12\x13\n\x0b\x61uthored_at\x18\x03 \x01(\t\"j\n\x11\x44\x65identifyRequest\x12\x34\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\".curbside.contracts.v1.PhiDocument\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\"W\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x12\n\nrecogniser\x18\x05 \x01(\t\"\xa5\x01\n\x12\x44\x65identifyResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x05spans\x18\x02 \x03(\x0b\x32\x1b.curbside.contracts.v1.Span\x12\x0c\n\x04risk\x18\x03 \x01(\x01\x12\x13\n\x0bquarantined\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06policy\x18\x06 \x01(\t\x12\x12\n\nrestorable\x18\x07 \x01(\x08\"`\n\x17\x44\x65identifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x39\n\x07request\x18\x02 \x01(\x0b\x32(.curbside.contracts.v1.DeidentifyRequest\"\xad\x01\n\x18\x44\x65identifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12=\n\x08response\x18\x02 \x01(\x0b\x32).curbside.contracts.v1.DeidentifyResponseH\x00\x12;\n\x07problem\x18\x03 \x01(\x0b\x32(.curbside.contracts.v1.DeidentifyProblemH\x00\x42\t\n\x07outcome\"O\n\x11\x44\x65identifyProblem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x0c\n\x04mend\x18\x04 \x01(\t\"j\n\x16\x44\x65identifyGroupRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.curbside.contracts.v1.DeidentifyRequest\x12\x14\n\x0cseconds_each\x18\x02 \x01(\x01\"a\n\x13\x44\x65identifyGroupStep\x12;\n\x08response\x18\x01 \x01(\x0b\x32).curbside.contracts.v1.DeidentifyResponse\x12\r\n\x05\x62\x65gun\x18\x02 \x01(\r\"/\n\x0eRestoreRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"8\n\x14RestoreAnswerRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nopinion_id\x18\x02 \x01(\t\"\x1f\n\x0fRestoreResponse\x12\x0c\n\x04text\x18\x01 \x01(\t2\xae\x03\n\x10\x44\x65identification\x12\x61\n\nDeidentify\x12(.curbside.contracts.v1.DeidentifyRequest\x1a).curbside.contracts.v1.DeidentifyResponse\x12w\n\x10\x44\x65identifyStream\x12..curbside.contracts.v1.DeidentifyStreamRequest\x1a/.curbside.contracts.v1.DeidentifyStreamResponse(\x01\x30\x01\x12X\n\x07Restore\x12%.curbside.contracts.v1.RestoreRequest\x1a&.curbside.contracts.v1.RestoreResponse\x12\x64\n\rRestoreAnswer\x12+.curbside.contracts.v1.RestoreAnswerRequest\x1a&.curbside.contracts.v1.RestoreResponse2\x88\x01\n\x16\x44\x65identificationWorker\x12n\n\x0f\x44\x65identifyGroup\x12-.curbside.contracts.v1.DeidentifyGroupRequest\x1a*.curbside.contracts.v1.DeidentifyGroupStep0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +41,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPAN']._serialized_end=567
   _globals['_DEIDENTIFYRESPONSE']._serialized_start=570
   _globals['_DEIDENTIFYRESPONSE']._serialized_end=735
-  _globals['_RESTOREREQUEST']._serialized_start=737
-  _globals['_RESTOREREQUEST']._serialized_end=784
-  _globals['_RESTOREANSWERREQUEST']._serialized_start=786
-  _globals['_RESTOREANSWERREQUEST']._serialized_end=842
-  _globals['_RESTORERESPONSE']._serialized_start=844
-  _globals['_RESTORERESPONSE']._serialized_end=875
-  _globals['_DEIDENTIFICATION']._serialized_start=878
-  _globals['_DEIDENTIFICATION']._serialized_end=1187
+  _globals['_DEIDENTIFYSTREAMREQUEST']._serialized_start=737
+  _globals['_DEIDENTIFYSTREAMREQUEST']._serialized_end=833
+  _globals['_DEIDENTIFYSTREAMRESPONSE']._serialized_start=836
+  _globals['_DEIDENTIFYSTREAMRESPONSE']._serialized_end=1009
+  _globals['_DEIDENTIFYPROBLEM']._serialized_start=1011
+  _globals['_DEIDENTIFYPROBLEM']._serialized_end=1090
+  _globals['_DEIDENTIFYGROUPREQUEST']._serialized_start=1092
+  _globals['_DEIDENTIFYGROUPREQUEST']._serialized_end=1198
+  _globals['_DEIDENTIFYGROUPSTEP']._serialized_start=1200
+  _globals['_DEIDENTIFYGROUPSTEP']._serialized_end=1297
+  _globals['_RESTOREREQUEST']._serialized_start=1299
+  _globals['_RESTOREREQUEST']._serialized_end=1346
+  _globals['_RESTOREANSWERREQUEST']._serialized_start=1348
+  _globals['_RESTOREANSWERREQUEST']._serialized_end=1404
+  _globals['_RESTORERESPONSE']._serialized_start=1406
+  _globals['_RESTORERESPONSE']._serialized_end=1437
+  _globals['_DEIDENTIFICATION']._serialized_start=1440
+  _globals['_DEIDENTIFICATION']._serialized_end=1870
+  _globals['_DEIDENTIFICATIONWORKER']._serialized_start=1873
+  _globals['_DEIDENTIFICATIONWORKER']._serialized_end=2009
 # @@protoc_insertion_point(module_scope)

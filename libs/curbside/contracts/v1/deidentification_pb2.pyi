@@ -208,6 +208,140 @@ class DeidentifyResponse(_message.Message):
 Global___DeidentifyResponse: _TypeAlias = DeidentifyResponse  # noqa: Y015
 
 @_typing.final
+class DeidentifyStreamRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """the caller's own, unique among what it waits for"""
+    @_builtins.property
+    def request(self) -> Global___DeidentifyRequest: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        request: Global___DeidentifyRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeidentifyStreamRequest: _TypeAlias = DeidentifyStreamRequest  # noqa: Y015
+
+@_typing.final
+class DeidentifyStreamResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """of the request"""
+    @_builtins.property
+    def response(self) -> Global___DeidentifyResponse: ...
+    @_builtins.property
+    def problem(self) -> Global___DeidentifyProblem: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        response: Global___DeidentifyResponse | None = ...,
+        problem: Global___DeidentifyProblem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "problem", b"problem", "response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "outcome", b"outcome", "problem", b"problem", "response", b"response"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "problem"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___DeidentifyStreamResponse: _TypeAlias = DeidentifyStreamResponse  # noqa: Y015
+
+@_typing.final
+class DeidentifyProblem(_message.Message):
+    """Why one text of a stream was not de-identified; never a part of the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    MEND_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    message: _builtins.str
+    field: _builtins.str
+    mend: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+        field: _builtins.str = ...,
+        mend: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "mend", b"mend", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeidentifyProblem: _TypeAlias = DeidentifyProblem  # noqa: Y015
+
+@_typing.final
+class DeidentifyGroupRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    SECONDS_EACH_FIELD_NUMBER: _builtins.int
+    seconds_each: _builtins.float
+    """how long one text may take"""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeidentifyRequest]: ...
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___DeidentifyRequest] | None = ...,
+        seconds_each: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests", "seconds_each", b"seconds_each"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeidentifyGroupRequest: _TypeAlias = DeidentifyGroupRequest  # noqa: Y015
+
+@_typing.final
+class DeidentifyGroupStep(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
+    begun: _builtins.int
+    """which request is begun now, from 0; as many as there are at the end"""
+    @_builtins.property
+    def response(self) -> Global___DeidentifyResponse:
+        """of the text before; none in the first step"""
+
+    def __init__(
+        self,
+        *,
+        response: Global___DeidentifyResponse | None = ...,
+        begun: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "response", b"response"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeidentifyGroupStep: _TypeAlias = DeidentifyGroupStep  # noqa: Y015
+
+@_typing.final
 class RestoreRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

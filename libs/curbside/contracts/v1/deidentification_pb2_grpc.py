@@ -39,6 +39,11 @@ class DeidentificationStub:
                 request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.SerializeToString,
                 response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.FromString,
                 _registered_method=True)
+        self.DeidentifyStream = channel.stream_stream(
+                '/curbside.contracts.v1.Deidentification/DeidentifyStream',
+                request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamRequest.SerializeToString,
+                response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamResponse.FromString,
+                _registered_method=True)
         self.Restore = channel.unary_unary(
                 '/curbside.contracts.v1.Deidentification/Restore',
                 request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreRequest.SerializeToString,
@@ -56,6 +61,17 @@ class DeidentificationServicer:
 
     def Deidentify(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeidentifyStream(self, request_iterator, context):
+        """Many texts over one call. Each answer carries the id of its request and comes when it is ready, so that a
+        short text never waits for a long one: order is not kept. A text that cannot be answered is an answer with
+        a problem and ends nothing. The service reads no further request while enough characters are under way:
+        the caller's writes then wait, by gRPC's own flow control. The call ends with UNAVAILABLE where no worker
+        answers; requests whose ids were not answered are to be sent again.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -82,6 +98,11 @@ def add_DeidentificationServicer_to_server(servicer, server):
                     servicer.Deidentify,
                     request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.FromString,
                     response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.SerializeToString,
+            ),
+            'DeidentifyStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.DeidentifyStream,
+                    request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamRequest.FromString,
+                    response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamResponse.SerializeToString,
             ),
             'Restore': grpc.unary_unary_rpc_method_handler(
                     servicer.Restore,
@@ -121,6 +142,33 @@ class Deidentification:
             '/curbside.contracts.v1.Deidentification/Deidentify',
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyRequest.SerializeToString,
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeidentifyStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/curbside.contracts.v1.Deidentification/DeidentifyStream',
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamRequest.SerializeToString,
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -175,6 +223,83 @@ class Deidentification:
             '/curbside.contracts.v1.Deidentification/RestoreAnswer',
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreAnswerRequest.SerializeToString,
             curbside_dot_contracts_dot_v1_dot_deidentification__pb2.RestoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class DeidentificationWorkerStub:
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.DeidentifyGroup = channel.unary_stream(
+                '/curbside.contracts.v1.DeidentificationWorker/DeidentifyGroup',
+                request_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupRequest.SerializeToString,
+                response_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupStep.FromString,
+                _registered_method=True)
+
+
+class DeidentificationWorkerServicer:
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone.
+    """
+
+    def DeidentifyGroup(self, request, context):
+        """Short texts that wait together, one after the other; the model reads them at once. Each step says which
+        text the worker is at, so that where it dies the others are not held for the one that it died of.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_DeidentificationWorkerServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'DeidentifyGroup': grpc.unary_stream_rpc_method_handler(
+                    servicer.DeidentifyGroup,
+                    request_deserializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupRequest.FromString,
+                    response_serializer=curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupStep.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'curbside.contracts.v1.DeidentificationWorker', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('curbside.contracts.v1.DeidentificationWorker', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class DeidentificationWorker:
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone.
+    """
+
+    @staticmethod
+    def DeidentifyGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/curbside.contracts.v1.DeidentificationWorker/DeidentifyGroup',
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupRequest.SerializeToString,
+            curbside_dot_contracts_dot_v1_dot_deidentification__pb2.DeidentifyGroupStep.FromString,
             options,
             channel_credentials,
             insecure,

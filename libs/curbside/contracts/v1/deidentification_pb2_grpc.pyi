@@ -34,6 +34,13 @@ class DeidentificationStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DeidentificationAsyncStub: ...
     Deidentify: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]
+    DeidentifyStream: _grpc.StreamStreamMultiCallable[_deidentification_pb2.DeidentifyStreamRequest, _deidentification_pb2.DeidentifyStreamResponse]
+    """Many texts over one call. Each answer carries the id of its request and comes when it is ready, so that a
+    short text never waits for a long one: order is not kept. A text that cannot be answered is an answer with
+    a problem and ends nothing. The service reads no further request while enough characters are under way:
+    the caller's writes then wait, by gRPC's own flow control. The call ends with UNAVAILABLE where no worker
+    answers; requests whose ids were not answered are to be sent again.
+    """
     Restore: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]
     """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
     RestoreAnswer: _grpc.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreAnswerRequest, _deidentification_pb2.RestoreResponse]
@@ -45,6 +52,13 @@ class DeidentificationStub:
 class DeidentificationAsyncStub(DeidentificationStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Deidentify: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.DeidentifyRequest, _deidentification_pb2.DeidentifyResponse]  # type: ignore[assignment]
+    DeidentifyStream: _aio.StreamStreamMultiCallable[_deidentification_pb2.DeidentifyStreamRequest, _deidentification_pb2.DeidentifyStreamResponse]  # type: ignore[assignment]
+    """Many texts over one call. Each answer carries the id of its request and comes when it is ready, so that a
+    short text never waits for a long one: order is not kept. A text that cannot be answered is an answer with
+    a problem and ends nothing. The service reads no further request while enough characters are under way:
+    the caller's writes then wait, by gRPC's own flow control. The call ends with UNAVAILABLE where no worker
+    answers; requests whose ids were not answered are to be sent again.
+    """
     Restore: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreRequest, _deidentification_pb2.RestoreResponse]  # type: ignore[assignment]
     """Turns a subject's surrogates in the caller's own text back. Of the service alone: a worker has no mapping."""
     RestoreAnswer: _aio.UnaryUnaryMultiCallable[_deidentification_pb2.RestoreAnswerRequest, _deidentification_pb2.RestoreResponse]  # type: ignore[assignment]
@@ -59,6 +73,19 @@ class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
         request: _deidentification_pb2.DeidentifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deidentification_pb2.DeidentifyResponse, _abc.Awaitable[_deidentification_pb2.DeidentifyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeidentifyStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_deidentification_pb2.DeidentifyStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_deidentification_pb2.DeidentifyStreamResponse], _abc.AsyncIterator[_deidentification_pb2.DeidentifyStreamResponse]]:
+        """Many texts over one call. Each answer carries the id of its request and comes when it is ready, so that a
+        short text never waits for a long one: order is not kept. A text that cannot be answered is an answer with
+        a problem and ends nothing. The service reads no further request while enough characters are under way:
+        the caller's writes then wait, by gRPC's own flow control. The call ends with UNAVAILABLE where no worker
+        answers; requests whose ids were not answered are to be sent again.
+        """
 
     @_abc_1.abstractmethod
     def Restore(
@@ -79,3 +106,40 @@ class DeidentificationServicer(metaclass=_abc_1.ABCMeta):
         """
 
 def add_DeidentificationServicer_to_server(servicer: DeidentificationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class DeidentificationWorkerStub:
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> DeidentificationWorkerAsyncStub: ...
+    DeidentifyGroup: _grpc.UnaryStreamMultiCallable[_deidentification_pb2.DeidentifyGroupRequest, _deidentification_pb2.DeidentifyGroupStep]
+    """Short texts that wait together, one after the other; the model reads them at once. Each step says which
+    text the worker is at, so that where it dies the others are not held for the one that it died of.
+    """
+
+@_typing.type_check_only
+class DeidentificationWorkerAsyncStub(DeidentificationWorkerStub):
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    DeidentifyGroup: _aio.UnaryStreamMultiCallable[_deidentification_pb2.DeidentifyGroupRequest, _deidentification_pb2.DeidentifyGroupStep]  # type: ignore[assignment]
+    """Short texts that wait together, one after the other; the model reads them at once. Each step says which
+    text the worker is at, so that where it dies the others are not held for the one that it died of.
+    """
+
+class DeidentificationWorkerServicer(metaclass=_abc_1.ABCMeta):
+    """What the service asks of a worker process beside Deidentify, on the worker's private socket alone."""
+
+    @_abc_1.abstractmethod
+    def DeidentifyGroup(
+        self,
+        request: _deidentification_pb2.DeidentifyGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_deidentification_pb2.DeidentifyGroupStep], _abc.AsyncIterator[_deidentification_pb2.DeidentifyGroupStep]]:
+        """Short texts that wait together, one after the other; the model reads them at once. Each step says which
+        text the worker is at, so that where it dies the others are not held for the one that it died of.
+        """
+
+def add_DeidentificationWorkerServicer_to_server(servicer: DeidentificationWorkerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
