@@ -72,12 +72,16 @@ async def release(
         work.made.append(safe)
         # By the tenant's policy of this moment, not of when the report came.
         passed_on = replacements.passed_on(opened.document, row.tenant, row.subject)
-        values = {
+        values: dict[str, Any] = {
             "policy": result.policy,
             "authored_at": passed_on.authored_at,
             "spans_by_category": count_by_category(result.spans),
             "risk": result.risk,
         }
+        if not row.place:  # quarantined by a release that gave none
+            values["moved_at"], values["place"] = await replacements.placed(
+                work.transaction, opened.document, row.tenant, row.subject
+            )
         await _decide(
             work.transaction,
             principal,
