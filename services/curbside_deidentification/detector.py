@@ -22,6 +22,7 @@ from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.statistical import Statistical
@@ -73,6 +74,7 @@ class Detector:
                     found.append(_span_of(result))
                 within_time()
             repeated = [
+                *repeated_ids(text, tuple(found)),
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]

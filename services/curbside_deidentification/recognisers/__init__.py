@@ -13,11 +13,13 @@ from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.account import Account
+from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
 from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
 from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
 from curbside_deidentification.recognisers.age_in_months import AgeInMonths
+from curbside_deidentification.recognisers.age_told import AgeTold
+from curbside_deidentification.recognisers.age_with_sex import AgeWithSex
 from curbside_deidentification.recognisers.bank_account import BankAccount
 from curbside_deidentification.recognisers.bare_id import BareId
 from curbside_deidentification.recognisers.biometric import Biometric
@@ -29,6 +31,7 @@ from curbside_deidentification.recognisers.compact_date import CompactDate
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
+from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
@@ -46,6 +49,7 @@ from curbside_deidentification.recognisers.hl7_facility import (
     Hl7ReceivingFacility,
     Hl7SendingFacility,
 )
+from curbside_deidentification.recognisers.hl7_field import Hl7Field
 from curbside_deidentification.recognisers.hl7_name import Hl7Name
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
@@ -68,15 +72,19 @@ from curbside_deidentification.recognisers.letterhead import Letterhead
 from curbside_deidentification.recognisers.licence import License
 from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
+from curbside_deidentification.recognisers.local_phone import LocalPhone
+from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.lower_name import LowerName
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
 from curbside_deidentification.recognisers.marked_up_name import MarkedUpName
+from curbside_deidentification.recognisers.masked_number import MaskedNumber
 from curbside_deidentification.recognisers.medical_record_number import MedicalRecordNumber
 from curbside_deidentification.recognisers.medicare_beneficiary_id import MedicareBeneficiaryId
 from curbside_deidentification.recognisers.military_address import MilitaryAddress
 from curbside_deidentification.recognisers.month_alone import MonthAlone
-from curbside_deidentification.recognisers.month_and_day import MonthAndDay
+from curbside_deidentification.recognisers.month_and_day import MonthAndDay, WeekdayWithFigures
+from curbside_deidentification.recognisers.month_and_day_range import MonthAndDayRange
 from curbside_deidentification.recognisers.month_and_year import MonthAndYear
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
@@ -88,6 +96,7 @@ from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
+from curbside_deidentification.recognisers.pager import Pager
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
@@ -100,10 +109,12 @@ from curbside_deidentification.recognisers.placed_town import PlacedTown
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
+from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
+from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
@@ -114,12 +125,14 @@ from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
 from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
 from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
+from curbside_deidentification.recognisers.timed_month_and_day import TimedMonthAndDay
 from curbside_deidentification.recognisers.titled_name import TitledName
 from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
+from curbside_deidentification.recognisers.universal_id import UniversalId
 from curbside_deidentification.recognisers.university import University
 from curbside_deidentification.recognisers.unnumbered_street import UnnumberedStreet
 from curbside_deidentification.recognisers.url import Url
@@ -203,10 +216,16 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     CompactDate(),
     MonthAndYear(),
     MonthAndDay(),
+    WeekdayWithFigures(),
+    TimedMonthAndDay(),
+    MonthAndDayRange(),
+    LoneMonthAndDay(),
+    DayOfMonth(),
     WrittenDate(),
     MonthAlone(),
     RelativeWeekday(),
     Holiday(),
+    SeasonOfYear(),
     DictationDate(),
     ListedMonthAndDay(),
     AgeInDecades(),
@@ -214,13 +233,16 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     HighAge(),
     LabelledHighAge(),
     AgeInApposition(),
+    AgeTold(),
+    AgeWithSex(),
 )
 # Letters D to R.
-IDENTIFIERS: Final[tuple[PatternRecogniser, ...]] = (
+IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     MedicalRecordNumber(),
     SocialSecurityNumber(),
     LabelledSocialSecurityNumber(),
     Account(),
+    ContactSerialNumber(),
     PaymentCard(),
     BankAccount(),
     HealthPlan(),
@@ -235,8 +257,13 @@ IDENTIFIERS: Final[tuple[PatternRecogniser, ...]] = (
     MacAddress(),
     OtherId(),
     BareId(),
+    UniversalId(),
+    Hl7Field(),
+    MaskedNumber(),
     Phone(),
     LabelledPhone(),
+    LocalPhone(),
+    Pager(),
     LastFour(),
     NationalPhone(),
     PhoneWithUse(),
@@ -257,8 +284,9 @@ RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
 
 
 def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
-    """What the rules find without the statistical model, repeated names and places included."""
+    """What the rules find without the statistical model, repeated names, places and numbers included."""
     found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
     yield from found
+    yield from repeated_ids(text, found)
     yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
     yield from place_repetitions(text, found, lexicon)

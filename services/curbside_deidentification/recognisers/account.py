@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.labels import LabelledId, labelled
 
 
@@ -11,8 +14,18 @@ class Account(LabelledId):
 
     category = Category.ACCOUNT
     pattern = labelled(
-        r"account|acct|a/c|CSN|FIN|encounter\ (?:number|no\.?|id|\#)|visit\ (?:number|no\.?|"
-        r"id|\#)|invoice|billing\ (?:number|id)|"
-        r"credit\ card|bank\ account|routing",
-        r"encounter|visit|bill|claim",
+        r"acct|a/c|account\ (?:number|no\.?|num|id|\#)|CSN|FIN|HAR|encounter\ (?:number|no\.?|id|\#|CSN)|"
+        r"visit\ (?:number|no\.?|id|\#)|billing\ (?:number|no\.?|id|account)|guarantor\ (?:number|id|\#)|"
+        r"financial\ (?:number|no\.?|\#)|admission\ (?:number|no\.?|id|\#)|episode\ (?:number|no\.?|id|\#)|"
+        r"invoice|credit\ card|bank\ account|routing|receipt",
+        r"account|encounter|visit|bill|claim|statement|enc|contact\ serial|adm|admission|episode|voucher|"
+        r"transaction",
     )
+
+
+class ContactSerialNumber(PatternRecogniser):
+    """Epic's number of a contact with the letters that are a part of it: "CSN 12345678"."""
+
+    category = Category.ACCOUNT
+    score = 0.9
+    pattern = re.compile(r"\bCSN \d{6,12}(?!\w)")

@@ -9,13 +9,11 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 
 class AgeInMonths(PatternRecogniser):
-    """1,080 months are 90 years."""
+    """1,080 months are 90 years; nothing but a life lasts so many."""
 
     category = Category.AGE
     score = 0.9
-    pattern = re.compile(
-        r"(?<![\d.,])(?P<phi>1,?[0-5]\d\d)(?=[ -](?:months?|mos?)\b[ -](?:old|of age)\b)", re.IGNORECASE
-    )
+    pattern = re.compile(r"(?<![\d.,])(?P<phi>1,?[0-5]\d\d)(?=\s?-?\s?(?:months?|mos?)\b)", re.IGNORECASE)
 
     def valid(self, match: re.Match[str]) -> bool:
         return int(match["phi"].replace(",", "")) >= 90 * 12

@@ -11,7 +11,8 @@ class LabelledDevice(LabelledId):
 
     category = Category.DEVICE
     pattern = labelled(
-        r"serial(?:\ (?:number|no\.?|\#))?|S/N|UDI|device\ (?:id|identifier|number|serial)|"
-        r"implant\ (?:id|number|serial)|IMEI",
-        r"SN|device|lot|implant|generator|model",
+        r"ser(?:ial)?\.?\ ?(?:number|num|no\.?|\#)|serial|S/N|UDI(?:-DI|-PI)?|GTIN|"
+        r"(?:device|implant|lead|generator|pump|asset)\ (?:id|identifier|number|no\.|serial|\#)|IMEI|"
+        r"lot/serial|lot\ (?:number|no\.?|\#)|batch\ (?:number|no\.?|\#)|catalog(?:ue)?\ (?:number|no\.?|\#)",
+        r"SN|ser|device|lot|implant|generator|model|lead|asset|batch",
     )

@@ -14,6 +14,7 @@ class DictationDate(PatternRecogniser):
     category = Category.DATE
     score = 0.9
     pattern = re.compile(
-        r"(?<![\w.])(?:DD|DT|TD|TT|RD|D|T|R|E|[Dd]ictated|[Tt]ranscribed|[Tt]yped|[Ee]dited)[ ]?:[ ]{0,3}"
+        r"(?<![\w.])(?:DD|DT|TD|TT|RD|D|T|R|E|TR|DV|TL|RV|S|(?i:dictated|transcribed|typed|edited|signed|"
+        r"reviewed|printed|date))[ ]?:[ ]{0,3}"
         r"(?P<phi>(?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01])(?:[/-](?:\d{4}|\d{2}))?)(?![\w/%.-])"
     )

@@ -13,8 +13,10 @@ class Fax(PatternRecogniser):
 
     category = Category.FAX
     pattern = re.compile(
-        r"\b(?:fax|facsimile)(?:\ (?:number|no\.?|\#))?\s{0,2}(?:is|at|"
-        r"to)?\s{0,2}[:#(]?\s{0,2}(?P<phi>\+?\(?\d[\d\-. ()]{5,18}\d)",
+        r"\b(?:fax(?:ed|es)?|facsimile|fx)\b(?:\s(?:them|it|results?|records?|reports?|copy|the\s\w{4,12}))?"
+        r"(?:\ (?:numbers?|no\.?|\#))?\s{0,2}(?:is|at|to)?\s{0,2}[:#(|"
+        r"]?\s{0,2}(?P<phi>\+?\(?\d[\d\-. ()/]{5,18}\d)"
+        r"(?![\d/])",
         re.IGNORECASE,
     )
     score = 0.97

@@ -11,9 +11,13 @@ class HealthPlan(LabelledId):
 
     category = Category.HEALTH_PLAN
     pattern = labelled(
-        r"insurance(?:\ (?:plan|policy|card|member|group))?|policy(?:\ holder)?|health\ ?plan|"
+        r"insurance\ (?:plan|policy|card|member|group|id|number|no\.?|\#)|policy(?:\ holder)?|health\ ?plan|"
         r"plan\ (?:number|no\.?|id|\#)|member(?:ship)?\ ?(?:id|number|no\.?|\#)|"
-        r"subscriber|group\ (?:number|no\.?|id|\#)|medicare(?:\ (?:id|number))?|"
-        r"medicaid(?:\ (?:id|number))?|HICN?|MBI|beneficiary|payer\ id",
-        r"plan|member|group",
+        r"subscriber|insured(?:'s)?\ (?:id|number|no\.?|\#)|(?:group|grp)\.?\ (?:number|no\.?|id|\#)|grp|"
+        r"medicare(?:\ (?:id|number|no\.?|claim|HIC))?|medi-?cal|"
+        r"medicaid(?:\ (?:id|number|no\.?))?|HICN?|MBI|MCD|MCR|beneficiary|payer\ id|RX\ ?(?:BIN|PCN|GRP|"
+        r"group)|"
+        r"tricare|DBN|CIN|(?:prior\ )?auth(?:orization)?\ (?:number|no\.?|id|\#|code)|"
+        r"pre-?cert(?:ification)?",
+        r"plan|member|group|insurance|certificate|auth(?:orization)?|referral|coverage",
     )

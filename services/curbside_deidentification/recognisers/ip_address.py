@@ -14,14 +14,14 @@ class IpAddress(PatternRecogniser):
 
     category = Category.IP
     pattern = re.compile(
-        r"(?<![\w.:])(?P<phi>\d{1,3}(?:\.\d{1,3}){3}|"
-        r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?![\w:]|\.\d)"
+        r"(?<![\w.:])(?P<phi>(?P<v4>\d{1,3}(?:\.\d{1,3}){3})(?:[:/]\d{1,5})?|"
+        r"(?P<v6>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?:/\d{1,3})?)(?![\w:]|\.\d)"
     )
 
     def valid(self, match: re.Match[str]) -> bool:
         try:
-            address = ipaddress.ip_address(match["phi"])
+            address = ipaddress.ip_address(match["v4"] or match["v6"])
         except ValueError:
             return False
         # "::" alone is an address too, and "12::" is a typing error more often than a network.
-        return address.version == 4 or match["phi"].count(":") >= 4
+        return address.version == 4 or match["v6"].count(":") >= 4

@@ -8,15 +8,21 @@ from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY_WORDS
 
+_LABEL = (
+    r"\bage[ds]?(?:\s(?:of|at\s(?:death|onset|diagnosis|admission|visit|exam|time\sof\s\w{3,12})))?"
+    r"(?:\s?\((?:yrs?|years?|y)\))?(?:\s?/\s?(?:sex|gender|race|DOB))?"
+)
+
 
 class LabelledHighAge(PatternRecogniser):
-    """The same behind "age", "aged"."""
+    """The same behind "age", "aged", "turned"."""
 
     category = Category.AGE
     score = 0.92
     pattern = re.compile(
-        rf"\b(?:aged?|age of|at age|turned|is now)\s{{0,2}}[:=]?\s{{0,2}}(?P<phi>{NINETIES}|"
-        rf"{NINETY_WORDS})\b(?!\d|[./]\d|%|\s?(?:mg|mm|cm|kg|%|days?|weeks?|months?|minutes?|"
-        rf"hours?))",
+        rf"(?:{_LABEL}|\b(?:turn(?:ed|ing|s)|is now))\s{{0,2}}(?:[:=|]|is|was)?\s{{0,3}}0?(?P<phi>{NINETIES}|"
+        rf"{NINETY_WORDS})(?:Y(?:RS?|O)?)?\b(?!\d|[./]\d|%|\s?(?:mg|mm|cm|kg|%|days?|weeks?|wks?|months?|"
+        rf"mos?|minutes?|"
+        rf"hours?|hrs?|degrees|percent|beats|bpm))",
         re.IGNORECASE,
     )

@@ -1,4 +1,4 @@
-"""Telephone numbers behind their label, extensions and pagers. 45 CFR 164.514(b)(2)(i)(D)."""
+"""Telephone numbers behind their label. 45 CFR 164.514(b)(2)(i)(D)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from curbside_deidentification.recognisers.writing.labels import digits
 
 
 class LabelledPhone(PatternRecogniser):
-    """Any number of seven digits or more, or an extension, behind a word for telephone."""
+    """Any number of seven digits or more behind a word for telephone."""
 
     category = Category.PHONE
     pattern = re.compile(
-        r"\b(?:phone|telephone|tel|mobile|cell(?:phone)?|pager|beeper|"
-        r"call(?:back)?(?:\ (?:him|her|them|us|me))?(?:\ (?:at|on))|contact|ext(?:ension)?|"
-        r"home|work|ph)\b"
-        r"\.?(?:\ (?:number|no\.?|\#))?\s{0,2}(?:is|at|"
-        r"on)?\s{0,2}[:#]?\s{0,2}(?P<phi>\(?\d[\d\-. ()]{2,16}\d)",
+        r"\b(?:phones?|telephone|tel|mobile|mob|cell(?:ular|phone)?|pager|beeper|landline|voice\s?mail|"
+        r"hotline|TTY|TDD|"
+        r"call(?:\s?back)?(?:\s(?:him|her|them|us|me))?(?:\s(?:at|on))?|callback|contact|direct(?:\sline)?|"
+        r"home|work|office|day(?:time)?|evening|emergency|ph|dial|text|(?:his|her|my|their|best|callback)\snumber)\b"
+        r"(?:\s?\((?:cell|home|work|mobile|office|[hcwmo])\))?"
+        r"\.?(?:\s(?:numbers?|no\.?|\#|line|phone|contact))?\s{0,2}(?:is|at|on|was)?\s{0,2}[:#|]?\s{0,2}"
+        r"(?P<phi>\(?\d[\d\-. ()/]{5,16}\d)(?![\d/])",
         re.IGNORECASE,
     )
 
     def valid(self, match: re.Match[str]) -> bool:
-        count = len(digits(match["phi"]))
-        short = match[0].casefold().startswith(("pager", "beeper", "ext"))
-        return count >= 7 or (short and 3 <= count <= 6)
+        value = match["phi"]
+        return 7 <= len(digits(value)) <= 15 and value.count("/") <= 1 and "  " not in value

@@ -13,8 +13,10 @@ class LabelledSocialSecurityNumber(LabelledId):
 
     category = Category.SSN
     pattern = re.compile(
-        r"\b(?:SSN|SS\#|social\ security|social)(?:'s)?(?:\ (?:number|no\.?|num|"
-        r"\#))?[\s:#(]{0,10}(?:is|ending(?:\ in|\ with)?|last\ (?:four|4))?"
-        r"[\s:#(]{0,10}(?P<phi>[\dX*][\dX*\- ]{2,12}\d)",
+        r"\b(?:SSN?|SS\s?\#|S\.S\.N?\.?|soc(?:ial)?\.?\ sec(?:urity)?\.?|social|"
+        r"I?TIN)(?:'s)?(?:[ -](?:number|no\.?|num|"
+        r"\#|card))?[\s:#(|-]{0,10}(?:(?:is|was|ends?|ending)(?:\ in|\ with)?|last[ -]?(?:four|"
+        r"4)(?:\ digits)?)?"
+        r"(?:\ (?:is|are|of))?[\s:#()|]{0,10}(?P<phi>[\dX*•][\dX*•\- ]{2,16}\d[A-Z]?)(?![\w])",
         re.IGNORECASE,
     )

@@ -17,8 +17,12 @@ class LastFour(PatternRecogniser):
     category = Category.SSN
     score = 0.9
     pattern = re.compile(
-        r"\blast[ -](?:four|4)(?:[ ]digits)?(?:[ ](?:of|for)(?:[ ](?:the|his|her|their|my|your))?"
-        r"(?:[ ](?:ssn|social(?:[ ]security)?(?:[ ]number)?))?)?[ ]{0,2}(?:are|is|"
-        r"[:#=(]){0,2}[ ]{0,2}(?P<phi>\d{4})(?!\w)",
+        r"\b(?:(?:card|visa|mastercard|amex|discover|account|ssn|number)\s(?:no\.?\s)?ending\s{1,2}|"
+        r"ending\s(?:in|with)\s{1,2}|last[ -]?(?:four|4)(?:SSN)?(?:[ ](?:digits?|numbers?))?(?:[ ](?:of|for|"
+        r"on)(?:[ ](?:the|his|her|their|my|"
+        r"your|patient['’]?s?|pt['’]?s?|card|account)){0,2})?"
+        r"(?:[ ](?:ssn|ss\#?|social(?:[ ]security)?(?:[ ](?:number|no\.?|\#))?|card|account))?"
+        r"(?:[ ]\([a-z ]{2,16}\))?[ ]{0,2}(?:are|is|were|was)?[ ]?[:#=(\"]{0,2}[ ]{0,2})"
+        r"(?:[X*]{2,12}[- ]?){0,3}(?P<phi>\d{4})(?![\w%]|\.\d)",
         re.IGNORECASE,
     )

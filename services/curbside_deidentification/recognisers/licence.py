@@ -11,6 +11,9 @@ class License(LabelledId):
 
     category = Category.LICENSE
     pattern = labelled(
-        r"licen[cs]e|lic\.?\ (?:no\.?|number|\#)|certificate|DEA|NPI|UPIN|driver'?s?\ licen[cs]e|passport",
-        r"lic|cert|registration",
+        r"licen[cs]e|licensure|lic\.?\ ?(?:no\.?|num|number|\#)|certificate\ (?:no\.?|number|\#)|DEA|NPI|"
+        r"UPIN|"
+        r"driver'?s?'?\ ?lic(?:en[cs]e)?\.?|D/?L\ ?(?:no\.?|number|\#)|DLN|OLN|passport|state\ id|"
+        r"(?:RN|MD|LPN|NP|PA|PT|DO)\ lic\.?|green\ card|visa\ (?:no\.?|number|\#)|alien\ (?:no\.?|number)",
+        r"lic|cert|registration|reg|DL",
     )

@@ -1,24 +1,37 @@
-"""Licence plates and VINs behind their label. 45 CFR 164.514(b)(2)(i)(L)."""
+"""Licence plates and vehicle identification numbers behind their label. 45 CFR 164.514(b)(2)(i)(L)."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
-from curbside_deidentification.recognisers.writing.labels import digits
+
+_WORD: Final = (
+    r"(?:\s?\([A-Za-z /]{2,20}\))?\s{0,2}(?:\b(?:numbers?|no|num|id)\b\.?)?\s{0,2}(?:[#:=(]|\b(?:is|was|"
+    r"of)\b)?"
+)
 
 
 class LabelledVehicle(PatternRecogniser):
-    """Plates and VINs behind their label, (L)."""
+    """Plates and VINs behind their label, (L). A bone plate is none: what stands behind "plate" or "tag"
+    without a sign holds letters and digits, five to eight together."""
 
     category = Category.VEHICLE
     pattern = re.compile(
-        r"\b(?:VIN|licen[cs]e\ plate|plate|tag)\s{0,2}(?:numbers?|no\.?|id)?\s{0,2}(?:[#:]|is|"
-        r"of)\s{0,2}\#?(?P<phi>[A-Z0-9]{1,8}[- ]?[A-Z0-9]{1,17})\b",
+        rf"\b(?:(?P<sure>VIN|(?:licen[cs]e|lic\.?|vehicle|registration|number|car|parking)\s(?:plate|tag)s?)|"
+        rf"plates?|tags?|DMV|vehicle\s(?:reg(?:istration)?|id)){_WORD}\s{{0,2}}[#:]?\s{{0,2}}"
+        r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:[A-Z0-9]{17}|(?-i:\d{1,4}[- ][A-Z]{2,3})|"
+        r"[A-Z0-9]{1,8}(?:[- ](?=[A-Z]{0,4}\d)[A-Z0-9]{1,8})?))(?![\w-]|\.\d)",
         re.IGNORECASE,
     )
     score = 0.93
 
     def valid(self, match: re.Match[str]) -> bool:
-        return bool(digits(match["phi"]))
+        value: str = match["phi"]
+        letters = sum(character.isalpha() for character in value)
+        count = sum(character.isdigit() for character in value)
+        if match["sure"]:
+            return letters + count >= 4
+        return value.isupper() and letters >= 1 and count >= 2 and 5 <= letters + count <= 8

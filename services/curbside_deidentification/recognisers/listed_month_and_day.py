@@ -6,13 +6,18 @@ import re
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEASURE, is_fraction
 
 
 class ListedMonthAndDay(PatternRecogniser):
-    """Month and day at the beginning of a line with a colon or a dash behind. Elsewhere "4/10" is pain."""
+    """Month and day at the beginning of a line, before what happened. Elsewhere "4/10" is pain."""
 
     category = Category.DATE
     score = 0.75
     pattern = re.compile(
-        r"(?m:^)[ \t]{0,4}(?:[-*•][ ])?(?P<phi>(?:0?[1-9]|1[0-2])/(?:0[1-9]|1\d|2\d|3[01]))(?=[ ]?[:–-][ ])"
+        rf"(?m:^)[ \t]{{0,8}}(?:[-*•>][ ])?\(?(?P<phi>{MONTH_DAY})(?:(?P<sign>[ ]?[:–)-][ \t])|"
+        rf"(?=[ \t]{{1,4}}[A-Za-z])){NO_MEASURE}"
     )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        return match["sign"] is not None or not is_fraction(match["phi"])

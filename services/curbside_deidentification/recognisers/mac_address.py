@@ -12,4 +12,6 @@ class MacAddress(PatternRecogniser):
     """IEEE 802 MAC address: it names a device."""
 
     category = Category.DEVICE
-    pattern = re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b")
+    pattern = re.compile(
+        r"\b(?:(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4})\b"
+    )

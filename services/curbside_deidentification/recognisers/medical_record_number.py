@@ -11,9 +11,13 @@ class MedicalRecordNumber(LabelledId):
 
     category = Category.MRN
     pattern = labelled(
-        r"MRN|MR\s?\#|medical\ record|med(?:ical)?\.?\ rec(?:ord)?s?|health\ record|EMR|EHR|"
-        r"unit\ (?:number|no\.?)|"
-        r"hospital\ (?:number|no\.?|id)|chart\ (?:number|no\.?|id|\#)|"
-        r"(?:patient|pt)(?:'s)?\ ?(?:id|identifier|number|no\.|\#)",
-        r"record|chart|hosp|unit",
+        r"E?MRN|MRUN|MR\s?\#|M\.R\.(?:N\.|\s?\#)?|MR\sNo|E?MPI|medical\ record|"
+        r"med(?:ical)?\.?\ ?rec(?:ord)?s?|"
+        r"health\ record|EMR|EHR|PHR|unit\ (?:number|no\.?|\#)|unit\ record|"
+        r"hosp(?:ital)?\.?\ (?:number|no\.?|num|id|\#)|chart\ (?:number|no\.?|id|\#)|history\ (?:number|no\.|"
+        r"\#)|"
+        r"(?:patient|pt|pat|client|resident|member)(?:'s)?\.?\ ?(?:id|identifier|identification|number|no\.|"
+        r"num|\#)|"
+        r"DOD\ ID|EDIPI|NHI|URN|UR\ (?:number|no\.?)|CRN|reg(?:istration)?\.?\ (?:number|no\.?|\#)",
+        r"record|chart|hosp|MR|patient|ICN",
     )

@@ -1,15 +1,58 @@
-"""Month and day in figures. 45 CFR 164.514(b)(2)(i)(C)."""
+"""Month and day without a year, placed by the word before. 45 CFR 164.514(b)(2)(i)(C)."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEASURE, is_fraction, is_measured
+
+# "cut by 1/2", "narrowed by 2/3": of an amount, no date.
+_CHANGED: Final = re.compile(
+    r"(?:reduc|decreas|increas|cut|shorten|lower|rais|taper|dimin|shr[iau]nk|fill|compress|collaps|narrow|"
+    r"occupy|involv)\w*\s(?:\w+\s){0,2}\Z",
+    re.IGNORECASE,
+)
+_PLACING: Final = (
+    r"on|between|dated?|since|until|till?|thru|through|by|before|after|around|about|circa|prior\sto|as\sof|"
+    r"(?:scan|study|film|exam|note|labs?|culture|report|week|weekend|night|morning|evening|afternoon|day|"
+    r"CT|MRI|X-?ray|CXR|echo)\sof|of\sthe|effective|beginning|starting|ending|expires?|due|"
+    r"arriv(?:al|ed)|appt|appointment|f/?u|follow-?up|visit|seen|admit(?:ted)?|admission|discharged?|d/?c'?d|"
+    r"DOS|DOA|DOE|collected|received|reported|resulted|drawn|signed|dictated|transcribed|typed|reviewed|"
+    r"performed|done|placed|started|stopped|held|changed|removed|inserted|extubated|intubated|obtained|"
+    r"scheduled(?:\sfor)?|(?:last|next)(?:\s(?:seen|dose|visit|appt|appointment|BM|HD|dialysis|void|"
+    r"menses))?|"
+    r"LMP|LKW|onset|date|DOB|born|birthday|comparison|prior|compared\s(?:to|with)|again|returned|tomorrow|"
+    r"today|"
+    r"yesterday|expected|anticipated|transferred|readmitted|hospitali[sz]ed|presented|fell|injury|surgery|"
+    r"filled|"
+    r"refilled?|ordered|given|repeat(?:ed)?|recheck(?:ed)?|vaccinated|tested|deceased|passed|died|expired|"
+    r"printed|"
+    r"effective|resumed|increased|decreased"
+)
+# What is done on a day: the day stands right behind it.
+_DONE: Final = (
+    r"\w{2,16}(?:ectomy|plasty|ostomy|otomy|oscopy|ography|ogram|centesis|desis|rrhaphy)|repair|bypass|"
+    r"graft(?:ing)?|surgery|biopsy|CT|MRI|MRA|PET|CXR|KUB|x-?rays?|films?|echo|TTE|TEE|EKG|ECG|EEG|"
+    r"ultrasound|"
+    r"cath(?:eterization)?|stent(?:ing|s)?|scan|replacement|fixation|transplant(?:ation)?|fusion|resection|"
+    r"ablation|emboli[sz]ation|implantation|placement|amputation|delivery|c-section|transfusion|injection|"
+    r"infusion|chemo(?:therapy)?|radiation|dialysis|procedure|operation|excision|drainage|debridement|"
+    r"closure|reconstruction|TKA|THA|TKR|THR|ORIF|CABG|TURP|TAVR|PCI|ERCP|EGD|cultures?|labs?|UA|BMP|CMP|CBC"
+)
+
+
+_BEFORE: Final = re.compile(
+    rf"\b(?:(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s)?|(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|"
+    rf"\()?|\[)\Z",
+    re.IGNORECASE,
+)
 
 
 class MonthAndDay(PatternRecogniser):
-    """Month and day without a year, behind a word that places in time.
+    """Month and day behind a word that places in time, a weekday, or what was done on the day.
 
     Without one, 5/5 is strength and 4/10 is pain; "from" is left out for the same reason.
     """
@@ -17,9 +60,29 @@ class MonthAndDay(PatternRecogniser):
     category = Category.DATE
     score = 0.8
     pattern = re.compile(
-        r"\b(?:on|dated?|since|until|till|thru|through|by|scan of|study of|CT of|MRI of|"
-        r"exam of|of the)\s{1,2}"
-        r"(?P<phi>(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]))(?![\w/%.-]|\s*(?:strength|pain|"
-        r"motor|power|muscle|murmur|systolic|scale|positive|nodes|cores|points))",
+        rf"(?<![\w./+-])(?P<phi>{MONTH_DAY}(?:(?:,|\s(?:and|&|or))\s{MONTH_DAY})*){NO_MEASURE}(?!-\d)",
         re.IGNORECASE,
+    )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        text, start = match.string, match.start()
+        placed = _BEFORE.search(text, max(0, start - 40), start)
+        if placed is None:
+            return False
+        if not is_fraction(match["phi"].split()[-1]):
+            return True
+        return not is_measured(text, placed.start()) and not _CHANGED.search(
+            text, max(0, placed.start() - 30), placed.start()
+        )
+
+
+class WeekdayWithFigures(PatternRecogniser):
+    """ "Sat 3/4": a weekday in capitals or with one, since "sat" is a saturation too."""
+
+    category = Category.DATE
+    score = 0.85
+    pattern = re.compile(
+        r"\b(?P<phi>(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:day)?|"
+        r"(?:MON|TUES?|WED(?:NES)?|THU(?:RS?)?|FRI|SAT(?:UR)?|SUN)(?:DAY)?)[.,]{0,2}\s{1,2}"
+        rf"(?:\()?{MONTH_DAY})(?!-\d)"
     )

@@ -8,14 +8,17 @@ from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.labels import digits
 
+# Hyphens that word processors put in: U+2010 to U+2013, U+2212.
+_SEP = r"[-. \u2010-\u2013\u2212]"
+
 
 class Phone(PatternRecogniser):
     """North American numbers with area code, and international ones, (D). ITU-T E.164; NANPA."""
 
     category = Category.PHONE
     pattern = re.compile(
-        r"(?<![\w.-])(?P<phi>(?:\+?1[-. ]?)?(?:\(\d{3}\)\s?|"
-        r"\d{3}[-. /])\d{3}[-. ]\d{4}(?:\s*(?:x|ext\.?|extension)\s*\d{1,6})?|"
+        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:\(\s?\d{{3}}\s?\)[-/]?\s?|\d{{3}}(?:{_SEP}{{1,2}}|/))"
+        rf"\d{{3}}{_SEP}{{1,2}}\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
         r"\+\d{1,3}(?:[-. ]?\(?\d{1,5}\)?){2,5})(?![\w-])",
         re.IGNORECASE,
     )

@@ -12,4 +12,9 @@ class PhotoFile(PatternRecogniser):
     """File names of images, (Q)."""
 
     category = Category.PHOTO
-    pattern = re.compile(r"\b[\w-]{1,80}\.(?:jpe?g|png|heic|tiff?|bmp|gif)\b", re.IGNORECASE)
+    pattern = re.compile(
+        r"\b[\w-]{1,80}\.(?:jpe?g|png|heic|heif|tiff?|bmp|gif|webp|raw|cr2|nef|dng|mp4|mov|avi|dcm)\b|"
+        # Names that cameras give, JEITA CP-3461 (DCF): four letters and four digits.
+        r"\b(?:IMG|DSC[FN_]?|PXL|VID|MVI|SAM|DCIM|PICT)[_-]?\d{4,8}(?:_\d{4,9})?\b",
+        re.IGNORECASE,
+    )

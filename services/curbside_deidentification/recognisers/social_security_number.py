@@ -9,15 +9,13 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 
 class SocialSecurityNumber(PatternRecogniser):
-    """Social security number, (G):
-
-    hyphens or spaces, whole or masked. SSA, "Social Security Number Randomization", 2011. Numbers that
-    were
-    never issued go as well: in a report they are typing errors of real ones."""
+    """Social security number, (G): hyphens or spaces, whole or masked, and with the letter that Medicare put
+    behind it until 2018. SSA, "Social Security Number Randomization", 2011. Numbers that were never issued
+    go as well: in a report they are typing errors of real ones."""
 
     category = Category.SSN
     pattern = re.compile(
-        r"(?<![\w-])(?P<phi>(?:\d{3}|[X*]{3})[-\u2010-\u2013 ](?:\d{2}|"
-        r"[X*]{2})[-\u2010-\u2013 ]\d{4})(?![\w-])"
+        r"(?<![\w-])(?P<phi>(?:\d{3}|[Xx*•]{3})[-\u2010-\u2013 ](?:\d{2}|"
+        r"[Xx*•]{2})[-\u2010-\u2013 ]\d{4}(?:-?[A-Z]\d?)?)(?![\w-])"
     )
     score = 0.97

@@ -14,8 +14,10 @@ class Url(PatternRecogniser):
     category = Category.URL
     pattern = re.compile(
         r"\b(?:(?:https?|ftp)://|www\.)[^\s<>\"')\]]{3,200}[\w/]|"
-        r"(?<![@\w.])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu|gov|health|"
-        r"info)(?:/[\w./?=&%#-]*)?\b",
+        r"(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|edu|gov|mil|health|info|example|invalid|local|"
+        r"internal|lan)(?::\d{2,5})?(?:/[\w./?=&%#~:-]*)?\b|"
+        r"(?<![@\w.-])(?:[a-z0-9-]{2,63}\.){2,4}(?:us|uk|ca|au|nz|ie|io|co|me|tv|app|care|clinic|dev)"
+        r"(?:/[\w./?=&%#~:-]*)?\b",
         re.IGNORECASE,
     )
     score = 0.95

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
-from curbside_deidentification.recognisers.writing.dates import DAY, DAY_WORD, MONTH, TIME, WEEKDAY, YEAR
+from curbside_deidentification.recognisers.writing.dates import (
+    DAY,
+    DAY_WORD,
+    MONTH,
+    TIME,
+    WEEKDAY,
+    YEAR,
+    YEAR_WORDS,
+)
+
+_MORE_DAYS: Final = rf"(?:\s?(?:-|–|to|through|thru|and|&|or|,(?:\sand)?)\s?(?:the\s)?{DAY}(?![\d:/.]))"
+_MONTH: Final = re.compile(MONTH, re.IGNORECASE)
+# Months that are other words, or abbreviations of them: MAR is the medication administration record.
+_AMBIGUOUS: Final = frozenset(("may", "march", "mar", "dec", "sep"))
+_PLACING: Final = re.compile(
+    r"(?:\b(?:on|by|since|until|till|from|before|after|in|of|to|through|around|about|dated?|born|dob|and|was|"
+    r"lmp|rx|"
+    r"surgery|seen|visit|appointment|admitted|discharged|started|due|early|late|mid|next|last|this)\W{0,3}|"
+    r"[:|(])\s*$",
+    re.IGNORECASE,
+)
+_SURE: Final = re.compile(r"(?:19|20)\d\d|['’]\d\d|\d(?:st|nd|rd|th)\b|\bof\b|[-/]|[a-z]{4,}", re.IGNORECASE)
 
 
 class WrittenDate(PatternRecogniser):
@@ -15,21 +37,26 @@ class WrittenDate(PatternRecogniser):
     category = Category.DATE
     score = 0.95
     pattern = re.compile(
-        r"(?<![\w])(?P<phi>"
-        rf"{WEEKDAY}{MONTH}\b\.?[\s-]{{0,2}}(?:the\s)?(?:{DAY}|{DAY_WORD})(?![\d/%]|\.\d|"
-        rf"\s?(?:mg|mL|cm|mm)\b)(?:\s?(?:-|–|to|and|"
-        rf"&)\s?{DAY}(?![\d]))?(?:(?:,?[\s-]?\s?(?:of\s)?){YEAR}\b)?{TIME}|"
-        rf"{WEEKDAY}(?:{DAY}|"
-        rf"{DAY_WORD})[\s-]{{0,2}}(?:(?:day\s)?of\s)?{MONTH}(?![a-z])\.?(?:,?[\s-]?{YEAR}\b|"
-        rf"\d{{2,4}}\b|-\d\d\b)?{TIME}|"
-        rf"{MONTH}\b\.?(?:,?\s(?:of\s)?|-|/)?{YEAR}\b"
+        r"(?<!\w)(?<!\d[./-])(?P<phi>"
+        rf"{WEEKDAY}{MONTH}\b\.?(?:[\s-]{{0,2}}|/)(?:the\s)?(?:{DAY}|{DAY_WORD}\b)(?![\d%]|/\d(?!\d)|\.\d|"
+        rf"\s?(?:mg|mL|cm|mm)\b)(?:{_MORE_DAYS}{{0,3}}(?:,?[\s-]?\s?(?:of\s|in\s)?{YEAR}\b|[-/](?:(?:19|"
+        rf"20)?\d\d)\b)"
+        rf"|,?\s(?:of\s|in\s)?{YEAR_WORDS}|{_MORE_DAYS}{{0,3}}){TIME}|"
+        rf"{WEEKDAY}(?:{DAY}{_MORE_DAYS}{{0,3}}|"
+        rf"{DAY_WORD})(?:[\s-]{{0,2}}|[./])(?:(?:day\s)?of\s)?{MONTH}(?![a-z])\.?"
+        rf"(?:,?[\s-]?{YEAR}\b|[-/.]?\d{{2,4}}\b|,?\s{YEAR_WORDS})?{TIME}|"
+        rf"(?:mid-)?{MONTH}\b\.?(?:(?:,?\s(?:of\s)?|-|/)?{YEAR}\b|,?\s(?:of\s)?{YEAR_WORDS}|[-/]\d\d\b)"
         r")",
         re.IGNORECASE,
     )
 
     def valid(self, match: re.Match[str]) -> bool:
-        # "may 2 tablets" is no date, "May 2" is; "mar" and "sun" in lower case are other words.
-        month = re.search(MONTH, match[0], re.IGNORECASE)
-        return (
-            month is None or not month[0].islower() or month[0] not in ("may", "march", "mar", "dec", "sep")
-        )
+        """ "may 2 tablets" is no date, "May 2" is; in capitals "MAY 2" may be either."""
+        month = _MONTH.search(match[0])
+        if month is None or month[0].casefold() not in _AMBIGUOUS:
+            return True
+        if not month[0].islower() and not month[0].isupper():
+            return True
+        rest = match[0][: month.start()] + match[0][month.end() :]
+        before = match.string[max(0, match.start() - 16) : match.start()]
+        return _SURE.search(rest) is not None or _PLACING.search(before) is not None

@@ -1,0 +1,49 @@
+"""Ages of 90 and over of which a verb or a relative tells: "died at 94". 45 CFR 164.514(b)(2)(i)(C)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY_WORDS
+
+_KIN: Final = (
+    r"(?:great[- ])?(?:grand)?(?:mother|father|parents?|aunt|uncle|mom|dad)|sister|brother|wife|husband|"
+    r"spouse|cousin|patient|pt|MGM|MGF|PGM|PGF"
+)
+_NEARLY: Final = r"(?:about|almost|nearly|over|around|approximately|now|currently|already|only|a\sripe)\s"
+_NO_AGE: Final = (
+    r"(?!\s?%|[-/.:]\d|\s/|\s(?:kg|lbs?|pounds|percent|on|mg|degrees|beats|bpm|feet|ft|miles|yards|meters|cm|"
+    r"mmHg|"
+    r"days?|weeks?|months?|minutes?|hours?|units?|times|over|(?:to|and)\s\d)\b)"
+)
+
+
+_TOLD: Final = re.compile(
+    r"\b(?:(?:died|dies|deceased|dead|death|passed(?:\s(?:away|on))?|expired|survived|"
+    r"(?:lived|living|lives)(?=\s(?:to|until|till|past|beyond))|alive|healthy|well)(?:\s(?:and\swell|"
+    r"naturally|peacefully|suddenly|in\s(?:his|her|their)\ssleep))?,?\s"
+    rf"(?:at|to|until|till|past|beyond)\s(?:(?:the\s)?age\s(?:of\s)?)?(?:be\s)?(?:{_NEARLY})?|"
+    r"(?:deceased|dec\.|d\.)\s?[(:,-]?\s?|"
+    rf"(?:he|she|who|{_KIN})(?:\s(?:just|recently))?\s(?:is|was|turn(?:ed|s)|will\sbe)\s(?:{_NEARLY})?)\Z",
+    re.IGNORECASE,
+)
+_BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
+_GOES_ON: Final = re.compile(r"[,;.)]|\s(?:and|alive|healthy|living|well|with|died)\b", re.IGNORECASE)
+
+
+class AgeTold(PatternRecogniser):
+    """Behind a verb of living and dying, or beside a relative."""
+
+    category = Category.AGE
+    score = 0.88
+    pattern = re.compile(rf"(?<![\w./-])(?P<phi>{NINETIES}|{NINETY_WORDS})\b{_NO_AGE}", re.IGNORECASE)
+
+    def valid(self, match: re.Match[str]) -> bool:
+        text, (start, end) = match.string, match.span("phi")
+        if _TOLD.search(text, max(0, start - 60), start):
+            return True
+        beside = _BESIDE.search(text, max(0, start - 24), start)
+        return beside is not None and _GOES_ON.match(text, end) is not None

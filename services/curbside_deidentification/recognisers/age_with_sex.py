@@ -1,0 +1,34 @@
+"""Ages of 90 and over with the sex behind them: "94F". 45 CFR 164.514(b)(2)(i)(C)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.dates import NINETIES
+
+_HOT: Final = re.compile(
+    r"\b(?:temp\w{0,9}|fevers?|febrile|tm(?:ax)?|T|chills|pyrexia)\b(?:[^.;\n]|\.\d){0,20}$", re.IGNORECASE
+)
+
+
+class AgeWithSex(PatternRecogniser):
+    """ "94M", "94 F", "94/F" where a person is introduced. "101F" is a temperature elsewhere."""
+
+    category = Category.AGE
+    score = 0.85
+    pattern = re.compile(
+        rf"(?<![\w./-])(?P<phi>{NINETIES})(?:\s?/\s?|\s|-)?(?:[MF]|WM|WF|BM|BF|AAM|"
+        rf"AAF)(?=[,:]?\s{{1,2}}(?:with|w/|"
+        r"who|h/o|hx|PMHx?|c/o|s/p|p/w|presents?|presenting|presented|adm(?:itted)?|here|found|brought|BIBA|"
+        r"BIBEMS|"
+        r"was|is|has|had|from|sent|transferred|seen|known|in|on|p/t|pt|patient|resident|smoker|DNR)\b|"
+        r",\s[a-z]|\)|"
+        r"\s{0,3}(?:\n|\Z)|\s{2,}|\s?\|)",
+        re.IGNORECASE,
+    )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        return _HOT.search(match.string, max(0, match.start() - 30), match.start()) is None
