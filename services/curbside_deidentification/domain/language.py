@@ -13,6 +13,10 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+# HL7 v2.5.1, section 2.5: a message begins with its header. Of its components, those of three words and more
+# are prose; codes, names and numbers are of no language.
+_MESSAGE: Final = re.compile(r"\s{0,20}(?:[BF]HS\|[^\r\n]{0,2000}\s{1,4}){0,2}MSH\|")
+_PROSE: Final = re.compile(r"[^|^&~\r\n]+")
 # English is written in Latin letters; Greek ones are symbols in it ("β-blocker", "µg"), and the modifier
 # letters are apostrophes and accents.
 _OF_ENGLISH: Final = ("LATIN ", "GREEK ", "MODIFIER LETTER ")
@@ -36,10 +40,13 @@ def is_english(text: str, rules: LanguageRules, lexicon: Lexicon) -> bool:
     ones, or where too few words are in the English vocabulary.
 
     Texts shorter than `rules.least_words` are judged by script and function words alone, and those
-    shorter than `rules.short_least_words` by script: there is too little to tell by.
+    shorter than `rules.short_least_words` by script: there is too little to tell by. Of an HL7 message its
+    prose is judged.
     """
     if _in_another_script(text, rules):
         return False
+    if _MESSAGE.match(text):
+        text = "\n".join(part for part in _PROSE.findall(text) if part.strip().count(" ") > 1)
     found = _WORD.findall(text)
     words = [word.casefold() for word in found]
     if len(words) < rules.least_words:

@@ -28,7 +28,8 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
         "social_security_number": re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
         "email_address": re.compile(r"[\w.+-]@[\w-]+\.\w"),
-        "long_number": re.compile(r"(?<![\d.])\d{6,}(?!\.?\d)|\b\d{3}[-.]\d{4}\b"),
+        # LOINC codes have six digits at most before their check digit: "100383-9".
+        "long_number": re.compile(r"(?<![\d.])(?!\d{6}-\d\b)\d{6,}(?!\.?\d)|\b\d{3}[-.]\d{4}\b"),
         "at_sign": re.compile(r"\w@\w(?![\w-]*\.\w)"),
         "numeric_date": re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b"),
         "title": re.compile(r"\b(?:Dr|Mr|Mrs|Ms)\.?\s(?=[A-Z][a-z]{2})"),

@@ -27,6 +27,7 @@ from curbside_deidentification.recognisers.capital_facility import CapitalFacili
 from curbside_deidentification.recognisers.capital_last_first import CapitalLastFirst
 from curbside_deidentification.recognisers.capital_place import CapitalPlace
 from curbside_deidentification.recognisers.card_number import CardNumber
+from curbside_deidentification.recognisers.clia_number import CliaNumber
 from curbside_deidentification.recognisers.compact_date import CompactDate
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
@@ -50,7 +51,9 @@ from curbside_deidentification.recognisers.hl7_facility import (
     Hl7SendingFacility,
 )
 from curbside_deidentification.recognisers.hl7_field import Hl7Field
+from curbside_deidentification.recognisers.hl7_identifier import Hl7Identifier
 from curbside_deidentification.recognisers.hl7_name import Hl7Name
+from curbside_deidentification.recognisers.hl7_timestamp import Hl7Timestamp
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
@@ -74,6 +77,7 @@ from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.local_phone import LocalPhone
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
+from curbside_deidentification.recognisers.long_number import LongNumber
 from curbside_deidentification.recognisers.lower_name import LowerName
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
@@ -214,6 +218,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
 DATES: Final[tuple[PatternRecogniser, ...]] = (
     NumericDate(),
     CompactDate(),
+    Hl7Timestamp(),
     MonthAndYear(),
     MonthAndDay(),
     WeekdayWithFigures(),
@@ -250,6 +255,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     License(),
     DeaNumber(),
     Npi(),
+    CliaNumber(),
     VehicleIdentification(),
     LabelledVehicle(),
     LabelledDevice(),
@@ -260,6 +266,8 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniversalId(),
     Hl7Field(),
     MaskedNumber(),
+    LongNumber(),
+    Hl7Identifier(),
     Phone(),
     LabelledPhone(),
     LocalPhone(),

@@ -20,6 +20,10 @@ class Hl7Address(PatternRecogniser):
     category = Category.LOCATION
     score = 0.96
     pattern = re.compile(
-        rf"(?<=[|~])(?P<phi>{_COMPONENT}{{0,80}}\^{_COMPONENT}{{0,60}}\^{_COMPONENT}{{1,60}}\^{_COMPONENT}{{0,30}}\^"
+        rf"(?<=[|~])(?P<phi>{_COMPONENT}{{0,80}}\^{_COMPONENT}{{0,60}}\^{_COMPONENT}{{0,60}}\^{_COMPONENT}{{0,30}}\^"
         rf"{POSTCODE})(?=[\^|~\r\n]|$)"
     )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        street, _, town, *_ = match["phi"].split("^")
+        return bool(street or town)

@@ -33,7 +33,7 @@ _IDENTIFIED: Final[Mapping[str, frozenset[int]]] = MappingProxyType(
         "PV2": frozenset((13,)),
         "ORC": frozenset((10, 11, 12, 19)),
         "OBR": frozenset((10, 16, 28, 32, 33, 34, 35)),
-        "OBX": frozenset((16,)),
+        "OBX": frozenset((16, 25)),
         "TXA": frozenset((5, 9, 10, 11, 22, 23)),
         "DG1": frozenset((16,)),
         "PR1": frozenset((8, 11, 12)),

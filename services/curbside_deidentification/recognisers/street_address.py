@@ -53,7 +53,8 @@ class StreetAddress(PatternRecogniser):
     score = 0.95
     pattern = re.compile(
         rf"(?P<phi>{HOUSE_NUMBER}[ ]{{1,2}}(?:(?:{_DIRECTION}[ ])?(?:{_NUMBERED}|{_GRID})|"
-        rf"(?:{_WORD}[ ]{{1,2}}){{1,6}}(?P<suffix>{STREET})\b(?:\.(?=[,^\r\n]|[ ]\w))?)(?:,?[ ]{_DIRECTION}(?![\w'’]))?"
+        rf"(?:{_WORD}[ ]{{1,2}}){{1,6}}(?P<suffix>{STREET})\b(?:\.(?=[,^\r\n]))?)"
+        rf"(?:,?[ ]{_DIRECTION}(?![\w'’]))?"
         rf"(?P<beside>{UNITS}(?:{TOWN_STATE}|{BARE_TOWN})?))(?!\w)"
     )
 

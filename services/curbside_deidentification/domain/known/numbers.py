@@ -31,7 +31,8 @@ _UNIT_BEHIND: Final = re.compile(
     rf"\s?(?:%|/\s?(?:[a-z]*l|hpf|mm3|cmm|day|hr|min)\b|x\s?10|(?:{'|'.join(RULES.quantities)})\b)"
 )
 _LABEL_BEFORE: Final = re.compile(
-    rf"(?:\b(?:{'|'.join(RULES.number_labels)})\b[\s:.#=is]{{0,6}}|#\s?|[|~>\"])$"
+    rf"(?:\b(?:{'|'.join(RULES.number_labels)})\b[\s:.#=is]{{0,6}}|"
+    r"\b(?:reached|reachable|called)[ ](?:at|on)[ ]|#\s?|[|~>\"])$"
 )
 # With a digit near its beginning: no word is looked at.
 _TOKEN: Final = re.compile(r"(?<![^\W_])(?=[a-z]{0,6}[-/.]?\d)[0-9a-z]+(?:[-/.][0-9a-z]+){0,6}(?![^\W_])")

@@ -73,8 +73,8 @@ def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords
     if small in words.headings and opening and one not in words.acts - RULES.copulas:
         return Verdict.WORD
     abbreviated = len(word) == 2 and word.isupper() and not line_of_capitals(text, start)
-    if abbreviated and _ARTICLE.search(before):
-        return Verdict.WORD  # "via NG"
+    if abbreviated and (_ARTICLE.search(before) or text[end : end + 2].isdigit()):
+        return Verdict.WORD  # "via NG", and the code "HL70444"
     if _acts(text, end, one, words):
         return Verdict.NAME
     if abbreviated:

@@ -50,7 +50,7 @@ _STATE_AND_ZIP: Final = (
     rf"(?:(?:[ ]{{0,2}},)?[ ]{{1,3}}|\^|[ ]?[\r\n]{{1,2}})(?:{STATE}|{STATE_NAME})\b\.?"
     rf"(?:(?:,?[ ]{{1,3}}|\^|[ ]?[\r\n]{{1,2}}){ZIP})?(?!\w)"
 )
-UNITS: Final = rf"(?:{PART_BREAK}{US_UNIT}){{0,3}}"
+UNITS: Final = rf"(?:\.?{PART_BREAK}{US_UNIT}){{0,3}}"
 # The town with its state; without one only behind a comma and where the sentence or the line then ends.
-TOWN_STATE: Final = rf"(?:{PART_BREAK}{TOWN}{_STATE_AND_ZIP})"
+TOWN_STATE: Final = rf"(?:\.?{PART_BREAK}{TOWN}{_STATE_AND_ZIP})"
 BARE_TOWN: Final = rf"(?:,[ ]{TOWN}(?=[ ]{{0,3}}(?:[.,;)\r\n]|$)))"
