@@ -62,15 +62,17 @@ class NameInContext:
 
     def end(self, text: str, candidate: Candidate, lexicon: Lexicon, link: float) -> int | None:
         """Where the name ends, None where it is none. `link`: how surely it goes on a list of names."""
+        right = behind(text, candidate.end)
         left = link or before(text, candidate.start)
         if left == ANY_LABEL and text[candidate.start + 1 : candidate.start + 2] != ".":
             left = 0
         if left == _SLIGHT and candidate.listed and not candidate.plain and (right or len(candidate.parts) > 1):
             left = 1
-        right = behind(text, candidate.end)
         total = candidate.weight + left + right
         if left >= 1 and candidate.plain and candidate.weight >= 1 and not text[candidate.start : candidate.end].isupper():
             total += 0.5  # a capital inside a sentence
+        elif left and text[candidate.start + 1 : candidate.start + 2] == ".":
+            total += 0.5  # initials inside a line
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
         if not candidate.listed and left < 1 and right < _STRONG:

@@ -207,7 +207,7 @@ _STRONGLY: Final = re.compile(
 )
 _WEIGHTS: Final = MappingProxyType({"age": 3.0, "record": 1.5})
 _WEAKLY: Final = re.compile(
-    r"['’][sS]\b|,?\s(?i:is|has|had|was|will|did|does|took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
+    r"['’][sS]\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
 )
 
 
