@@ -34,7 +34,7 @@ class Reason(StrEnum):
 class Finder(Protocol):
     """What `Detector` is to the pipeline."""
 
-    def find(self, text: str, lexicon: Lexicon) -> list[Span]: ...
+    def find(self, text: str, lexicon: Lexicon) -> Sequence[Span]: ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,6 @@ def _risk(replaced: str, spans: Sequence[Span], lexicon: Lexicon, policy: Policy
         replaced,
         spans,
         lexicon,
-        policy.lexicon,
         policy.residual_weights,
         policy.risk_model,
         known_words=known_words,

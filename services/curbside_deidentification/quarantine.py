@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from curbside.contracts import codec
 from curbside.contracts.codec import PhiDocument
 from curbside.contracts.v1 import deidentification_pb2 as pb
@@ -152,7 +150,7 @@ async def quarantined_row(principal: Principal, report_id: str, database: Databa
     return row
 
 
-async def require_quarantined(session: AsyncSession, report_id: str) -> None:
+async def require_quarantined(session: Any, report_id: str) -> None:
     displaced = await store.displaced_as(session, report_id)
     if displaced is not None:
         raise DisplacedReport(

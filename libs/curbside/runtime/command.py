@@ -232,6 +232,26 @@ def deid_recall(
     recall_of_sample(sample)
 
 
+@deid_app.command("regress")
+def deid_regress(
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--output", help="Where the counts of each report go: ids, and no text."),
+    ] = None,
+    since: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="An earlier run's output to hold this one against, instead of the review."),
+    ] = None,
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Replay the reports that reviewers finished: recall by category, and which got worse (status 1)."""
+    from curbside.runtime.regression import regress
+
+    raise typer.Exit(0 if regress(_api(data, url, token_file), output, since) else 1)
+
+
 @app.command()
 def segment(
     source: Annotated[Path, typer.Argument(help="JSON lines with id and text.")],

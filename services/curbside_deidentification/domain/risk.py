@@ -1,8 +1,8 @@
 """Residual risk: the probability that an identifier was left in a replaced text.
 
-A logistic regression over what can be counted in the text and in what was found there: the weights lie in
-data/risk.json, and `benchmarks/deid_risk.py` fits them and shows how reliable they are. Signs that a text
-may not carry whatever the regression says are policy, and a lower bound.
+Everything that can be counted in the text, and in what was found there, adds to the rate of leaks: how much
+lies in data/risk.json, and `benchmarks/deid_risk.py` fits it and shows how reliable it is. Signs that a text
+may not carry whatever the model says are policy, and a lower bound.
 """
 
 from __future__ import annotations
@@ -31,50 +31,61 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
         # LOINC codes have six digits at most before their check digit: "100383-9".
         "long_number": re.compile(r"(?<![\d.])(?!\d{6}-\d\b)\d{6,}(?!\.?\d)|\b\d{3}[-.]\d{4}\b"),
         "at_sign": re.compile(r"\w@\w(?![\w-]*\.\w)"),
-        "numeric_date": re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b"),
+        "numeric_date": re.compile(r"(?<![\w.])\d{1,2}([/-])\d{1,2}\1\d{2,4}\b"),
         "title": re.compile(r"\b(?:Dr|Mr|Mrs|Ms)\.?\s(?=[A-Z][a-z]{2})"),
     }
 )
 _NAME_LIKE: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,})+")
-# A label of a form with a capital or a digit behind it, instead of a placeholder: its value was not taken.
+# A label of a form with a capital or a digit behind it, where a placeholder would stand: its value was left.
 _LABEL: Final = re.compile(
     r"\b(?i:name|physician|provider|attending|surgeon|mrn|dob|birth|address|phone|tel|fax|e-?mail|ssn|"
     r"account|acct|license|npi|dea)(?i:\s(?:no|number|id))?\.?\s?[:#][ \t]*(?=[A-Z\d])"
 )
-# Digits of a number that is no year, and capitals mixed with digits as in a code; a dose is shorter.
-_CODE: Final = re.compile(r"\b(?!(?:19|20)\d\d\b)(?:\d{4,5}|(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{5,})\b")
-# Initials before a name, a name in capitals with a comma or a caret in it, a day and a month: forms of mentions.
-_INITIALS: Final = re.compile(r"\b(?:[A-Z]\.[ -]?){1,3}[A-Z][\w'’-]{2,}|\b[A-Z][a-z'’-]+,? [A-Z]\.(?=\W)")
+# Five digits, or capitals, digits and dashes with three digits in a row: a count is shorter, and so is "CD4".
+_CODE: Final = re.compile(
+    r"(?<![\w.,-])(?:\d{5}|(?=[A-Z\d-]*\d{3})(?=[\d-]*[A-Z])[A-Z\d]+(?:-[A-Z\d]+)*)(?![\w-]|[.,]\d)"
+)
+# Forms of mentions: initials by a name (a lone one amid a sentence: "A. Chest" is a list), a name in capitals
+# with a comma or caret in it, a day of a month (one that is no fraction, week or grade).
+_INITIALS: Final = re.compile(
+    r"\b(?:[A-Z]\.[ -]?){2,3}[A-Z][\w'’-]{2,}|(?<=[a-z,] )[A-Z]\. ?[A-Z][\w'’-]{2,}"
+    r"|(?<=[a-z] )[A-Z][a-z'’-]+,? [A-Z]\.(?=\W)"
+)
 _INVERTED: Final = re.compile(r"\b[A-Z][A-Z'’-]+(?:, ?|\^)[A-Z][A-Z'’-]*\b")
-# No strength of five, murmur of six, pain of ten or coma scale.
-_DAY_AND_MONTH: Final = re.compile(
-    r"(?<![\d/.-])(?:0?[1-9]|1[0-2])/(?!(?:0?[56]|1[05])\b)(?:0?[1-9]|[12]\d|3[01])(?![\d/]|[.-]\d)"
+_DAY_OF_MONTH: Final = re.compile(
+    r"(?<![\d/.-])(?:0?[1-9]|1[0-2])/(?:0[1-9]|9|1[134789]|2[1-9]|3[01])(?![\d/]|[.-]\d)"
+)
+# A capitalised word, unless a dose or the head of an eponym follows: "Remeron 15 mg", "Ghon complex".
+_CAPITALISED: Final = re.compile(
+    r"(?P<amid>(?<=[a-z,;] ))?\b(?P<word>[A-Z][a-z'’-]*[a-z]{2,})\b(?![\d®™/-]|['’]?s?[ -](?:\d|m[cg]|tablet|"
+    r"cream|sign|test|disease|syndrome|score|scale|criteria|catheter|suture|stain|cell|needle|"
+    r"maneuver|procedure|complex))"
 )
 # What a scanner leaves: a digit within letters, a character for "unreadable", a control or private character.
-_ODD: Final = re.compile(
-    r"\b[^\W\d_]+\d+[^\W\d_]{2,}|[\ufffd\u0000-\u0008\u000e-\u001f\ue000-\uf8ff]|[|~^_]{2,}"
-)
+_MISREAD: Final = re.compile(r"\b[^\W\d_]+\d+[^\W\d_]{2,}|[\ufffd\u0000-\u0008\u000e-\u001f\ue000-\uf8ff]")
 # Of the statistical model alone, or because a name stood elsewhere: no surer recogniser agrees.
 WEAK: Final = 0.7
 
 
 @dataclass(frozen=True)
 class RiskModel:
-    """`weights` by the name of the evidence; `source` says what they were fitted on."""
+    """The rate of leaks that each piece of evidence adds, by its name; `source` says what it was fitted on.
 
-    intercept: float
-    weights: Mapping[str, float]
+    Leaks of a rate are Poisson's: none is left with probability exp(-rate), and one or more otherwise. Which
+    is 1 - product of (1 - weight), as `least_risk`, with 1 - exp(-rate) as the weight of each occurrence.
+    """
+
+    rates: Mapping[str, float]
     source: str
 
     def probability(self, evidence: Mapping[str, float]) -> float:
-        logit = self.intercept + sum(weight * evidence[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
+        return 1 - math.exp(-sum(rate * evidence[name] for name, rate in self.rates.items()))
 
 
 @cache
 def load_risk_model(path: Path = MODEL_FILE) -> RiskModel:
     data = json.loads(path.read_text("utf-8"))
-    return RiskModel(float(data["intercept"]), MappingProxyType(dict(data["weights"])), data["source"])
+    return RiskModel(MappingProxyType(dict(data["rates"])), data["source"])
 
 
 def signs_left(safe: str) -> Counter[str]:
@@ -93,30 +104,33 @@ def least_risk(signs: Mapping[str, int], weights: Mapping[str, float], *, known_
     return 1 - remaining
 
 
-def evidence(
-    safe: str, spans: Sequence[Span], lexicon: Lexicon, vocabulary: Lexicon, *, known_words: int = 0
-) -> dict[str, float]:
-    """What the regression weighs, of a replaced text and the `spans` that were replaced in it.
+def evidence(safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words: int = 0) -> dict[str, float]:
+    """What the model weighs, counted in a replaced text and in the `spans` that were replaced in it.
 
-    `lexicon` is the document's own, `vocabulary` the general one. Counts go in by their logarithm: the tenth
-    unknown word says less than the first.
+    `lexicon` is the document's own: what it also writes in lower case is no name.
     """
     text = _PLACEHOLDER.sub(" ", safe)
     words = WORD.findall(text)
-    of_words = max(len(words), 1)
     distinct = {word for word in words if len(word) > 2}
-    unknown = {word for word in distinct if word[0].isupper() and not lexicon.is_word(word)}
-    lower = [word for word in distinct if word.islower()]
+    capitals = [word for word in distinct if word.isupper() and not lexicon.is_word(word)]
+    amid: set[str] = set()
+    elsewhere: set[str] = set()
+    for match in _CAPITALISED.finditer(text):
+        if not lexicon.is_word(match["word"]):
+            (elsewhere if match["amid"] is None else amid).add(match["word"])
     pairs = sum(
         not any(lexicon.is_word(word) for word in match[0].split()) for match in _NAME_LIKE.finditer(text)
     )
+    misread = sum(1 for _ in _MISREAD.finditer(text)) / max(len(words), 1)
     signs = signs_left(safe)
-    counts = {
+    return {
+        "text": 1.0,
         "words": len(words),
-        "found_per_100_words": 100 * len(spans) / of_words,
+        "spans": len(spans),
         "weak_spans": sum(span.score <= WEAK for span in spans),
-        "unknown_capitalised": sum(not word.isupper() for word in unknown),
-        "unknown_capitals": sum(word.isupper() for word in unknown),
+        "unknown_amid_sentences": len(amid),
+        "unknown_elsewhere": len(elsewhere - amid),
+        "unknown_capitals": len(capitals),
         "unknown_pairs": pairs,
         "numbers": sum(signs[sign] for sign in ("long_number", "social_security_number", "numeric_date")),
         "titles": signs["title"],
@@ -125,27 +139,22 @@ def evidence(
         "codes": sum(1 for _ in _CODE.finditer(text)),
         "initials": sum(1 for _ in _INITIALS.finditer(text)),
         "inverted_names": sum(1 for _ in _INVERTED.finditer(text)),
-        "days": sum(1 for _ in _DAY_AND_MONTH.finditer(text)),
+        "days": sum(1 for _ in _DAY_OF_MONTH.finditer(text)),
+        # How many mentions a scanner has misread, where it misreads them as often as other words.
+        "misread_spans": len(spans) * min(1.0, misread),
         "known_words": known_words,
     }
-    shares = {
-        "weak_share": counts["weak_spans"] / max(len(spans), 1),
-        "odd_share": min(1.0, sum(1 for _ in _ODD.finditer(text)) / of_words),
-        "unread_share": sum(not vocabulary.is_word(word) for word in lower) / max(len(lower), 1),
-    }
-    return {name: math.log1p(count) for name, count in counts.items()} | shares
 
 
 def residual_risk(
     safe: str,
     spans: Sequence[Span],
     lexicon: Lexicon,
-    vocabulary: Lexicon,
     weights: Mapping[str, float],
     model: RiskModel,
     *,
     known_words: int = 0,
 ) -> float:
-    """0 to 1: what the regression says, and no less than what policy holds of the signs left."""
-    likely = model.probability(evidence(safe, spans, lexicon, vocabulary, known_words=known_words))
+    """0 to 1: what the model says, and no less than what policy holds of the signs left."""
+    likely = model.probability(evidence(safe, spans, lexicon, known_words=known_words))
     return round(max(likely, least_risk(signs_left(safe), weights, known_words=known_words)), 4)
