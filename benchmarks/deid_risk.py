@@ -8,10 +8,10 @@ rules.
 
 Without it the figures are measured on what was not fitted on: clinical queries with PHI (`asq_phi_dev`),
 sentences of no clinic, and development notes of another seed, as the detector leaves them and with few
-mentions left. A document leaks where one PHI token is left, by the rules of `../shared/bench/phi_score.py`. `risk_ece` is the expected calibration error, the mean
-distance between what is predicted and what is seen, over ten bins of equal width (Naeini et al., AAAI 2015),
-and `risk_brier` the mean squared error. What the threshold would stop is counted beside it, also on texts
-without marked PHI.
+mentions left. A document leaks where one PHI token is left, by the rules of `../shared/bench/phi_score.py`.
+`risk_ece` is the expected calibration error, the mean distance between what is predicted and what is seen,
+over ten bins of equal width (Naeini et al., AAAI 2015), and `risk_brier` the mean squared error. What the
+threshold would stop is counted beside it, also on texts without marked PHI.
 """
 
 from __future__ import annotations

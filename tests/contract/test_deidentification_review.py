@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from alembic import command
 
 from curbside.contracts import codec
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
@@ -18,6 +19,7 @@ from curbside.contracts.v1 import events_pb2
 from curbside.identity.principal import Principal, Role
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef
+from curbside.storage.migrate import alembic_config
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_deidentification import handlers, regression, store
@@ -302,3 +304,14 @@ async def test_an_operator_replays_the_corpus(opened: TestPlatform, role: Role, 
     assert answer.status_code == status
     if status == 200:
         assert answer.json() == {"policy": load_policy().label, "reports": [], "next": None}
+
+
+async def test_the_migration_of_corrections_goes_both_ways(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await client.post(f"{AT}/spans", json=span_of("Ilse Vandervoort", category="NAME", revision=0))
+    config = alembic_config("curbside_deidentification", opened.platform.database.url)
+    await asyncio.to_thread(command.downgrade, config, "0002")
+    await asyncio.to_thread(command.upgrade, config, "head")
+    shown = (await client.get(AT)).json()
+    assert (shown["revision"], spans(shown)) == (0, {"Quatremer": "found"})
