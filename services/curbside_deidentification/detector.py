@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from curbside.errors import CurbsideError
 from curbside.phi import Category
+from curbside.settings import passing_environment
 from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
@@ -206,10 +206,10 @@ def _without(*packages: str) -> Iterator[None]:
 
 
 def _model(path: Path) -> Any:
-    # One thread, where numpy is not loaded yet: a worker is one of as many processes as there are cores.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import spacy
-    from thinc.api import NumpyOps
+    # One thread, read when numpy is first loaded: a worker is one of as many processes as there are cores.
+    with passing_environment(OPENBLAS_NUM_THREADS="1"):
+        import spacy
+        from thinc.api import NumpyOps
 
     model: Any = spacy.load(path, exclude=list(_UNUSED_PIPES))
     # numpy's products: on matrices of this size they take three quarters of the time that blis takes.

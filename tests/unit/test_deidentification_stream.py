@@ -1,4 +1,4 @@
-"""Deidentify over gRPC: a stream that answers by id and waits, single calls that are refused when it is full."""
+"""Deidentify over gRPC: a stream answers by id and waits, a single call is refused when there is no room."""
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""The lines of a batch's file: which are documents, and what ails the others. Never all at once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from curbside.contracts.codec import KnownIdentifiers
+
+SHOWN_LINES: Final = 20
+KNOWN_FIELDS: Final = tuple(each.name for each in fields(KnownIdentifiers))
+# What intake takes: a file without line breaks must not be read into memory.
+_LONGEST_LINE: Final = 25_000_000
+# A document nests three deep. A fixed limit, because Python's depends on how deep the reader itself is
+# called, and a worker is called deeper than we are.
+_DEEPEST: Final = 50
+
+
+@dataclass
+class Examined:
+    """How many lines of a file are documents, how many are not, and the first of these by number."""
+
+    documents: int = 0
+    bad: int = 0
+    shown: dict[int, str] = field(default_factory=dict)
+
+
+def examine(source: Path, apart: Path, digest: Any) -> Examined:
+    """Read all of `source` into `digest`, and write the number of each bad line and what ails it to `apart`:
+    never the line itself, which may be a patient's."""
+    examined = Examined()
+    apart.parent.mkdir(parents=True, exist_ok=True)
+    with apart.open("w", encoding="utf-8") as bad:
+        apart.chmod(0o600)
+        for number, line in _lines(source, digest):
+            problem = _problem(line)
+            if problem is None:
+                examined.documents += 1
+                continue
+            examined.bad += 1
+            bad.write(json.dumps({"line": number, "problem": problem}) + "\n")
+            if len(examined.shown) < SHOWN_LINES:
+                examined.shown[number] = problem
+    if not examined.bad:
+        apart.unlink()
+    return examined
+
+
+def documents_of(source: Path) -> Iterator[str]:
+    """The lines that are documents, in order."""
+    for _, line in _lines(source):
+        if _problem(line) is None:
+            yield line.decode("utf-8")
+
+
+def _lines(source: Path, digest: Any = None) -> Iterator[tuple[int, bytes]]:
+    """The lines of `source` that are not blank, by number from 1; of one too long its beginning."""
+    with source.open("rb") as lines:
+        for number in itertools.count(1):
+            line = piece = lines.readline(_LONGEST_LINE + 1)
+            while piece:
+                if digest is not None:
+                    digest.update(piece)
+                if len(piece) <= _LONGEST_LINE or piece.endswith(b"\n"):
+                    break
+                piece = lines.readline(_LONGEST_LINE + 1)
+            if not line:
+                return
+            if line.strip():
+                yield number, line
+
+
+def _problem(line: bytes) -> str | None:
+    if len(line) > _LONGEST_LINE:
+        return "too long"
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except RecursionError:
+        return "nested too deeply"
+    except ValueError:
+        return "not JSON"
+    if _depth(row) > _DEEPEST:
+        return "nested too deeply"
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        return "no text"
+    if not isinstance(row.get("id"), str | int):
+        return "no id"
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return "half a surrogate pair"  # legal in JSON's escapes, and in no text
+    known = row.get("known")
+    if known is not None and not (
+        isinstance(known, dict)
+        and all(
+            isinstance(values, list) and all(isinstance(value, str) for value in values)
+            for name, values in known.items()
+            if name in KNOWN_FIELDS
+        )
+    ):
+        return "known is not an object of lists of strings"
+    return None
+
+
+def _depth(value: object) -> int:
+    """How deeply lists and objects are nested in `value`, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        inner = [item for item in level if isinstance(item, list | dict)]
+        level = [part for item in inner for part in (item.values() if isinstance(item, dict) else item)]
+        depth += bool(inner)
+    return depth
