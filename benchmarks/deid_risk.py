@@ -73,6 +73,7 @@ _SEEN_WITHOUT: Final = 10.0  # texts in which each piece of evidence would stand
 _MOST: Final = 0.6
 _ROUNDS: Final = 2000
 _BINS: Final = 10
+_MOST_ERROR: Final = 0.05  # of calibration; our own choice
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,8 @@ def figures(weighed: Sequence[Weighed]) -> list[dict[str, Any]]:
             "value": round(error, 4),
             "unit": "probability",
             "peer": "0: what is predicted is what is seen",
+            "target": _MOST_ERROR,
+            "ok": error <= _MOST_ERROR,
             "bins": [[round(p, 4), round(s, 4), count] for p, s, count in rows],
         },
         {
@@ -326,6 +329,8 @@ def figures(weighed: Sequence[Weighed]) -> list[dict[str, Any]]:
             "value": round(brier, 4),
             "unit": "squared probability",
             "peer": f"{base * (1 - base):.4f}: the share of leaking documents for each",
+            "target": round(base * (1 - base), 4),
+            "ok": brier <= base * (1 - base),
         },
     ]
 
@@ -357,7 +362,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     console.print(table)
     if options.json is not None:
         options.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0
+    return 0 if all(figure["ok"] for figure in found) else 1
 
 
 if __name__ == "__main__":
