@@ -100,7 +100,10 @@ def _by_pair(words: Words) -> Mapping[int, tuple[str, ...]]:
 
 
 def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """What `pattern.finditer(text)` gives; quicker where `text` is `Searched`."""
+    """What `pattern.finditer(text)` gives; quicker where `text` is `Searched`.
+
+    For a recogniser's pattern and never for one that is made of a patient's words: what it needs is kept.
+    """
     if not isinstance(text, Searched):
         return pattern.finditer(text)
     needs = needs_of(pattern)
