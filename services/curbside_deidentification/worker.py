@@ -17,8 +17,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from curbside.contracts.codec import PhiDocument
-from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
+from curbside.contracts.v1 import deidentification_worker_pb2 as worker_pb
+from curbside.contracts.v1 import deidentification_worker_pb2_grpc as worker_rpc
 from curbside.errors import OperatorError
 from curbside.settings import RuntimeSettings, load
 from curbside_deidentification.detector import MODEL_ASSET, Detector
@@ -65,7 +66,7 @@ def ended_after(limit: timedelta) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-class WorkerServicer(rpc.DeidentificationServicer, rpc.DeidentificationWorkerServicer):
+class WorkerServicer(rpc.DeidentificationServicer, worker_rpc.DeidentificationWorkerServicer):
     """One document at a time: the model holds the interpreter, so a second thread would only slow both.
 
     `limit` bounds the time that one takes; `longest` is for a caller that sets no deadline.
@@ -104,7 +105,7 @@ class WorkerServicer(rpc.DeidentificationServicer, rpc.DeidentificationWorkerSer
         limit = (timedelta(seconds=request.seconds_each) or self._longest) + _BEYOND_DEADLINE
         with self._turn, self._limit(limit):
             finders = read_together(documents, self._detector, self._policy)
-        step = pb.DeidentifyGroupStep()
+        step = worker_pb.DeidentifyGroupStep()
         for number, (document, finder) in enumerate(zip(documents, finders, strict=True)):
             step.begun = number
             yield step
@@ -112,7 +113,7 @@ class WorkerServicer(rpc.DeidentificationServicer, rpc.DeidentificationWorkerSer
                 if not context.is_active():
                     return  # nobody reads the others
                 with self._limit(limit):
-                    step = pb.DeidentifyGroupStep(
+                    step = worker_pb.DeidentifyGroupStep(
                         response=to_response(deidentify(document, finder, self._policy))
                     )
         step.begun = len(documents)
@@ -163,7 +164,7 @@ def _prepared(socket: Path) -> Path:
 def _bound(path: Path, servicer: WorkerServicer) -> grpc.Server:
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=MESSAGE_OPTIONS)
     rpc.add_DeidentificationServicer_to_server(servicer, server)
-    rpc.add_DeidentificationWorkerServicer_to_server(servicer, server)
+    worker_rpc.add_DeidentificationWorkerServicer_to_server(servicer, server)
     checks = health.HealthServicer()
     checks.set("", health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

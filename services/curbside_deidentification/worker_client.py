@@ -13,8 +13,9 @@ import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from curbside.contracts.v1 import deidentification_pb2 as pb
 from curbside.contracts.v1 import deidentification_pb2_grpc as rpc
+from curbside.contracts.v1 import deidentification_worker_pb2 as worker_pb
+from curbside.contracts.v1 import deidentification_worker_pb2_grpc as worker_rpc
 from curbside_deidentification.wire import BEGUN, MESSAGE_OPTIONS
 
 # A restarted worker is found within a second: gRPC's own backoff grows to two minutes.
@@ -43,7 +44,7 @@ class WorkerClient:
         self.busy = False
         self._channel = aio.insecure_channel(f"unix:{socket.absolute()}", options=_OPTIONS)
         self._one: Any = rpc.DeidentificationStub(self._channel)
-        self._group: Any = rpc.DeidentificationWorkerStub(self._channel)
+        self._group: Any = worker_rpc.DeidentificationWorkerStub(self._channel)
         self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 
     async def ask(self, requests: Sequence[Any], deadline: timedelta) -> list[Answer]:
@@ -76,7 +77,9 @@ class WorkerClient:
         answers: list[Answer] = []
         at: int | None = None
         status = grpc.StatusCode.UNAVAILABLE  # also of a worker that ends before it has answered all
-        call = self._group.DeidentifyGroup(pb.DeidentifyGroupRequest(requests=requests, seconds_each=seconds))
+        call = self._group.DeidentifyGroup(
+            worker_pb.DeidentifyGroupRequest(requests=requests, seconds_each=seconds)
+        )
         try:
             while True:
                 async with asyncio.timeout(seconds):

@@ -292,56 +292,6 @@ class DeidentifyProblem(_message.Message):
 Global___DeidentifyProblem: _TypeAlias = DeidentifyProblem  # noqa: Y015
 
 @_typing.final
-class DeidentifyGroupRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUESTS_FIELD_NUMBER: _builtins.int
-    SECONDS_EACH_FIELD_NUMBER: _builtins.int
-    seconds_each: _builtins.float
-    """how long one text may take"""
-    @_builtins.property
-    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeidentifyRequest]: ...
-    def __init__(
-        self,
-        *,
-        requests: _abc.Iterable[Global___DeidentifyRequest] | None = ...,
-        seconds_each: _builtins.float = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests", "seconds_each", b"seconds_each"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeidentifyGroupRequest: _TypeAlias = DeidentifyGroupRequest  # noqa: Y015
-
-@_typing.final
-class DeidentifyGroupStep(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RESPONSE_FIELD_NUMBER: _builtins.int
-    BEGUN_FIELD_NUMBER: _builtins.int
-    begun: _builtins.int
-    """which request is begun now, from 0; as many as there are at the end"""
-    @_builtins.property
-    def response(self) -> Global___DeidentifyResponse:
-        """of the text before; none in the first step"""
-
-    def __init__(
-        self,
-        *,
-        response: Global___DeidentifyResponse | None = ...,
-        begun: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "response", b"response"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeidentifyGroupStep: _TypeAlias = DeidentifyGroupStep  # noqa: Y015
-
-@_typing.final
 class RestoreRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
