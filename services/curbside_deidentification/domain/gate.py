@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import NEVER_NAME, WORD, Lexicon
+from curbside_deidentification.domain.lexicon import WORD, Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME
 from curbside_deidentification.domain.spans import Span
 
 TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -29,7 +30,8 @@ _EPONYMOUS: Final = re.compile(
     r"blade|bandage|dressing|gauze|hernia|cyst|node|pouch|loop|ring|triangle|canal|duct|"
     r"bodies|space|approach|technique|operation|method|formula|agar|virus|fever|"
     r"contracture|ulcer|esophagus|thyroiditis|palsy|phenomenon|anomaly|malformation|"
-    r"deformity|nodule|metastasis)\b",
+    r"deformity|nodule|metastasis|shunt|cannula|scissors|splints?|t-tubes?|"
+    r"elevator|speculum|rongeur|holder|stand|index|stitch|stockings?|collar|brace|prosthesis|anastomosis|pressures?|physiology)\b",
     re.IGNORECASE,
 )
 
@@ -85,7 +87,7 @@ def is_abbreviation(candidate: str, lexicon: Lexicon) -> bool:
 
 
 def before_eponym(text: str, end: int) -> bool:
-    """Whether what ends at `end` names a sign, a disease or an instrument: "Babinski sign", "Penrose drain"."""
+    """Whether what ends at `end` names a sign, a disease or an instrument: "Babinski sign"."""
     return _EPONYMOUS.match(text, end) is not None
 
 

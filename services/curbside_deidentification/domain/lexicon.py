@@ -33,38 +33,6 @@ GENERIC: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 
-# Never a part of a name: function words, pronouns, verbs behind a name in capitals, credentials and field labels.
-NEVER_NAME: Final = frozenset(
-    """
-    a an and are as at be been but by can did does for from had has have he her hers him his i if in into is it
-    its may me might must my no nor not of off on or our out she should so some than that the their them then
-    there these they this those to under until up upon was we were what when where which who whom whose will
-    with would yes you your after before between per via re cc pt patient patients
-    mr mrs ms miss dr drs doctor prof professor rev sir jr sr ii iii iv
-    md rn np pa phd dds dpm dpt msw lcsw aprn arnp crna cnm lpn bsn msn dnp cna lvn rph facs facc facp mph mbbs
-    accession account acct active address admission admit admitted age aka allergies ambulatory appointment assessment attending
-    attn author bed birth birthdate born call called calls cell chart chief city class comparison
-    complaint complains consult consultant contact county date dated days denies denied diagnosis
-    diagnoses dictated dictating discharge discharged dob doc doctors document email electronic electronically
-    emergency encounter exam examination examined facility fax feels female file findings first floor
-    follow followup gender group he health history home hospital hpi id impression indication indications inpatient
-    instructions insurance job last location male marital medical medicare medications meds middle mobile mrn name
-    next note notes notified npi nurse nursing number objective office order ordered ordering outpatient pager
-    phone physician plan policy primary procedure progress provider pulse reason received record
-    referred referring relation relationship report reported reports requesting resident review reviewed room
-    route routed said says seen service sex signature signed since social ssn start states stated status
-    subjective summary surgeon surgery tel telephone time title today transcribed unit verified
-    visit vitals ward witness wrote year years zip
-    lic dispo fin exp pgy triage dear cosigner dict zip
-    atty attorney boss doula hi hello sincerely regards peds attestation source interval subject supervisor present relief
-    medic crew chaplain interpreter therapist wife husband spouse partner daughter mother father brother sister aunt uncle niece
-    nephew cousin grandmother grandfather grandson granddaughter friend girlfriend boyfriend guardian caregiver student co-signed
-    sonographer anesthesiologist pathologist radiologist operator witnessed notified supported involved separated
-    monday tuesday wednesday thursday friday saturday sunday january february march april june july august
-    september october november december jan feb mar apr jun jul aug sep sept oct nov dec am pm
-    """.split()  # noqa: SIM905
-)
-
 
 def _lines(name: str) -> frozenset[str]:
     return frozenset((_DATA / name).read_text("utf-8").split())

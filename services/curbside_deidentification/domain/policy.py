@@ -22,6 +22,7 @@ from curbside_deidentification.domain.lexicon import (
     town_states,
     towns,
 )
+from curbside_deidentification.domain.name_words import NAMES_DIGEST
 from curbside_deidentification.domain.risk import MODEL_FILE, RiskModel, load_risk_model
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
@@ -56,7 +57,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     if unknown:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
-    digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + MODEL_FILE.read_bytes())
+    digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + NAMES_DIGEST.encode() + MODEL_FILE.read_bytes())
     for words in (
         lexicon.words,
         lexicon.given,

@@ -45,7 +45,9 @@ _IDENTIFIED: Final[Mapping[str, frozenset[int]]] = MappingProxyType(
         "AIP": frozenset((3,)),
     }
 )
-_SEGMENT: Final = re.compile(rf"(?<![\w|^~&])({'|'.join((*_NAMES, *_IDENTIFIED, 'MSH', 'AL1', 'NTE', 'FT1'))})\|")
+_SEGMENT: Final = re.compile(
+    rf"(?<![\w|^~&])({'|'.join((*_NAMES, *_IDENTIFIED, 'MSH', 'AL1', 'NTE', 'FT1'))})\|"
+)
 _LETTERS: Final = re.compile(r"[^\W\d_]{1,40}(?:['’ .-]{1,2}[^\W\d_]{1,40}){0,4}\.?")
 _LINE_END: Final = re.compile(r"[\r\n]")
 _LONGEST_FIELD: Final = 500

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME
 from curbside_deidentification.domain.patterns import WordRecogniser
 from curbside_deidentification.recognisers.writing.names import KIN
 

@@ -7,9 +7,7 @@ import re
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 
-_FIELD = (
-    r"(?:family|given|(?:patient|provider|physician|doctor|first|last|middle|full|given|family|maiden|display|legal|mother)_?-?(?:s_?)?name|surname|forename)"
-)
+_FIELD = r"(?:family|given|(?:patient|provider|physician|doctor|first|last|middle|full|given|family|maiden|display|legal|mother)_?-?(?:s_?)?name|surname|forename)"
 _VALUE = r"[^\W\d_][^\W\d_'’., -]{0,40}(?:['’., -]{1,3}[^\W\d_][^\W\d_]{0,40}){0,4}\.?"
 
 

@@ -14,7 +14,9 @@ from curbside_deidentification.recognisers.writing.evidence import Candidate, Na
 from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
 
-_BEGINNING: Final = re.compile(r"(?<![\w'’.@^])(?<!\w-)(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))")
+_BEGINNING: Final = re.compile(
+    r"(?<![\w'’.@^])(?<!\w-)(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))"
+)
 # From one name of a list to the next: "Ruth Vanterpool, MD; J. Lind", "Osgood and Lind".
 _CHAIN: Final = re.compile(
     rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?P<sign>[ ]?[;&/][ ]{{0,2}}|,?[ ](?:and|AND)[ ]|,[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
@@ -27,6 +29,7 @@ _GOES_ON: Final = re.compile(r"(?:and|or|is|was|has|who|w/|with)\b")
 _INITIALS_BEHIND: Final = re.compile(r"/(?!RN\b|MD\b|NP\b|PA\b|DO\b|PT\b|OT\b)[A-Z]{2,3}(?![\w/])")
 _LABEL: Final = 3.0
 _STRONG: Final = 2.0
+_DEGREE: Final = 2.5
 _EPONYM: Final = 4.5
 _ENOUGH: Final = 3.0
 # Without a cue only a given name with a surname is enough: "Winifred Hand".
@@ -53,7 +56,7 @@ class NameInContext:
             if link is None and text[candidate.start - 1 : candidate.start] == "/" and candidate.start:
                 continue
             end = self.end(text, candidate, lexicon, _link(link))
-            if end is not None or (candidate.weight >= _CERTAIN and candidate.end - candidate.start > 2):
+            if end is not None or (candidate.weight >= _CERTAIN and _anchors(text, candidate)):
                 reached = end or candidate.end
             if end is not None:
                 if initials := _INITIALS_BEHIND.match(text, end):
@@ -66,10 +69,20 @@ class NameInContext:
         left = link or before(text, candidate.start)
         if left == ANY_LABEL and text[candidate.start + 1 : candidate.start + 2] != ".":
             left = 0
-        if left == _SLIGHT and candidate.listed and not candidate.plain and (right or len(candidate.parts) > 1):
+        if (
+            left == _SLIGHT
+            and candidate.listed
+            and not candidate.plain
+            and (right or len(candidate.parts) > 1)
+        ):
             left = 1
         total = candidate.weight + left + right
-        if left >= 1 and candidate.plain and candidate.weight >= 1 and not text[candidate.start : candidate.end].isupper():
+        if (
+            left >= 1
+            and candidate.plain
+            and candidate.weight >= 1
+            and not text[candidate.start : candidate.end].isupper()
+        ):
             total += 0.5  # a capital inside a sentence
         elif left and text[candidate.start + 1 : candidate.start + 2] == ".":
             total += 0.5  # initials inside a line
@@ -84,16 +97,34 @@ class NameInContext:
             # "Na", "Ca", "Li": also elements.
             if len(part) == 2 and left < _AFTER_COMMA and right < _STRONG:
                 return None
-            if part.casefold() in lexicon.eponyms and total < _EPONYM:
-                return None
+            if part.casefold() in lexicon.eponyms and right < _DEGREE and total < _EPONYM:
+                if left < _STRONG or text[candidate.end : candidate.end + 1] == " ":
+                    return None
             # An abbreviation: "AZT was stopped", "TED stockings".
-            if part.isupper() and left < _LABEL and (left < _STRONG or len(part) < 4) and _in_prose(text, candidate):
+            if (
+                part.isupper()
+                and left < _LABEL
+                and (left < _STRONG or len(part) < 4)
+                and _in_prose(text, candidate)
+            ):
                 return None
-        if candidate.plain and len(candidate.parts) == 1 and right < _STRONG and _sentence(text, candidate.end):
+        if (
+            candidate.plain
+            and len(candidate.parts) == 1
+            and candidate.weight < _CERTAIN
+            and right < _STRONG
+            and _sentence(text, candidate.end)
+        ):
             # "Patient: Well appearing"
             if left >= _LABEL or left == 0 or 0 < link < _STRONG:
                 return None
         return candidate.end
+
+
+def _anchors(text: str, candidate: Candidate) -> bool:
+    """Whether a list of names may begin with it: not with "Na" or "TED"."""
+    written = text[candidate.start : candidate.end]
+    return len(written) > (4 if written.isupper() else 2)
 
 
 def _in_prose(text: str, candidate: Candidate) -> bool:
@@ -103,7 +134,9 @@ def _in_prose(text: str, candidate: Candidate) -> bool:
 
 
 def _sentence(text: str, end: int) -> bool:
-    return text[end : end + 1] == " " and text[end + 1 : end + 2].islower() and not _GOES_ON.match(text, end + 1)
+    return (
+        text[end : end + 1] == " " and text[end + 1 : end + 2].islower() and not _GOES_ON.match(text, end + 1)
+    )
 
 
 def _link(match: re.Match[str] | None) -> float:

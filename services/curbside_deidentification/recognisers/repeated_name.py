@@ -13,9 +13,8 @@ from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 
 _IN_CONTEXT: Final = NameInContext()
-_OPENS: Final = frozenset("\n\r.:;!?•*-–—\"“(|>#")
+_OPENS: Final = frozenset('\n\r.:;!?•*-–—"“(|>#')
 _HANDLE: Final = r"(?<![\w@./-])(?:(?:[a-z]{{1,2}}[._]?)(?:{0})\d{{0,4}}|(?:{0})(?:[._]?[a-z]{{1,2}}|[._][a-z]{{2,12}})\d{{0,4}}|(?:{0})\d{{1,4}})(?![\w@/-])"
-
 
 
 def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span]:
@@ -46,7 +45,11 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
         lower = bare.casefold()
         if not word[0].isupper():
             continue
-        if lower in rare or (lower in short and word[1].islower()) or (lower in plain and _inside_sentence(text, match, bare, lexicon)):
+        if (
+            lower in rare
+            or (lower in short and word[1].islower())
+            or (lower in plain and _inside_sentence(text, match, bare, lexicon))
+        ):
             yield Span(match.start(), match.start() + len(bare), Category.NAME, 0.7, "RepeatedName")
     for span in _IN_CONTEXT.find(text, lexicon, rare | plain):
         yield Span(span.start, span.end, Category.NAME, 0.7, "RepeatedName")

@@ -51,4 +51,6 @@ class TitledName(NameRecogniser):
 def _frequent(given: str, surname: str, lexicon: Lexicon) -> bool:
     """Whether both are frequent names, although they are words: "Dr. Rose Banks"."""
     surname = surname.casefold()
-    return given.casefold() in lexicon.forenames and (surname in lexicon.surnames or surname in lexicon.eponyms)
+    return given.casefold() in lexicon.forenames and (
+        surname in lexicon.surnames or surname in lexicon.eponyms
+    )

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME, words
 from curbside_deidentification.domain.spans import Span
 
 _DAY: Final = (
@@ -22,15 +23,28 @@ _STAMP: Final = (
 # "JD:mt", "jd/MT/12": the first of two or three is who dictated.
 _PAIR: Final = r"[A-Za-z]{2,4}[ ]?[:/|][ ]?[A-Za-z]{2,4}(?:[:/]?\d{1,10}|[:/][A-Za-z]{2,4})?"
 _PAIRED: Final = re.compile(
-    rf"(?:(?m:^)[ \t]{{0,8}}(?P<line>[A-Za-z]{{2,4}}[:/|][A-Za-z]{{2,4}}(?:[:/]?\d{{1,10}})?|[A-Z]{{2,4}}[ ][a-z]{{2,4}})[ \t]{{0,8}}(?m:$)"
+    rf"(?:(?m:^)[ \t]{{0,8}}(?P<line>[A-Za-z]{{2,4}}[ ]?[:/|][ ]?[A-Za-z]{{2,4}}(?:[ ]?[:/][ ]?[A-Za-z]{{2,4}})?(?:[ ]?[:/]?[ ]?[\d/]{{1,14}})?|[A-Z]{{2,4}}[ ][a-z]{{2,4}})[ \t]{{0,8}}(?m:$)"
     rf"|(?<![\w/:.,-])(?P<before>{_PAIR})(?=[ \t\r\n]{{1,4}}(?-i:{_STAMP}))"
     rf"|(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)[ ]?:[ ]{{0,2}}{_DAY}|(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?[#:]{{1,2}}[ ]?[\w/-]{{3,24}})"
     rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}})(?=[\s.,;)]|$))"
 )
 # "TR : qk / rf92 / 4234": who typed, who dictated, the job.
-_TRANSCRIBER: Final = re.compile(r"\b(?:TR|Tr|TRANS|Trans|TYP|Typ)[ ]?:[ ]{0,3}(?P<typed>[A-Za-z]{2,4}\d{0,3}(?:[ ]?/[ ]?[A-Za-z]{2,4}\d{0,3})?)(?=[ ]?[/\r\n]|$|[ ]{1,3}[A-Z])")
+_TRANSCRIBER: Final = re.compile(
+    r"\b(?:TR|Tr|TRANS|Trans|TYP|Typ)[ ]?:[ ]{0,3}(?P<typed>[A-Za-z]{2,4}\d{0,3}(?:[ ]?/[ ]?[A-Za-z]{2,4}\d{0,3})?)(?=[ ]?[/\r\n]|$|[ ]{1,3}[A-Z])"
+)
+# "JD/mt/rv", and in capitals at the end: "JD / MT / 12345".
+_MIXED: Final = re.compile(
+    r"(?<![\w/:.-])(?:(?P<mixed>[A-Z]{2,4}(?:[ ]?/[ ]?|:)[a-z]{2,4}(?:[ ]?/[ ]?[a-z]{2,4})?)(?:[ ]?/[ ]?[\d/]{2,14})?(?![\w/])"
+    r"|(?<=[.!] )(?P<end>[A-Z]{2,4}(?:[ ]?/[ ]?|:)[A-Z]{2,4}(?:[ ]?/[ ]?[A-Z]{2,4})?)(?:[ ]?/[ ]?[\d/]{2,14})?[ ]{0,3}(?m:$))"
+)
+# "45M (JD)", "dd 1/2/24 dt 1/2/24 mt".
+_OTHERS: Final = re.compile(
+    rf"\d[ ]?(?:[MFmf]|[Yy]\.?/?[Oo]\.?(?:[ ]?[MFmf])?|[Yy][Oo][MFmf])[ ]\((?P<one>[A-Z]{{2,3}})\)|\b(?:dd|dt|DD|DT)[ ]{{1,2}}{_DAY}[ ,]{{1,3}}(?P<behind>[a-z]{{2,4}}|[A-Z]{{2,4}})(?=[ .]{{0,3}}(?m:$)|[ ]{{2}})"
+)
 # Initials and the day of an entry, by themselves in a line or behind a surname.
-_DATED: Final = re.compile(r"(?:(?m:^)[ \t]{0,8}|(?<=\d[ ])|(?<=[a-z][ ]))(?P<one>[A-Z]{3})(?=[ ,]{1,2}\d{1,2}[-/]\d{1,2}[-/](?:\d\d){1,2}(?!\d)[ \t\d:APMapm]{0,12}(?m:$))")
+_DATED: Final = re.compile(
+    r"(?:(?m:^)[ \t]{0,8}|(?<=\d[ ])|(?<=[a-z][ ]))(?P<one>[A-Z]{3})(?=[ ,]{1,2}\d{1,2}[-/]\d{1,2}[-/](?:\d\d){1,2}(?!\d)[ \t\d:APMapm]{0,12}(?m:$))"
+)
 _TYPED: Final = re.compile(
     r"\b(?i:transcribed|typed|dictated|keyed)(?:[ ](?i:by))?[ :]{1,3}(?P<typed>[A-Z]{2,4}|[a-z]{2,4})(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d)"
 )
@@ -38,7 +52,7 @@ _TYPED: Final = re.compile(
 _ONE: Final = re.compile(
     r"\b(?:(?:(?i:signed|initialed|entered|verified|recorded|witnessed|administered|given|drawn|collected|scribed|"
     r"checked|read|resulted|reviewed|charted|documented|released|called|reported|received|performed|cosigned|edited|keyed|taken|transported)\b(?:[ ]by\b)?"
-    r"|(?i:ma|md|np|pa|cna|lpn|provider|reviewed|checked|witness|transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
+    r"|(?i:uc|hus|hcu|mlt|psr|csr|cma|ma|md|np|pa|cna|lpn|provider|reviewed|checked|witness|transcriptionist|transcriber|typist|trans|tr|dict|typ|initials|init|dictator|tech|scribe|rn|nurse|operator|author|user|staff|clerk|phlebotomist)[ ]{0,2}(?:(?i:initials|id)[ ]?)?[:#])"
     r"[ ]{0,3}[:#]?[ ]{0,3})(?P<one>[A-Z]{2,4}|[a-z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?=[.;,)\]]?[ ]{0,3}(?:[\r\n]|$)|[.;)\]](?:[ ]|$)|[ ]{2,}|[ ]\d|[ ]/[ ]|[ ](?:[A-Z][\w]{0,14}(?:[ ][a-z]{2,3})?:|@|at[ ]\d|on[ ]\d))"
 )
 # "called 1/9/24 by JDM": an act, and at the end of the sentence who did it.
@@ -47,7 +61,7 @@ _BY: Final = re.compile(
     r"[ ](?i:by)[ ](?P<one>[A-Z]{2,4}|[a-z]{2,3}\d?)(?=[.;,)]?[ ]{0,2}(?:[\r\n]|$)|[.;)][ ]|[ ]at[ ]\d|[ ]on[ ]\d|[ ]\d)"
 )
 _IN_BRACKETS: Final = re.compile(
-    r"(?:\b(?:MD|DO|RN|LPN|LVN|NP|PA|PA-C|NP-C|FNP|CNA|CRNA|RT|RRT|PT|OT|MA|CMA|PharmD|RPh|SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.)[ ,]{0,2}[(\[](?P<one>[A-Z]{2,4})[)\]]"
+    r"(?:\b(?:MD|DO|RN|LPN|LVN|NP|PA|PA-C|NP-C|FNP|CNA|CRNA|RT|RRT|PT|OT|MA|CMA|P[Hh]\.?D\.?|PharmD|RPh|SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.)[ ,]{0,2}[(\[](?P<one>[A-Z]{2,4})[)\]]"
     # The marks by which Epic tells who wrote a passage: "[JD.1]", "[JD1.2T]".
     r"|\[(?P<mark>[A-Z]{2,3})\d?\.\d{1,2}[A-Z]{0,2}\])"
 )
@@ -55,17 +69,23 @@ _IN_BRACKETS: Final = re.compile(
 _DASHED: Final = re.compile(
     r"(?:--|—|~|/s/|/es/|//)[ ]{0,2}(?P<one>[A-Z]{2,4}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)(?:[ ,]{1,2}(?:MD|DO|RN|LPN|NP|PA|PA-C|NP-C|CNA|RT|MA))?[ \t]{0,4}(?m:$)"
 )
-_UNITS: Final = ("/dl", "/min", "/hpf", "/kg", "/ml", "/day", "/hr", "/lpf", "/wk", "/hour", "/mm", "/sec", "/l")
-# By these things are done, and none is a person.
-_THINGS: Final = frozenset(
-    """
-    ems emt pcr elisa snf ltac otc pta sicu micu ccu vs dnr dni poa hcp ama cxr lft inr ptt iv po im sq pr sl md do rn np pa
-    lpn cna fish ihc flow ct mri us echo tee tte ekg ecg eeg emg egd ercp fna eus cta mra pet dexa er ed icu or ob mr ms bid tid qid
-    prn cc hpi ros pe ap wnl nad nkda hand dr vns pcp pmd lab mail phone fax hr bp rr am pm bs ros ent gi gu id ir crp esr cbc bmp usg pcn
-    mouth self pt ot st rt ng ngt peg gtt map ett cvp tube mom dad all the him her them us me you it both exam hx her his our who not cms
-    family staff team us police ambulance bus car wife son kit mass spec qpcr naat lcms hplc mic nih cdc fda ada who acog va hmo ppo
-    """.split()  # noqa: SIM905
+_UNITS: Final = (
+    "/dl",
+    "/min",
+    "/hpf",
+    "/kg",
+    "/ml",
+    "/day",
+    "/hr",
+    "/lpf",
+    "/wk",
+    "/hour",
+    "/mm",
+    "/sec",
+    "/l",
 )
+# By these things are done, and none is a person.
+_THINGS: Final = words("abbreviations")
 
 
 class TypistInitials:
@@ -75,10 +95,25 @@ class TypistInitials:
     """
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        for pattern in (_PAIRED, _TRANSCRIBER, _TYPED, _DATED, _ONE, _BY, _IN_BRACKETS, _DASHED):
+        for pattern in (
+            _PAIRED,
+            _MIXED,
+            _OTHERS,
+            _TRANSCRIBER,
+            _TYPED,
+            _DATED,
+            _ONE,
+            _BY,
+            _IN_BRACKETS,
+            _DASHED,
+        ):
             for match in pattern.finditer(text):
                 group = match.lastgroup
-                if group == "mark" or group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed")):
+                if (
+                    group == "mark"
+                    or group is not None
+                    and _initials(match[group], lexicon, pair=group in ("behind", "typed"))
+                ):
                     yield Span(match.start(group), match.end(group), Category.NAME, 0.85, "TypistInitials")
 
 
@@ -88,7 +123,10 @@ def _initials(written: str, lexicon: Lexicon, *, pair: bool) -> bool:
     if len(letters) > 1 and not re.fullmatch(r"(?:[A-Z]\.){2,3}", written):
         # A unit of measurement, or two abbreviations, by themselves in a line.
         units = lower.endswith(_UNITS)
-        return not units and not all(part in _THINGS or lexicon.is_word(part) for part in letters)
+        unknown = sum(
+            not (part in _THINGS or part in NEVER_NAME or lexicon.is_word(part)) for part in letters
+        )
+        return not units and NEVER_NAME.isdisjoint(letters) and unknown > (len(letters) > 2)
     bare = "".join(letters)
     if bare in _THINGS or bare in NEVER_NAME:
         return False

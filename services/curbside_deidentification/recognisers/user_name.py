@@ -25,7 +25,14 @@ class UserName(PatternRecogniser):
         if any(sign in handle[1:] for sign in "._@") or any(letter.isdigit() for letter in handle):
             return any(letter.isalpha() for letter in handle)
         labelled = match[0][: match.start("phi") - match.start()].rstrip()[-1:] in ":=#"
-        return labelled and (handle.isupper() or handle.islower()) and len(handle) > 4 and handle.casefold() not in _NOT_HANDLES
+        return (
+            labelled
+            and (handle.isupper() or handle.islower())
+            and len(handle) > 4
+            and handle.casefold() not in _NOT_HANDLES
+        )
 
 
-_NOT_HANDLES = frozenset("unknown none system patient family nurse physician provider staff admin interface doctor".split())  # noqa: SIM905
+_NOT_HANDLES = frozenset(
+    "unknown none system patient family nurse physician provider staff admin interface doctor".split()
+)  # noqa: SIM905

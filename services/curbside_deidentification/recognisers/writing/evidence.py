@@ -13,7 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from curbside_deidentification.domain.lexicon import NEVER_NAME, Lexicon
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME, words
 
 # Names although they are function words or months, where they are not in capitals; the second ones there, too.
 _NAMES_TOO: Final = frozenset(("will", "may", "do", "august", "april", "june"))
@@ -24,13 +25,15 @@ _STEP: Final = re.compile(
     r"VAN|VON|DE|DEL|DER|DEN|LA|DI|DA|DOS|AL|EL)[ ]){1,2}(?=[A-Z]))"
     r"|(?P<part>[^\W\d_a-zß-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,40})(?![\w@])"
 )
-_NICKNAME: Final = re.compile(
-    r"[ ][\"“'‘(][^\W\d_a-zß-öø-ÿ][^\W\d_]{1,14}[\"”'’)](?=[ ][A-Z])"
+_NICKNAME: Final = re.compile(r"[ ][\"“'‘(][^\W\d_a-zß-öø-ÿ][^\W\d_]{1,14}[\"”'’)](?=[ ][A-Z])")
+# "I've", "don't": no O'Brien.
+_CONTRACTED: Final = re.compile(
+    r"(?:i|we|he|she|it|you|they|that|there|what|who|let|\w{2,6}n)['’](?:m|ve|s|d|ll|re|t)$"
 )
 _MARKS: Final = re.compile(r"[\u0300-\u036f]")
 _DAY_BEHIND: Final = re.compile(r":[ ]?\d{1,2}[-/]\d")
 _SUFFIX: Final = re.compile(r",?[ ](?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
-_NO_INITIALS: Final = frozenset("md do rn np pa us po iv im er or od os ou bid tid qd dc ad am pm id".split())  # noqa: SIM905
+_NO_INITIALS: Final = words("no_initials")
 _LIST_GOES_ON: Final = re.compile(r",?[ ](?:and|or|&)[ ]|,[ ][a-z]")
 
 
@@ -57,6 +60,7 @@ class _Word:
     last: float
     plain: bool
     listed: bool = True
+    given: bool = False
 
 
 # A word in no list: a rare name, a brand, a typing error.
@@ -80,10 +84,10 @@ class NameReader:
 
     def read(self, start: int) -> Candidate | None:
         """The candidate that begins at `start`, first name first or surname first; None where there is none."""
-        text, at, pieces, initials = self._text, start, [], 0
+        text, at, pieces, initials = self._text, start, 0, 0
         parts: list[tuple[str, _Word]] = []
         end, comma = start, False
-        while len(pieces) < 5:
+        while pieces < 5:
             step = _STEP.match(text, at)
             if step is None:
                 break
@@ -94,19 +98,21 @@ class NameReader:
                 continue
             if step["initials"]:
                 letters = step[0].replace(".", "").replace(" ", "").casefold()
-                if (step[0] in ("I", "A") and (not parts or step[0] == "I")) or (letters in _NO_INITIALS and (parts or not self._opens(start))):
+                if (step[0] in ("I", "A") and (not parts or step[0] == "I")) or (
+                    letters in _NO_INITIALS and (parts or not self._opens(start))
+                ):
                     break
                 initials += len(letters)
-                pieces.append("I")
+                pieces += 1
             else:
                 token = step["part"].removesuffix("'s").removesuffix("’s").removesuffix("'S")
                 word = self.word(token)
-                if word is None or not self._continues(parts, initials, token, word, step.end()):
+                if word is None or not self._continues(parts, initials, token, word, step.end(), comma):
                     break
                 if comma and max(word.first, 0) < 1:
                     break
                 parts.append((token, word))
-                pieces.append("P")
+                pieces += 1
                 if len(token) < len(step["part"]):
                     end = step.start() + len(token)
                     break
@@ -117,7 +123,13 @@ class NameReader:
                 at = nickname.end()
             if text[at : at + 1] == " " and text[at + 1 : at + 2] != " ":
                 at += 1
-            elif text[at : at + 1] == "," and not comma and parts and not initials and self._given_behind(at + 1):
+            elif (
+                text[at : at + 1] == ","
+                and not comma
+                and parts
+                and not initials
+                and self._given_behind(at + 1)
+            ):
                 comma = True
                 at += 1 + (text[at + 1 : at + 2] == " ")
             elif text[at - 1] != ".":
@@ -140,7 +152,7 @@ class NameReader:
         return word is not None and word.first >= 1 and not _LIST_GOES_ON.match(self._text, step.end())
 
     def _continues(
-        self, parts: list[tuple[str, _Word]], initials: int, token: str, word: _Word, end: int
+        self, parts: list[tuple[str, _Word]], initials: int, token: str, word: _Word, end: int, comma: bool
     ) -> bool:
         """Whether `token` may be the next part behind `parts`."""
         if self._text[end : end + 1] in (":", "=") and not (
@@ -153,13 +165,23 @@ class NameReader:
         if token.isupper() != before.isupper() and len(token) > 1:
             # "Peter CHEST": a new heading. "Peter HOLLOWAY": some write surnames so.
             return token.isupper() and not word.plain and word.last >= 1.5
+        first = parts[-1][1]
+        if (
+            word.plain
+            and token.isupper()
+            and not (comma or first.given or (not first.listed and "-" not in before))
+        ):
+            return False  # "PETROV AWARE"
         if word.last > 0 or word.first > 0:
             return True
         # A surname that is a word and no frequent name, behind a given name.
         if parts[-1][1].first < 1 or len(parts) > 1 or initials:
             return False
         if token.isupper():
-            return self._text[end : end + 1] in (",", ";", ".", "\n", "\r", ")", "") or self._text[end : end + 2] == "  "
+            return (
+                self._text[end : end + 1] in (",", ";", ".", "\n", "\r", ")", "")
+                or self._text[end : end + 2] == "  "
+            )
         return len(token) > 2
 
     def _candidate(
@@ -171,7 +193,10 @@ class NameReader:
         if comma or len(parts) == 1:
             weighed = [max(word.first, word.last) for _, word in parts]
         else:
-            weighed = [parts[0][1].first or parts[0][1].last, *(max(word.last, word.first) for _, word in parts[1:])]
+            weighed = [
+                parts[0][1].first or parts[0][1].last,
+                *(max(word.last, word.first) for _, word in parts[1:]),
+            ]
         weighed.sort(reverse=True)
         weight = sum(weighed[:2]) + (1 if initials else 0)
         if len(weighed) > 1 and weighed[1] >= 1:
@@ -190,23 +215,32 @@ class NameReader:
     def _weigh(self, token: str) -> _Word | None:
         lexicon = self._lexicon
         bare = token.casefold()
+        if _CONTRACTED.match(bare):
+            return None
         if bare in NEVER_NAME and bare not in (_IN_CAPITALS_TOO if token.isupper() else _NAMES_TOO):
             return None
         if bare in self._known:
             # A surname that is a word ("Hand") stands for the thing as often.
             weight = 2.0 if bare in lexicon.forenames or not lexicon.is_word(token) else 1.5
-            return _Word(weight, weight, lexicon.is_word(token))
+            return _Word(weight, weight, lexicon.is_word(token), given=bare in lexicon.forenames)
         if lexicon.is_given(token):
-            return _Word(2.5, 2.5, False)
+            return _Word(2.5, 2.5, plain=False, given=True)
         if not bare.isascii():
             bare = _MARKS.sub("", unicodedata.normalize("NFD", bare))
         fore, sur = bare in lexicon.forenames, bare in lexicon.surnames or bare in lexicon.eponyms
         if not fore and not sur and "-" in bare:
-            fore = sur = all(part in lexicon.surnames or part in lexicon.forenames for part in bare.split("-"))
+            fore = sur = all(
+                part in lexicon.surnames or part in lexicon.forenames for part in bare.split("-")
+            )
         if lexicon.is_word(token):
-            return _Word(1.0 if fore else 0.5 if sur else 0.0, 1.0 if sur else 0.5 if fore else 0.0, True)
+            return _Word(
+                1.0 if fore else 0.5 if sur else 0.0,
+                1.0 if sur else 0.5 if fore else 0.0,
+                plain=True,
+                given=fore,
+            )
         if fore:
-            return _Word(2.0, 1.5, False)
+            return _Word(2.0, 1.5, plain=False, given=True)
         if sur:
             return _Word(1.5, 1.5, False)
         if token.isupper():

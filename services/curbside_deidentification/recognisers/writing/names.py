@@ -33,7 +33,7 @@ CREDENTIAL: Final = (
     r"M\.?B\.?B\.?S|MPH|R\.?D\b|O\.?D\b|D\.?C\b|Psy\.?D)"
 )
 TITLES: Final = (
-    r"(?:Drs?|DR|Doctor|Mr|MR|Mrs|MRS|Ms|MS|Miss|Prof|Professor|Nurse|Sister|Rev|Reverend|"
+    r"(?:Drs?|DRS?|Doctor|Mr|MR|Mrs|MRS|Ms|MS|Miss|Prof|Professor|Nurse|Sister|Rev|Reverend|"
     r"Father|Officer|Sgt|Capt|Pastor|Rabbi|Sir|Madam|Dame|Judge)"
 )
 ROLES: Final = (
