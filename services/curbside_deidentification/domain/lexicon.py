@@ -43,8 +43,8 @@ class Lexicon:
     """`words` are never names by themselves; `given` are given names that are no words; a
     token with one of `endings` is a medical word that no list need hold ("-ectomy").
 
-    `forenames` and `surnames` are frequent ones, words among them ("Rose", "Hand"): evidence where a name must
-    stand, and none by themselves. `eponyms` are surnames that mostly name an instrument or a sign."""
+    `forenames` and `surnames` are frequent ones, words among them ("Rose", "Hand"): evidence where a name
+    must stand, and none by themselves. `eponyms` are surnames that mostly name an instrument or a sign."""
 
     words: frozenset[str]
     given: frozenset[str]

@@ -1,4 +1,4 @@
-"""Names in segments of HL7 v2 that a text quotes: "PID|1||7^^^MR||FELDMANN^ROBERT^T". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Names in segments of HL7 v2 that a text quotes: "PID|1||7||FELDMANN^ROBERT". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 

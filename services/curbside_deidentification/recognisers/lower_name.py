@@ -1,4 +1,4 @@
-"""Names in small letters behind who they are of: "pt maria osgood", "wife maria". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Names in small letters behind what they are of: "pt maria osgood". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 

@@ -11,15 +11,16 @@ from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
-from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
+from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
 
 _BEGINNING: Final = re.compile(
     r"(?<![\w'’.@^])(?<!\w-)(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))"
 )
 # From one name of a list to the next: "Ruth Vanterpool, MD; J. Lind", "Osgood and Lind".
 _CHAIN: Final = re.compile(
-    rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?P<sign>[ ]?[;&/][ ]{{0,2}}|,?[ ](?:and|AND)[ ]|,[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
+    rf"(?:[ ]?,?[ ]{{0,2}}(?:{CREDENTIAL}|DO|MD)\.?){{0,3}}(?P<sign>[ ]?[;&/][ ]{{0,2}}|,?[ ](?:and|"
+    rf"AND)[ ]|,[ ])(?:(?:Drs?|Mr|Mrs|Ms|DRS?|MRS?|MS)\.?[ ])?"
 )
 _AFTER_COMMA: Final = 1.5
 _SLIGHT: Final = 0.5
@@ -76,49 +77,44 @@ class NameInContext:
             and (right or len(candidate.parts) > 1)
         ):
             left = 1
-        total = candidate.weight + left + right
-        if (
-            left >= 1
-            and candidate.plain
-            and candidate.weight >= 1
-            and not text[candidate.start : candidate.end].isupper()
-        ):
-            total += 0.5  # a capital inside a sentence
-        elif left and text[candidate.start + 1 : candidate.start + 2] == ".":
-            total += 0.5  # initials inside a line
+        total = candidate.weight + left + right + _inside(text, candidate, left)
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
         if not candidate.listed and left < 1 and right < _STRONG:
             return None
         if before_eponym(text, candidate.end):
             return None
-        if len(candidate.parts) == 1 and candidate.end - candidate.start == len(candidate.parts[0]):
-            part = candidate.parts[0]
-            # "Na", "Ca", "Li": also elements.
-            if len(part) == 2 and left < _AFTER_COMMA and right < _STRONG:
+        if len(candidate.parts) == 1:
+            if _names_a_thing(text, candidate, lexicon, left, right):
                 return None
-            if part.casefold() in lexicon.eponyms and right < _DEGREE and total < _EPONYM:
-                if left < _STRONG or text[candidate.end : candidate.end + 1] == " ":
-                    return None
-            # An abbreviation: "AZT was stopped", "TED stockings".
-            if (
-                part.isupper()
-                and left < _LABEL
-                and (left < _STRONG or len(part) < 4)
-                and _in_prose(text, candidate)
-            ):
-                return None
-        if (
-            candidate.plain
-            and len(candidate.parts) == 1
-            and candidate.weight < _CERTAIN
-            and right < _STRONG
-            and _sentence(text, candidate.end)
-        ):
-            # "Patient: Well appearing"
-            if left >= _LABEL or left == 0 or 0 < link < _STRONG:
-                return None
+            begins = left >= _LABEL or left == 0 or 0 < link < _STRONG
+            if begins and candidate.plain and candidate.weight < _CERTAIN and right < _STRONG:
+                # Behind a label a word goes on in small letters: "Patient: Well appearing".
+                return None if _sentence(text, candidate.end) else candidate.end
         return candidate.end
+
+
+def _inside(text: str, candidate: Candidate, left: float) -> float:
+    """What a capital inside a sentence, or initials inside a line, add."""
+    written = text[candidate.start : candidate.end]
+    capital = left >= 1 and candidate.plain and candidate.weight >= 1 and not written.isupper()
+    return 0.5 if capital or (left and written[1:2] == ".") else 0
+
+
+def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: float, right: float) -> bool:
+    """Whether the one part of `candidate` is as likely an element, a sign or an abbreviation."""
+    part = candidate.parts[0]
+    if candidate.end - candidate.start > len(part):
+        return False  # with an initial
+    if len(part) == 2 and left < _AFTER_COMMA and right < _STRONG:
+        return True  # "Na", "Li"
+    if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:
+        goes_on = text[candidate.end : candidate.end + 1] == " "
+        return left < _STRONG or goes_on
+    # "AZT was stopped", "TED stockings".
+    return (
+        part.isupper() and left < _LABEL and (left < _STRONG or len(part) < 4) and _in_prose(text, candidate)
+    )
 
 
 def _anchors(text: str, candidate: Candidate) -> bool:

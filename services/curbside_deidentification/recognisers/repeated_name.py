@@ -14,7 +14,10 @@ from curbside_deidentification.recognisers.name_in_context import NameInContext
 
 _IN_CONTEXT: Final = NameInContext()
 _OPENS: Final = frozenset('\n\r.:;!?•*-–—"“(|>#')
-_HANDLE: Final = r"(?<![\w@./-])(?:(?:[a-z]{{1,2}}[._]?)(?:{0})\d{{0,4}}|(?:{0})(?:[._]?[a-z]{{1,2}}|[._][a-z]{{2,12}})\d{{0,4}}|(?:{0})\d{{1,4}})(?![\w@/-])"
+_HANDLE: Final = (
+    r"(?<![\w@./-])(?:(?:[a-z]{{1,2}}[._]?)(?:{0})\d{{0,4}}|(?:{0})(?:[._]?[a-z]{{1,2}}|"
+    r"[._][a-z]{{2,12}})\d{{0,4}}|(?:{0})\d{{1,4}})(?![\w@/-])"
+)
 
 
 def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span]:

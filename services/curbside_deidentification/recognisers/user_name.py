@@ -1,8 +1,9 @@
-"""User names and other handles of people behind their label: "User: rvanterpool2". 45 CFR 164.514(b)(2)(i)(A)."""
+"""User names of people behind their label: "User: rvanterpool2". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
@@ -14,9 +15,12 @@ class UserName(PatternRecogniser):
     category = Category.NAME
     score = 0.85
     pattern = re.compile(
-        r"\b(?i:user(?:[ ]?(?:name|id))?|login(?:[ ](?:name|id))?|log-?in|logged[ ](?:in|on)[ ](?:as|by)|handle|screen[ ]?name|skype|instagram|facebook|twitter|"
-        r"portal[ ](?:user|id)|mychart[ ](?:user|id|name)?|network[ ]id|epic[ ]id|entered[ ]by|filed[ ]by|last[ ]edited[ ]by|modified[ ]by|created[ ]by)"
-        r"(?:[ ]?(?::|=|#)[ ]{0,3}|[ ](?:is[ ])?)(?P<phi>@?[A-Za-z][\w.-]{2,29}(?<![.-])|[A-Z]{3,14})(?![\w@-])"
+        r"\b(?i:user(?:[ ]?(?:name|id))?|login(?:[ ](?:name|id))?|log-?in|logged[ ](?:in|on)[ ](?:as|"
+        r"by)|handle|screen[ ]?name|skype|instagram|facebook|twitter|"
+        r"portal[ ](?:user|id)|mychart[ ](?:user|id|name)?|network[ ]id|epic[ ]id|entered[ ]by|"
+        r"filed[ ]by|last[ ]edited[ ]by|modified[ ]by|created[ ]by)"
+        r"(?:[ ]?(?::|=|#)[ ]{0,3}|[ ](?:is[ ])?)(?P<phi>@?[A-Za-z][\w.-]{2,29}(?<![.-])|"
+        r"[A-Z]{3,14})(?![\w@-])"
     )
 
     def valid(self, match: re.Match[str]) -> bool:
@@ -33,6 +37,6 @@ class UserName(PatternRecogniser):
         )
 
 
-_NOT_HANDLES = frozenset(
-    "unknown none system patient family nurse physician provider staff admin interface doctor".split()
-)  # noqa: SIM905
+_NOT_HANDLES: Final = frozenset(
+    "unknown none system patient family nurse physician provider staff admin interface doctor".split()  # noqa: SIM905
+)

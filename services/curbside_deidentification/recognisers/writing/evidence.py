@@ -16,12 +16,14 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.name_words import NEVER_NAME, words
 
-# Names although they are function words or months, where they are not in capitals; the second ones there, too.
+# Names although they are function words or months, where they are not in capitals; the second ones there,
+# too.
 _NAMES_TOO: Final = frozenset(("will", "may", "do", "august", "april", "june"))
 _IN_CAPITALS_TOO: Final = frozenset(("april", "june"))
 _STEP: Final = re.compile(
     r"(?P<initials>[A-Z]\.(?:[ -]?[A-Z]\.){0,2}(?!\w{1,2}\.)|[A-Z](?![\w'’./&-]))"
-    r"|(?P<particle>(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]ella|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|[Dd]os|[Bb]in|[Aa]l|[Ee]l|[Ss]t\.|"
+    r"|(?P<particle>(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]ella|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|[Dd]os|"
+    r"[Bb]in|[Aa]l|[Ee]l|[Ss]t\.|"
     r"VAN|VON|DE|DEL|DER|DEN|LA|DI|DA|DOS|AL|EL)[ ]){1,2}(?=[A-Z]))"
     r"|(?P<part>[^\W\d_a-zß-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,40})(?![\w@])"
 )
@@ -83,7 +85,7 @@ class NameReader:
         return self._words[token]
 
     def read(self, start: int) -> Candidate | None:
-        """The candidate that begins at `start`, first name first or surname first; None where there is none."""
+        """The candidate that begins at `start`, first name first or surname first."""
         text, at, pieces, initials = self._text, start, 0, 0
         parts: list[tuple[str, _Word]] = []
         end, comma = start, False

@@ -19,7 +19,8 @@ from curbside_deidentification.domain.spans import Span
 # One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial. Bounded, so that a
 # long row of hyphens costs no time.
 PART: Final = (
-    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}(?:-[a-z]{2,12}(?!\w))?|[A-Z]\.(?=[ ,A-Z)]|$)|"
+    r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}"
+    r"(?:-[a-z]{2,12}(?!\w))?|[A-Z]\.(?=[ ,A-Z)]|$)|"
     r"[A-Z]\b(?![.'’-]?\w))"
 )
 PARTICLE: Final = r"(?:(?:van|von|de|del|della|der|den|la|le|di|da|dos|bin|ibn|al|el|ter)\s)"
@@ -86,8 +87,10 @@ class NameRecogniser(WordRecogniser):
         return kept
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        """As every recogniser does, but that what is left of a match is looked at again: in capitals one match
-        reaches over two names ("DR. OSGOOD AND DR. LIND")."""
+        """As every recogniser does, but looking again at what is left of a match.
+
+        In capitals one match reaches over two names: "DR. OSGOOD AND DR. LIND".
+        """
         at = 0
         while (match := self.pattern.search(text, at)) is not None:
             kept = self.bounds(match, lexicon)

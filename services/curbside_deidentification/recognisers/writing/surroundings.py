@@ -85,9 +85,7 @@ def before(text: str, start: int) -> float:
     if sign == "\n":
         # A column or the next line: a label by itself, or a sentence that is wrapped there.
         label = min(2, _heaviest(ending, _LABELS)) if words[-1] not in _DEGREES else 0
-        return max(
-            label, _heaviest(ending, _CUES) if gap.count("\n") == 1 else 0, _heaviest(ending, _SIGNED)
-        )
+        return max(label, _heaviest(ending, _CUES) if gap.count("\n") == 1 else 0, _heaviest(ending, _SIGNED))
     if sign in (",", "(", "–", "—", "-"):
         signed = _heaviest(ending, _SIGNED) if sign == "," else 0
         return max(signed, _heaviest(ending, _APPOSED))
@@ -99,36 +97,61 @@ def _heaviest(ending: Iterable[str], table: Mapping[str, float]) -> float:
     return next((table[phrase] for phrase in ending if phrase in table), 0)
 
 
-_NUMBER: Final = r"(?:\d{1,3}|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|een)|eighteen|one\s?hundred)[a-z -]{0,12}?)"
+_NUMBER: Final = (
+    r"(?:\d{1,3}|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|een)|eighteen|"
+    r"one\s?hundred)[a-z -]{0,12}?)"
+)
 _AGE: Final = (
-    r"(?:,?\s{1,2}(?:(?:is|was)\s(?:now\s)?(?:an?\s)?(?:[a-z,-]{2,14}\s){0,3}?|(?:an?|age|aged)\s(?:[a-z,-]{2,14}\s){0,2}?)|[,(]?\s?[(]?\s?(?<=[ (,]))"
-    rf"{_NUMBER}[\s-]{{0,2}}(?:y(?:ea)?rs?\b|y\.?\s?/?o\b|yof|yom|y\b|(?:month|mo|week|wk|day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
+    r"(?:,?\s{1,2}(?:(?:is|was)\s(?:now\s)?(?:an?\s)?(?:[a-z,-]{2,14}\s){0,3}?|(?:an?|age|"
+    r"aged)\s(?:[a-z,-]{2,14}\s){0,2}?)|[,(]?\s?[(]?\s?(?<=[ (,]))"
+    rf"{_NUMBER}[\s-]{{0,2}}(?:y(?:ea)?rs?\b|y\.?\s?/?o\b|yof|yom|y\b|(?:month|mo|week|wk|"
+    rf"day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
 )
 _ID: Final = (
-    r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|record)\s?(?:#|no|number)|"
-    r"SSN|date\sof\sbirth|born\b|acct|unit\s?(?:no|#)|UNIT\s?NUMBER|\#\s?\d\d|birthdate|b\.\s?\d|FIN\b|chart\s?(?:#|no)))"
+    r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|"
+    r"record)\s?(?:#|no|number)|"
+    r"SSN|date\sof\sbirth|born\b|acct|unit\s?(?:no|#)|UNIT\s?NUMBER|\#\s?\d\d|birthdate|b\.\s?\d|FIN\b|"
+    r"chart\s?(?:#|no)))"
 )
 _SAYS: Final = (
-    r",?\s(?:(?:is|was)\s)?(?:states?|stated|says?|said|denies|denied|complains|c/o|returns?|returned|presents?\b|presented|"
-    r"rest(?:ing|ed)|sleeping|slept|ambulat(?:ed|es|ing)|verbali[sz]\w{1,3}|request\w{1,3}|phoned|agree[sd]?|"
-    r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|tolerat(?:ed|es|ing)|refus(?:ed|es|ing)|awake|"
-    r"notified|updated|aware|alert|family\s(?:meeting|conference|aware|updated|notified|present|requests)|saw|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
-    r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|the\s(?:healthcare|health\scare)|"
+    r",?\s(?:(?:is|was)\s)?(?:states?|stated|says?|said|denies|denied|complains|c/o|returns?|returned|"
+    r"presents?\b|presented|"
+    r"rest(?:ing|ed)|sleeping|slept|ambulat(?:ed|es|ing)|verbali[sz]\w{1,3}|request\w{1,3}|phoned|"
+    r"agree[sd]?|"
+    r"lives|liv(?:ed|ing)\swith|at\s(?:the\s)?bedside|in\sto\svisit|in\sroom|visiting|feels|felt|doing|"
+    r"tolerat(?:ed|es|ing)|refus(?:ed|es|ing)|awake|"
+    r"notified|updated|aware|alert|family\s(?:meeting|conference|aware|updated|notified|present|"
+    r"requests)|saw|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|"
+    r"arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
+    r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|"
+    r"the\s(?:healthcare|health\scare)|"
     r"an?\s(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\b|"
     r"accompanied|appears|reports|reported\sto|reported\sthat|tolerating|calling|called\b|calls|"
-    r"dictating|speaking|spoke|visits|visited|helps|helped|plans|planned|ate|drank|attended|participated|endorses|endorsed|expressed|identified|prefers|enjoys|drives|drove|born|raised|wishes|hopes|taught|greeted|joined|scrubbed|recs|amb|did\swell|here\b|educated|instructed|on\scall|came|went|declined|consented|signed|wrote|ordered|recommended|assisted|assessed)(?!\w)"
+    r"dictating|speaking|spoke|visits|visited|helps|helped|plans|planned|ate|drank|attended|"
+    r"participated|endorses|endorsed|expressed|identified|prefers|enjoys|drives|drove|born|raised|"
+    r"wishes|hopes|taught|greeted|joined|scrubbed|recs|amb|did\swell|here\b|educated|instructed|"
+    r"on\scall|came|went|declined|consented|signed|wrote|ordered|recommended|assisted|assessed)(?!\w)"
 )
-_NUMBERED: Final = r",?\s{1,3}(?:pager\b|beeper\b|p\.?\s?#?\d{3,5}\b|x\d{3,5}\b|ext\b|\#?\d{3}[-.]\d{3}[-.]\d{4}|\(\d{3}\)|tel\b|phone\b|cell\b|(?:NPI|DEA|lic(?:ense)?)\b|PGY)"
+_NUMBERED: Final = (
+    r",?\s{1,3}(?:pager\b|beeper\b|p\.?\s?#?\d{3,5}\b|x\d{3,5}\b|ext\b|"
+    r"\#?\d{3}[-.]\d{3}[-.]\d{4}|\(\d{3}\)|tel\b|phone\b|cell\b|(?:NPI|DEA|lic(?:ense)?)\b|PGY)"
+)
 _SERVICE: Final = "|".join(sorted(phrases("services")))
 _STRONGLY: Final = re.compile(
-    rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
+    rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
+    rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
+    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
+    rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
 )
 _WEIGHTS: Final = MappingProxyType({"age": 3.0, "degree": 2.5, "service": 2.5, "record": 1.5})
 _WEAKLY: Final = re.compile(
-    r"['’][sS]\b|\s[a-z]{2,12}(?:s|ed)\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
+    r"['’][sS]\b|\s[a-z]{2,12}(?:s|ed)\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|"
+    r"took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|"
+    r"demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|"
+    r"\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
 )
 
 
