@@ -40,13 +40,17 @@ _LOWER: Final = re.compile(r"(?<![\w@./-])[^\W\d_A-Z]+(?![\w@/]|[.-]\w)")
 
 # Words that stand next to a name and not in one; the others are names, too: "Will", "May".
 BETWEEN_NAMES: Final = NEVER_NAME - {"may", "will", "do", "can", "in", "so", "no", "an", "a", "i", "rn"}
+_CALLED: Final = re.compile(
+    r"(?<!\w)(?:[Pp]t|[Mm]r|[Mm]rs|[Mm]s|[Dd]r)\.?[ ]([^\W\d_A-Z]{2,20})(?:[ ]([^\W\d_A-Z]{2,20}))?(?!\w)"
+)
 
 
 def document_lexicon(text: str, lexicon: Lexicon) -> Lexicon:
     """`lexicon` with the words that this document also writes in lower case: they are no names in it."""
     lower = {word for word in _LOWER.findall(text) if len(word) > 3}
-    # A frequent name that somebody wrote in small letters is no word for it.
-    return lexicon.with_words(lower - lexicon.words - lexicon.forenames - lexicon.surnames)
+    # A frequent name that somebody wrote in small letters is no word for it, nor what stands behind "pt".
+    called = {word for match in _CALLED.finditer(text) for word in match.groups() if word}
+    return lexicon.with_words(lower - lexicon.words - lexicon.forenames - lexicon.surnames - called)
 
 
 def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:

@@ -49,6 +49,7 @@ _SEGMENT: Final = re.compile(
     rf"(?<![\w|^~&])({'|'.join((*_NAMES, *_IDENTIFIED, 'MSH', 'AL1', 'NTE', 'FT1'))})\|"
 )
 _LETTERS: Final = re.compile(r"[^\W\d_]{1,40}(?:['’ .-]{1,2}[^\W\d_]{1,40}){0,4}\.?")
+_WORD: Final = re.compile(r"[^\W\d_]{1,40}(?:['’-][^\W\d_]{1,40}){0,3}")
 _LINE_END: Final = re.compile(r"[\r\n]")
 _LONGEST_FIELD: Final = 500
 
@@ -70,21 +71,29 @@ class Hl7Name:
                 end = text.find("|", at, stop)
                 end = stop if end < 0 else end
                 if number in plain or number in identified:
-                    yield from _people(text, at, min(end, at + _LONGEST_FIELD), number in identified)
+                    yield from _people(
+                        text,
+                        at,
+                        min(end, at + _LONGEST_FIELD),
+                        identified=number in identified,
+                        runs_on=end >= stop,
+                    )
                 if end >= stop:
                     break
                 at = end + 1
 
 
-def _people(text: str, start: int, end: int, identified: bool) -> Iterator[Span]:
+def _people(text: str, start: int, end: int, *, identified: bool, runs_on: bool) -> Iterator[Span]:
     """The names of one field: family, given, middle and suffix, behind the number of an identified one."""
     at = start
     for repetition in text[start:end].split("~"):
         components = repetition.split("^")
-        first = 1 if identified and len(components) > 1 else 0
+        numbered = not components[0] or any(sign.isdigit() for sign in components[0])
+        first = 1 if identified and len(components) > 1 and numbered else 0
         for place, component in enumerate(components[: first + 4]):
             # The last field of a message whose line breaks are lost runs on into the next text.
-            name = _LETTERS.match(component) if place >= first else None
+            letters = _WORD if runs_on and place and place == len(components) - 1 else _LETTERS
+            name = letters.match(component) if place >= first else None
             if name is not None:
                 yield Span(at + name.start(), at + name.end(), Category.NAME, 0.95, "Hl7Name")
             at += len(component) + 1

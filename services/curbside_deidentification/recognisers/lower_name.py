@@ -17,15 +17,16 @@ class LowerName(WordRecogniser):
     category = Category.NAME
     score = 0.75
     pattern = re.compile(
-        rf"\b(?:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse)[.:,]?[ ]"
-        r"(?P<phi>(?P<first>[a-zß-öø-ÿ]{2,20})(?P<second>(?:[ ][a-z])?[ ][a-zß-öø-ÿ'’-]{2,24})?)(?![\w'’])"
+        rf"\b(?i:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse)[.:,]?[ ]"
+        r"(?P<phi>(?P<first>[^\W\d_A-Z]{2,20})(?P<second>(?:[ ][a-z])?[ ](?:[^\W\d_A-Z]|['’-](?=[^\W\d_])){2,24})?)(?![\w'’])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         first, second = match["first"], (match["second"] or "").split()[-1:]
         if first in NEVER_NAME or not (first in lexicon.forenames or lexicon.is_given(first)):
             return None
-        surname = bool(second) and second[0] in lexicon.surnames and second[0] not in NEVER_NAME
+        surname = bool(second) and second[0] not in NEVER_NAME
+        surname = surname and (second[0] in lexicon.surnames or not lexicon.is_word(second[0]))
         if lexicon.is_word(first) and not surname:
             return None
         return match.start("phi"), match.end("second" if surname else "first")

@@ -26,6 +26,8 @@ _AFTER_COMMA: Final = 1.5
 _SLIGHT: Final = 0.5
 # What weighs as much is a name for a list's sake, although nothing stands around it.
 _CERTAIN: Final = 2.0
+# "Osgood (RTO)": the initials of the name before them.
+_INITIALS_IN_BRACKETS: Final = re.compile(r"[ ]?[(\[]([A-Z]{2,4})(?=[)\]])")
 _GOES_ON: Final = re.compile(r"(?:and|or|is|was|has|who|w/|with)\b")
 _INITIALS_BEHIND: Final = re.compile(r"/(?!RN\b|MD\b|NP\b|PA\b|DO\b|PT\b|OT\b)[A-Z]{2,3}(?![\w/])")
 _LABEL: Final = 3.0
@@ -62,6 +64,9 @@ class NameInContext:
             if end is not None:
                 if initials := _INITIALS_BEHIND.match(text, end):
                     end = initials.end()
+                elif (initials := _INITIALS_IN_BRACKETS.match(text, end)) and candidate.parts:
+                    if candidate.parts[-1][0].upper() in (initials[1][0], initials[1][-1]):
+                        end = initials.end(1)
                 yield Span(candidate.start, end, Category.NAME, 0.8, "NameInContext")
 
     def end(self, text: str, candidate: Candidate, lexicon: Lexicon, link: float) -> int | None:
@@ -77,6 +82,8 @@ class NameInContext:
             and (right or len(candidate.parts) > 1)
         ):
             left = 1
+        if left == 1 and candidate.listed and not candidate.plain:
+            left = _AFTER_COMMA
         total = candidate.weight + left + right + _inside(text, candidate, left)
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
@@ -84,11 +91,19 @@ class NameInContext:
             return None
         if before_eponym(text, candidate.end):
             return None
+        if left < _STRONG and right < _DEGREE and _abbreviates(text, candidate):
+            return None
         if len(candidate.parts) == 1:
             if _names_a_thing(text, candidate, lexicon, left, right):
                 return None
             begins = left >= _LABEL or left == 0 or 0 < link < _STRONG
-            if begins and candidate.plain and candidate.weight < _CERTAIN and right < _STRONG:
+            if (
+                begins
+                and not (candidate.given and left >= _LABEL)
+                and candidate.plain
+                and candidate.weight < _CERTAIN
+                and right < _STRONG
+            ):
                 # Behind a label a word goes on in small letters: "Patient: Well appearing".
                 return None if _sentence(text, candidate.end) else candidate.end
         return candidate.end
@@ -101,12 +116,18 @@ def _inside(text: str, candidate: Candidate, left: float) -> float:
     return 0.5 if capital or (left and written[1:2] == ".") else 0
 
 
+def _abbreviates(text: str, candidate: Candidate) -> bool:
+    """Whether all parts are short, in capitals, and in prose: "MPS IVA"."""
+    short = all(part.isupper() and len(part) < 5 for part in candidate.parts)
+    return short and len(candidate.parts) > 1 and _in_prose(text, candidate)
+
+
 def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: float, right: float) -> bool:
     """Whether the one part of `candidate` is as likely an element, a sign or an abbreviation."""
     part = candidate.parts[0]
     if candidate.end - candidate.start > len(part):
         return False  # with an initial
-    if len(part) == 2 and left < _AFTER_COMMA and right < _STRONG:
+    if len(part) == 2 and left < _STRONG and right < _STRONG:
         return True  # "Na", "Li"
     if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:
         goes_on = text[candidate.end : candidate.end + 1] == " "

@@ -52,6 +52,11 @@ _OTHERS: Final = re.compile(
     rf"\b(?:dd|dt|DD|DT)[ ]{{1,2}}{_DAY}[ ,]{{1,3}}(?P<behind>[a-z]{{2,4}}|"
     rf"[A-Z]{{2,4}})(?=[ .]{{0,3}}(?m:$)|[ ]{{2}})"
 )
+# "2230 JDM: pt asleep", "tech initials JDM".
+_TIMED: Final = re.compile(
+    r"(?:(?<![\d:])\d\d:?\d\d[ ](?P<one>[A-Z]{2,3})(?=:[ ](?:[a-z]|PT\b|PATIENT\b))"
+    r"|\b(?i:initials)[ ]{1,2}(?P<typed>[A-Z]{2,4})(?![\w]))"
+)
 # Initials and the day of an entry, by themselves in a line or behind a surname.
 _DATED: Final = re.compile(
     r"(?:(?m:^)[ \t]{0,8}|(?<=\d[ ])|(?<=[a-z][ ]))(?P<one>[A-Z]{3})"
@@ -124,6 +129,7 @@ class TypistInitials:
             _OTHERS,
             _TRANSCRIBER,
             _TYPED,
+            _TIMED,
             _DATED,
             _ONE,
             _BY,

@@ -52,6 +52,7 @@ class Candidate:
     parts: tuple[str, ...]
     plain: bool
     listed: bool
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class NameReader:
     ) -> bool:
         """Whether `token` may be the next part behind `parts`."""
         if self._text[end : end + 1] in (":", "=") and not (
-            token.casefold() in self._known and _DAY_BEHIND.match(self._text, end)
+            (token.casefold() in self._known and _DAY_BEHIND.match(self._text, end))
+            or (parts and parts[0][1].given and word.last >= 1)
         ):
             return False  # the next label of a line
         if not parts:
@@ -211,6 +213,7 @@ class NameReader:
             weight,
             tuple(token for token, _ in parts),
             plain=all(word.plain for _, word in parts),
+            given=parts[0][1].given,
             listed=any(word.listed and max(word.first, word.last) for _, word in parts),
         )
 

@@ -122,7 +122,7 @@ _SAYS: Final = (
     r"tolerat(?:ed|es|ing)|refus(?:ed|es|ing)|awake|"
     r"notified|updated|aware|alert|family\s(?:meeting|conference|aware|updated|notified|present|"
     r"requests)|saw|plays|eats|walks|crawls|smiles|asked|asks|wants|thinks|understands|understood|"
-    r"arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call)\b|"
+    r"arrived|underwent|will\ssee|will\sfollow|to\s(?:follow|see|call|bedside|room)\b|"
     r"seen\s(?:in|by|at|today)|brought|admitted|discharged|transferred\s(?:to|from)|present\b|"
     r"the\s(?:healthcare|health\scare)|"
     r"an?\s(?:pleasant|delightful|well\sknown|retired|widowed|married|single)\b|known\sto|who\b|"
@@ -137,11 +137,16 @@ _NUMBERED: Final = (
     r"\#?\d{3}[-.]\d{3}[-.]\d{4}|\(\d{3}\)|tel\b|phone\b|cell\b|(?:NPI|DEA|lic(?:ense)?)\b|PGY)"
 )
 _SERVICE: Final = "|".join(sorted(phrases("services")))
+# What people have: "Osgood's note".
+_OF: Final = (
+    r"['’]s\s(?:note|chart|labs|CT|MRI|x-ray|family|room|care|case|condition|phone|teacher|doctor|nurse|office|recs|"
+    rf"request|report|behalf|service|team|{'|'.join(sorted(_KIN))})\b"
+)
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
