@@ -18,7 +18,8 @@ class LowerName(WordRecogniser):
     score = 0.75
     pattern = re.compile(
         rf"\b(?i:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse)[.:,]?[ ]"
-        r"(?P<phi>(?P<first>[^\W\d_A-Z]{2,20})(?P<second>(?:[ ][a-z])?[ ](?:[^\W\d_A-Z]|['’-](?=[^\W\d_])){2,24})?)(?![\w'’])"
+        r"(?P<phi>(?P<first>[^\W\d_A-Z]{2,20})"
+        r"(?P<second>(?:[ ][a-z])?[ ](?:[^\W\d_A-Z]|['’-](?=[^\W\d_])){2,24})?)(?![\w'’])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

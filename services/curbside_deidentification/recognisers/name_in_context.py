@@ -64,9 +64,8 @@ class NameInContext:
             if end is not None:
                 if initials := _INITIALS_BEHIND.match(text, end):
                     end = initials.end()
-                elif (initials := _INITIALS_IN_BRACKETS.match(text, end)) and candidate.parts:
-                    if candidate.parts[-1][0].upper() in (initials[1][0], initials[1][-1]):
-                        end = initials.end(1)
+                elif (initials := _INITIALS_IN_BRACKETS.match(text, end)) and _of(initials[1], candidate):
+                    end = initials.end(1)
                 yield Span(candidate.start, end, Category.NAME, 0.8, "NameInContext")
 
     def end(self, text: str, candidate: Candidate, lexicon: Lexicon, link: float) -> int | None:
@@ -136,6 +135,10 @@ def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: floa
     return (
         part.isupper() and left < _LABEL and (left < _STRONG or len(part) < 4) and _in_prose(text, candidate)
     )
+
+
+def _of(initials: str, candidate: Candidate) -> bool:
+    return bool(candidate.parts) and candidate.parts[-1][0].upper() in (initials[0], initials[-1])
 
 
 def _anchors(text: str, candidate: Candidate) -> bool:

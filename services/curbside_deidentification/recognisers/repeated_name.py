@@ -64,7 +64,7 @@ def _inside_sentence(text: str, match: re.Match[str], bare: str, lexicon: Lexico
     begins, nor in a line of capitals, nor next to another capitalised word ("Hand Surgery")."""
     if len(bare) < 3 or bare.isupper() or bare.casefold() in lexicon.eponyms:
         return False
-    before = text[: match.start()].rstrip(" ")[-1:]
+    before = text[max(0, match.start() - 8) : match.start()].rstrip(" ")[-1:]
     if not before or before in _OPENS or before_eponym(text, match.start() + len(bare)):
         return False
     behind = text[match.start() + len(bare) : match.start() + len(bare) + 3]

@@ -90,14 +90,13 @@ class NameReader:
         text, at, pieces, initials = self._text, start, 0, 0
         parts: list[tuple[str, _Word]] = []
         end, comma = start, False
-        while pieces < 5:
+        while pieces < 6:
             step = _STEP.match(text, at)
             if step is None:
                 break
             if step["particle"]:
                 at = step.end()
-                if _STEP.match(text, at) is None:
-                    break
+                pieces += 1
                 continue
             if step["initials"]:
                 letters = step[0].replace(".", "").replace(" ", "").casefold()
@@ -141,7 +140,7 @@ class NameReader:
 
     def _opens(self, start: int) -> bool:
         """Whether a line, a sentence or a value begins at `start`: "M.D. Vanterpool" and no degree."""
-        return self._text[:start].rstrip(" ")[-1:] in ("", "\n", "\r", ":", ".", "(")
+        return self._text[max(0, start - 8) : start].rstrip(" ")[-1:] in ("", "\n", "\r", ":", ".", "(")
 
     def _given_behind(self, at: int) -> bool:
         """Whether a given name, and not the next of a list, stands at `at`."""

@@ -146,7 +146,8 @@ _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
+    rf"(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
