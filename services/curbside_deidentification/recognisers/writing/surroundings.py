@@ -49,7 +49,7 @@ _SIGNED: Final = _table((2, phrases("sign_off")))
 # A label that says nothing of a person: "Findings:", "Peer to peer:".
 ANY_LABEL: Final = 0.25
 _FAR: Final = 44
-_LAST_LINE: Final = re.compile(r"^[^\r\n]{1,30}\s*\Z")
+_LAST_LINE: Final = re.compile(r"[^\r\n]{1,30}\s{0,20}\Z")
 _CUE_WORD: Final = re.compile(r"[^\W\d_][\w'/’.-]*")
 _OPENING: Final = " \t\r\n\"“‘'([*_<>"
 
@@ -70,7 +70,7 @@ def before(text: str, start: int) -> float:
         return 0
     if sign in ("-", "–", "—", "~") and not gap.strip(" ") and left.endswith(("\n", "\r")):
         # A name behind a dash ends a note; a dash and a space begins any entry of a list.
-        return 0 if gap else 0.75 if _LAST_LINE.search(text, start, start + 40) is None else 1.5
+        return 0 if gap else 1.5 if _LAST_LINE.match(text, start) else 0.75
     words = [word.rstrip(".") for word in _CUE_WORD.findall(left.casefold())[-3:]]
     if not words or (
         left[-1] == "."
