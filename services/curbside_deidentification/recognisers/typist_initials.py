@@ -32,7 +32,7 @@ _PAIRED: Final = re.compile(
     rf"|(?<![\w/:.,-])(?P<before>{_PAIR})(?=[ \t\r\n]{{1,4}}(?-i:{_STAMP}))"
     rf"|(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)[ ]?:[ ]{{0,2}}{_DAY}|"
     rf"(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?[#:]{{1,2}}[ ]?[\w/-]{{3,24}})"
-    rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}})(?=[\s.,;)]|$))"
+    rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}}|[A-Z]{{3}})(?=[\s.,;)]|$))"
 )
 # "TR : qk / rf92 / 4234": who typed, who dictated, the job.
 _TRANSCRIBER: Final = re.compile(
@@ -153,7 +153,7 @@ def _initials(written: str, lexicon: Lexicon, *, pair: bool) -> bool:
         unknown = sum(
             not (part in _THINGS or part in NEVER_NAME or lexicon.is_word(part)) for part in letters
         )
-        return not units and NEVER_NAME.isdisjoint(letters) and unknown > (len(letters) > 2)
+        return not units and (pair or NEVER_NAME.isdisjoint(letters)) and unknown > (len(letters) > 2)
     bare = "".join(letters)
     if bare in _THINGS or bare in NEVER_NAME:
         return False
