@@ -137,6 +137,12 @@ def town_key(name: str) -> str:
     return " ".join(_SHORTENED.get(word.strip("."), word.strip(".")) for word in words)
 
 
+def longest_town(phrase: str) -> int:
+    """How many characters of `phrase`, from its beginning and in whole words, are a listed town's name."""
+    ends = [len(phrase), *(space.start() for space in re.finditer(r"[ ]", phrase))]
+    return max((end for end in ends if town_key(phrase[:end]) in town_states()), default=0)
+
+
 @cache
 def small_zip_areas() -> frozenset[str]:
     """The first three digits of ZIP codes where 20,000 people live or fewer."""

@@ -31,7 +31,8 @@ class County(WordRecogniser):
         r"COUNTY|PARISH|BOROUGH|TOWNSHIP|Co\.(?=,)))(?!\w)"
         rf"|\b(?:County|Borough|Parish|Township)[ ]of[ ](?P<of>{CAP}(?:[ ]{CAP})?)"
         r"|\b(?i:county|parish|township)(?:[ ]of(?:[ ]residence)?|[ ]name)?"
-        rf"{LABEL_END}(?P<labelled>{NO_LABEL}(?:(?:St|ST)\.[ ])?{CAP}(?:[ ]{NO_NEXT_LABEL}{CAP}){{0,2}})"
+        rf"{LABEL_END}(?P<labelled>{NO_LABEL}(?:(?:St|ST)\.[ ])?{CAP}(?:[ ]{NO_NEXT_LABEL}{CAP}){{0,2}}?"
+        r"(?:(?:[ ](?:County|Parish|COUNTY|PARISH))|(?![ ][A-Z])|(?=[ ]\w{1,20}(?:[ ]\w{1,20})?[ ]?[:#])))"
     )
     _NO_NAME: ClassVar = frozenset("local his her our this that each every another".split())  # noqa: SIM905
 
@@ -41,5 +42,9 @@ class County(WordRecogniser):
                 return match.span(group)
         if not match["phi"]:
             return None
-        first = match["phi"].split()[0].casefold()
-        return None if first in GENERIC or first in self._NO_NAME else match.span("phi")
+        start = match.start("phi")
+        for word in match["phi"].split()[:-1]:
+            if word.casefold() not in GENERIC and word.casefold() not in self._NO_NAME:
+                return start, match.end("phi")
+            start += len(word) + 1
+        return None

@@ -7,6 +7,7 @@ import re
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, HOUSE, NEXT, POSTCODE, WORD
+from curbside_deidentification.recognisers.writing.places import NO_LABEL
 
 # What ends a street's name, in German, Dutch, Scandinavian, Finnish, Hungarian and Slavic languages.
 _ENDING = (
@@ -34,7 +35,7 @@ class ForeignStreet(PatternRecogniser):
         rf"(?<![\w./-])(?P<phi>(?:(?:{HOUSE}[ ]{{1,2}}(?:{CAPITALISED}[ ]){{0,3}}"
         rf"(?:[^\W\d_]{{2,30}}{_ENDING}|{CAPITALISED}[ ]{_WORD_BEHIND})\b(?:[ ]{HOUSE}\b\.?)?)|"
         rf"(?:(?:{CAPITALISED}[ ]){{0,2}}[^\W\d_a-zß-öø-ÿ][^\W\d_]{{1,30}}{_ENDING}[ ]{HOUSE}\b)|"
-        rf"(?:{HOUSE}[ ]{{1,2}}(?i:{_BEGINNING})[ ]{WORD}(?:[ ]{WORD}){{0,4}}(?:,?[ ]{HOUSE}\b)?)|"
+        rf"(?:{HOUSE}[ ]{{1,2}}(?i:{_BEGINNING})[ ]{WORD}(?:[ ]{NO_LABEL}{WORD}){{0,4}}(?:,?[ ]{HOUSE}\b)?)|"
         rf"(?:{_BEGINNING}[ ]{WORD}(?:[ ]{WORD}){{0,4}},?[ ]{HOUSE}\b))"
         rf"(?:(?:{NEXT})(?:{POSTCODE}[ ])?{CAPITALISED}(?:[ ]{CAPITALISED}){{0,2}}"
         rf"(?:[ ]{POSTCODE})?){{0,2}})(?!\w)"

@@ -7,7 +7,12 @@ import re
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
-from curbside_deidentification.recognisers.writing.facility_words import CARE_WORDS
+from curbside_deidentification.recognisers.writing.facility_kinds import KINDS, MORE_KIND
+from curbside_deidentification.recognisers.writing.facility_words import (
+    CARE_WORDS,
+    CONNECTORS,
+    FUNCTION_WORDS,
+)
 from curbside_deidentification.recognisers.writing.places import (
     CAP,
     LABEL_END,
@@ -42,7 +47,7 @@ class LabelledFacility(WordRecogniser):
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         # What a comma follows may be another thing ("Delta Steel, Foreman"); the name is what is before.
-        name = match["phi"].partition(",")[0]
+        name = _ended(match["phi"].partition(",")[0])
         words = [word.casefold().strip(".") for word in re.split(r"[ /-]", name)]
         telling = [
             word for word in words if word not in GENERIC and word not in CARE_WORDS and word not in NOTHING
@@ -50,3 +55,17 @@ class LabelledFacility(WordRecogniser):
         if not telling or words[0] in NOTHING or words[0] in ("days", "day", "course", "stay"):
             return None
         return match.start("phi"), match.start("phi") + len(name)
+
+
+def _ended(value: str) -> str:
+    """`value` up to its last kind of place, or to the small word that a sentence goes on with."""
+    kinds = [kind.end() for kind in KINDS.finditer(value) if kind["care"] and kind.start()]
+    reached = 0
+    for word in re.finditer(r"[^ ]+", value):
+        bare = word[0].casefold().strip(".")
+        if word.start() and bare in FUNCTION_WORDS and bare not in CONNECTORS and bare != "at":
+            return value[:reached]
+        if word.start() and kinds and word.start() > kinds[-1] and not MORE_KIND.match(value, kinds[-1]):
+            return value[: kinds[-1]]
+        reached = word.end()
+    return value

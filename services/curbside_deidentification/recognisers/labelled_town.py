@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.lexicon import Lexicon, longest_town
 from curbside_deidentification.domain.patterns import WordRecogniser
+from curbside_deidentification.recognisers.writing.addresses import TOWN
 from curbside_deidentification.recognisers.writing.places import (
     CAP,
     LABEL_END,
@@ -14,6 +16,8 @@ from curbside_deidentification.recognisers.writing.places import (
     NO_NEXT_LABEL,
     NOTHING,
 )
+
+_TOWN: Final = re.compile(TOWN)
 
 
 class LabelledTown(WordRecogniser):
@@ -31,4 +35,9 @@ class LabelledTown(WordRecogniser):
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
-        return None if match["phi"].casefold() in NOTHING else match.span("phi")
+        if match["phi"].casefold() in NOTHING:
+            return None
+        # Of a label in the same line ("Fond du Lac Zip:") the list of towns knows where it begins.
+        town = _TOWN.match(match.string, match.start("phi"))
+        listed = longest_town(town[0]) if town else 0
+        return match.start("phi"), max(match.end("phi"), match.start("phi") + listed)

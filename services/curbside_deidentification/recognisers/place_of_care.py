@@ -32,7 +32,10 @@ class PlaceOfCare(WordRecogniser):
     category = Category.FACILITY
     score = 0.7
     abbreviations: ClassVar[bool] = True
-    pattern = re.compile(rf"\b(?i:at|near|outside|visited|visits|attends|attended)\s+{_PLACE}")
+    pattern = re.compile(
+        rf"\b(?i:at|near|outside(?![ ](?i:records?|films?|images?|imaging|studies|study|labs?|"
+        rf"hospital|facility)\b)|visited|visits|attends|attended)\s+{_PLACE}"
+    )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         named = _names_a_place(match["phi"], lexicon, abbreviations=self.abbreviations)

@@ -7,7 +7,7 @@ import re
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, HOUSE, NEXT, POSTCODE
-from curbside_deidentification.recognisers.writing.places import NO_NEXT_LABEL
+from curbside_deidentification.recognisers.writing.places import NO_LABEL, NO_NEXT_LABEL
 
 
 class PlacedAddress(PatternRecogniser):
@@ -26,7 +26,7 @@ class PlacedAddress(PatternRecogniser):
         r"them|patient)[ ])?(?:on|at|in)|meet[ ](?:me|us)[ ]at|"
         r"(?:send|sent|deliver(?:ed)?|mail(?:ed)?|moved)[ ](?:it[ ])?to|drops[ ]you[ ]off[ ]at)"
         rf"[ ]{{0,2}}[:=]?[>\s|]{{0,8}}(?P<phi>{HOUSE}[ ]{{1,2}}(?!(?i:o['’]?clock|cm|mm|AM|PM)\b)"
-        rf"{CAPITALISED}(?:[ ](?:of|de|du|da|do|la|le)\b|[ ]{CAPITALISED}){{0,4}}(?:[ ]{HOUSE}\b)?"
+        rf"{CAPITALISED}(?:[ ](?:of|de|du|da|do|la|le)\b|[ ]{NO_LABEL}{CAPITALISED}){{0,4}}(?:[ ]{HOUSE}\b)?"
         rf"(?:(?:{NEXT}){NO_NEXT_LABEL}(?:{POSTCODE}[ ])?{CAPITALISED}(?:[ ]{CAPITALISED}){{0,2}}"
         rf"(?:[ ]{POSTCODE})?){{0,3}})(?!\w)"
     )

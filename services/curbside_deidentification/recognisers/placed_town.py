@@ -22,9 +22,19 @@ _COUNTRIES: Final = frozenset(
 # Where a plain word with a capital is a town ("in Mobile", "to Normal last week"), and nothing that it
 # describes.
 _ENDS: Final = re.compile(
-    r"[ ]{0,2}(?:[.,;)\r\n]|$)|[ ](?:and|on|for|at|with|where|who|since|when|before|after|in|to|by|until|"
+    r"[ ]{0,2}(?:[.,;)\r\n]|$)|[ ](?i:and|on|for|at|with|where|who|since|when|before|after|in|to|by|until|"
     r"as|but|last|this|"
     r"today|now|yesterday|via|because|then|during|area)\b"
+)
+# What people do in towns, up to three words before the preposition.
+_LIVED: Final = re.compile(
+    r"\b(?i:lives?|lived|living|resid(?:es?|ed|ing)|born|raised|reared|grew[ ]up|works?|worked|working|"
+    r"employed|"
+    r"home|house|apartment|farm|family|visiting|visited|stay(?:s|ed|ing)|travel(?:l?ed|l?ing|s)|drove|"
+    r"driven|flew|"
+    r"arrived|moved|originally|native|vacation(?:ing)?|clinic|hospital|office|ave|st|street|rd|road|"
+    r"terrace|way|lane|ln|drive|dr|blvd|hwy|cir|pkwy|court|ct|place|pl|trl|loop)\b\.?"
+    r"(?:[ ][^\W\d_]{1,12}){0,3}[ ]$"
 )
 
 
@@ -40,7 +50,7 @@ class PlacedTown(WordRecogniser):
     pattern = re.compile(
         rf"(?:\b(?P<by>(?i:in|from|near|to|around|outside|toward|towards|via|of))[ ](?:(?i:downtown|"
         rf"rural|nearby|"
-        rf"greater)[ ])?(?P<phi>{TOWN})(?![\w-]|[ ]?:)|\b(?i:an?|the)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
+        rf"greater)[ ])?(?=(?P<phi>{TOWN})(?![\w-]|[ ]?:))|\b(?i:an?|the)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
         rf"resident|native|"
         r"police|fire|ems|paramedics?)\b))"
     )
@@ -57,9 +67,10 @@ class PlacedTown(WordRecogniser):
             if all(word.casefold() in GENERIC for word in words) or (by == "of" and len(words) == 1):
                 continue
             if all(lexicon.is_word(word) or lexicon.is_given(word) for word in words):
-                ended = end == len(found) and _ENDS.match(match.string, start + end) is not None
+                ended = _ENDS.match(match.string, start + end) is not None
                 of_place = len(words) > 1 or by in ("in", "from", "near", "outside")
-                if name.isupper() or not ended or not of_place:
+                lived = _LIVED.search(match.string, max(0, match.start() - 40), match.start()) is not None
+                if not ended or not (lived or (of_place and (len(words) > 1 or not name.isupper()))):
                     return None
             return start, start + end
         return None

@@ -17,7 +17,7 @@ _DIRECTION: Final = (
 # Words that follow a number where no street does: times, doses, ages, months, and what joins a sentence.
 _NO_STREET: Final = (
     r"(?!(?i:am|pm|mg|mcg|ml|cc|cm|mm|kg|g|gm|meq|units?|tabs?|tablets?|caps?|capsules?|year|years|yo|y|"
-    r"old|days?|"
+    r"days?|"
     r"weeks?|months?|hours?|hrs?|minutes?|mins?|times?|x|by|to|for|per|with|in|at|on|and|or|was|is|has|"
     r"had|he|she|"
     r"patient|pt|the|a|his|her|jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|january|february|march|"
@@ -39,6 +39,8 @@ _PLACED: Final = re.compile(
     r"(?i:\b(?:at|address|addr|home|residence|resid\w{2,4}|lives?|lived|living|located|street|moved|on|of)\b"
     r"[^\w\r\n]{0,4}(?:line[ ]1[:\s]{0,3}|is[ ]|to[ ]|at[ ])?)$|[|^\r\n][ \t]{0,20}$"
 )
+# What no other thing than a street has in its name: a direction, an ordinal.
+_STREETS_OWN: Final = re.compile(r"[ ](?:[NSEW]\.|[NS]\.?[EW]\.|\d{1,3}(?i:st|nd|rd|th))[ ]")
 # In small letters behind a capital these end a street's name more often than anything else.
 _PLAIN_ENOUGH: Final = frozenset("St Dr Ct Pl Ter Way Place Square Loop Ridge Run Row Path Close".split())  # noqa: SIM905
 
@@ -53,14 +55,14 @@ class StreetAddress(PatternRecogniser):
     score = 0.95
     pattern = re.compile(
         rf"(?P<phi>{HOUSE_NUMBER}[ ]{{1,2}}(?:(?:{_DIRECTION}[ ])?(?:{_NUMBERED}|{_GRID})|"
-        rf"(?:{_WORD}[ ]{{1,2}}){{1,6}}(?P<suffix>{STREET})\b(?:\.(?=[,^\r\n]))?)"
-        rf"(?:,?[ ]{_DIRECTION}(?![\w'’]))?"
+        rf"(?:{_WORD}[ ]{{1,2}}){{1,6}}(?P<suffix>{STREET})\b(?![ ]?:)(?:\.(?=[,^\r\n]))?)"
+        rf"(?:[ ]{_DIRECTION}(?![\w'’]))?"
         rf"(?P<beside>{UNITS}(?:{TOWN_STATE}|{BARE_TOWN})?))(?!\w)"
     )
 
     def valid(self, match: re.Match[str]) -> bool:
         suffix = match["suffix"] or ""
         doubtful = match["abbreviated"] or (suffix.upper() in DOUBTFUL_STREET and suffix not in _PLAIN_ENOUGH)
-        if match["beside"] or not doubtful:
+        if match["beside"] or not doubtful or _STREETS_OWN.search(match["phi"]):
             return True
         return _PLACED.search(match.string, max(0, match.start() - 40), match.start()) is not None

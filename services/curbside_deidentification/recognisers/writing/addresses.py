@@ -18,7 +18,7 @@ NEXT: Final = rf"(?:{LINE_BREAK}|{COMMA})"
 # Within a building. USPS Publication 28, appendix C2.
 UNIT: Final = r"(?:Suite|Ste|Apartment|Apt)\b\.?[ ]{0,2}[#]?\d{1,5}[A-Za-z]?\b"
 POSTCODE: Final = (
-    r"(?:(?:[A-Z]{1,2}-)?\d{3,5}(?:[ -]\d{2,4})?(?:[ ][A-Z]{2}\b(?![ ]?:))?|"
+    r"(?:(?:[A-Z]{1,2}-)?(?:\d{4}[ ][A-Z]{2}\b(?![ ]?:)|\d{3,5}(?:[ -]\d{2,4})?)|"
     r"[A-Z]\d[A-Z][ ]?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]?[ ]\d[A-Z]{2})"
 )
 

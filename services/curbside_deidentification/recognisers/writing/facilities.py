@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from curbside_deidentification.domain.lexicon import GENERIC, Lexicon, town_key, town_states
+from curbside_deidentification.domain.lexicon import GENERIC, Lexicon, longest_town, town_key, town_states
+from curbside_deidentification.recognisers.writing.addresses import TOWN
 from curbside_deidentification.recognisers.writing.facility_kinds import ACRONYMS, KINDS, MORE_KIND, NO_KIND
 from curbside_deidentification.recognisers.writing.facility_words import (
     CONNECTORS,
@@ -23,7 +24,9 @@ _PIECES: Final = re.compile(r"[^\s]+")
 _PLACED: Final = re.compile(
     r"\b(?i:at|from|to|in|by|near|outside|of|with|via|through)[ ](?:(?i:the|our)[ ])?$"
 )
-_OPENS: Final = re.compile(r"[:|^\t][ \t]{0,8}$|[ ][-–|•][ ]$|[ ]{2}$")
+# "Institute for Sight", and not "to Quarry Hill for Rehab".
+_FOR: Final = re.compile(r"(?i:center|centre|institute|home|foundation)[ ]$")
+_OPENS: Final = re.compile(r"[:|^\t][ \t]{0,8}$|[,;][ ]$|[ ][-–|•][ ]$|[ ]{2}$")
 _BEHIND: Final = re.compile(
     r"(?:[ ](?P<joined>(?i:of|at|in))(?:[ ](?i:the))?[ ]|[ ]?[-–,]?[ ]|[ ]?@[ ]?)(?P<town>(?:(?:St|Mt|Ft|"
     r"ST|MT|FT)\.[ ])?"
@@ -31,6 +34,8 @@ _BEHIND: Final = re.compile(
 )
 
 
+_STOP: Final = re.compile(r"[ ]{0,3}(?:[.,;)\r\n]|$)")
+_BESIDE: Final = re.compile(rf"(?:[ ]{{1,3}}[|•·–-][ ]{{1,3}}|,[ ])(?P<town>{TOWN})")
 _TOWN_WORDS: Final = re.compile(r"[^\s'’-]+(?:['’-][^\s'’-]+)*")
 
 
@@ -106,6 +111,8 @@ def _words_before(text: str, end: int, *, upper: bool) -> list[tuple[int, str]]:
             break
         if bare.casefold() == "our" and found and found[-1][1].casefold() == "lady":
             found.append((piece.start(), bare))
+        elif bare.casefold() == "for" and not _FOR.search(text, begin, piece.start()):
+            break
         elif bare.casefold() in CONNECTORS:
             found.append((piece.start(), bare.casefold()))
         elif (
@@ -158,10 +165,10 @@ def _end_of(text: str, end: int, lexicon: Lexicon) -> int:
     words = [word.span() for word in _TOWN_WORDS.finditer(text, *behind.span("town"))]
     joined = (behind["joined"] or "").casefold()
     # "Clinic in Mobile" is in a town, "STAYED IN HOSPITAL IN NORMAL HEALTH" is not.
-    if joined == "of" or (joined and not text[words[0][0] : words[0][1]].isupper()):
-        for _, last in reversed(words):
-            if town_key(text[words[0][0] : last]) in town_states():
-                return last
+    if joined and (listed := longest_town(behind["town"])):
+        last = behind.start("town") + listed
+        if joined == "of" or not behind["town"].isupper() or _STOP.match(text, last):
+            return last
     reached = end
     for at, last in words:
         bare = text[at:last].strip(".")
@@ -170,6 +177,13 @@ def _end_of(text: str, end: int, lexicon: Lexicon) -> int:
             break
         reached = last
     return reached
+
+
+def town_beside(text: str, end: int) -> tuple[int, int] | None:
+    """Where the listed town stands that a bar, a dash or a comma parts from the name that ends at `end`."""
+    beside = _BESIDE.match(text, end)
+    listed = longest_town(beside["town"]) if beside else 0
+    return (beside.start("town"), beside.start("town") + listed) if beside and listed else None
 
 
 def _names_town(behind: str, lexicon: Lexicon) -> bool:

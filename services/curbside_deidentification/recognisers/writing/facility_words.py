@@ -51,8 +51,10 @@ FUNCTION_WORDS: Final = frozenset(
     reviewed see seen sent should staff started status stays taken then tolerated transfer transferred
     transported treated until visit visited went work worked works department service summary progress
     emergency history physical consultation operative discharge name facility hospital's location
-    pharmacy attending provider physician impression plan assessment disposition dispo diagnosis
-    findings comparison comparisons and/or mr mrs ms dr miss md do rn np pa mph phd dds
+    pharmacy attending provider physician impression under records states stated confirmed coroner drawn
+    accepted script labs given bedtime daily units born raised driven drove brought arrived plan
+    assessment disposition dispo diagnosis findings comparison comparisons and/or mr mrs ms dr miss md
+    do rn np pa mph phd dds
     """.split()  # noqa: SIM905
 )
 CONNECTORS: Final = frozenset("of and the & for de la del du on / +".split())  # noqa: SIM905

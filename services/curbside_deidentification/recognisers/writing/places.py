@@ -77,7 +77,7 @@ DEVOTIONAL: Final = frozenset(
     """
     saint st st. mercy samaritan providence trinity sacred holy lourdes fatima baptist methodist
     presbyterian lutheran adventist episcopal evangelical jewish shriners emmanuel immanuel bethesda
-    bethany carmel sinai zion providence charity divine sisters lady blessed
+    bethany carmel sinai zion providence charity divine sisters lady blessed memorial
     """.split()  # noqa: SIM905
 )
 # Bounded, and begun only where a word begins: a long row of "A-" or "A'" costs no time.
@@ -89,7 +89,7 @@ NO_NEXT_LABEL: Final = r"(?!\w{1,20}(?:[ ]\w{1,20})?[ ]?[:#])"
 # From a label to its value: a colon, or the tags of a narrative's table.
 LABEL_END: Final = (
     r"(?:[ ]?[:=#](?:[ \t]|</?\w{1,8}>){0,8}|"
-    r"</\w{1,8}>(?:[ \t:]|</?\w{1,8}>){1,8}|[ ][|][ ]|[ ]?\t[ \t]{0,8})"
+    r"</\w{1,8}>(?:[ \t:]|</?\w{1,8}>){1,8}|[ ]?\t[ \t]{0,8})"
 )
 # What forms hold where there is nothing to tell.
 NOTHING: Final = frozenset(
@@ -107,4 +107,5 @@ def all_words(phrase: str, lexicon: Lexicon) -> bool:
 
 def opens_line(text: str, at: int) -> bool:
     """Whether a line begins at `at`: a facility's name may stand there whatever its words."""
-    return text[:at].rstrip(" \t").endswith("\n") or not text[:at].strip()
+    before = text[max(0, at - 80) : at].rstrip(" \t")
+    return before.endswith("\n") or (not before.strip() and at <= 80)
