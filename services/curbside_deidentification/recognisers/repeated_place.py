@@ -21,6 +21,7 @@ _TOWN_AT_END: Final = re.compile(
 # What is a place by a preposition alone ("on Cytoxan") is not looked for again.
 _SURE: Final = 0.8
 _PLACED: Final = re.compile(r"(?i:\b(?:in|near|from|to|at|outside|of|city|town)\b[ :]{1,3})$")
+_WORD: Final = re.compile(r"(?<![\w-])[^\W_]+")
 _ACRONYM: Final = re.compile(r"[ ]?[(][\"“]?(?P<short>[A-Z][A-Za-z&]{1,7})[\"”]?[)]")
 
 
@@ -77,12 +78,22 @@ def _ways_of(mention: str, lexicon: Lexicon) -> Iterator[str]:
 
 
 def _mentions(text: str, phrases: set[str]) -> Iterator[tuple[str, re.Match[str]]]:
-    if not phrases:
-        return
-    longest_first = sorted(phrases, key=len, reverse=True)
-    spelt = "|".join(r"[ ]".join(map(re.escape, phrase.split())) for phrase in longest_first)
-    for match in re.finditer(rf"(?<![\w-])(?:{spelt})(?![\w-])", text, re.IGNORECASE):
-        yield match[0].casefold(), match
+    """Where `phrases` stand in whole words. Looked up by their first word: a list of a
+    thousand places is read as fast as one."""
+    by_first: dict[str, list[str]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        if first := _WORD.search(phrase):
+            by_first.setdefault(first[0].casefold(), []).append(phrase)
+    reached = 0
+    for word in _WORD.finditer(text) if by_first else ():
+        if word.start() < reached:
+            continue
+        for phrase in by_first.get(word[0].casefold(), ()):
+            match = re.compile(rf"{re.escape(phrase)}(?![\w-])", re.IGNORECASE).match(text, word.start())
+            if match:
+                yield phrase, match
+                reached = match.end()
+                break
 
 
 def _capitalised(mention: str) -> bool:

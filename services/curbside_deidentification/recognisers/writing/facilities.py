@@ -88,19 +88,15 @@ def named_by_kind(text: str, lexicon: Lexicon) -> Iterator[tuple[int, int]]:
 
 def _words_before(text: str, end: int, *, upper: bool) -> list[tuple[int, str]]:
     """Up to six words of a name before `end`, in order: capitalised, or joining two that are."""
-    begin = max(
-        text.rfind("\n", 0, end) + 1,
-        text.rfind("|", 0, end) + 1,
-        text.rfind("^", 0, end) + 1,
-        end - _FARTHEST,
-    )
+    farthest = max(0, end - _FARTHEST)
+    begin = max(text.rfind(mark, farthest, end) + 1 for mark in "\n|^") or farthest
     found: list[tuple[int, str]] = []
     reached = end
     for piece in reversed(list(_PIECES.finditer(text, begin, end))):
         word = piece[0]
         if (
             len(found) == 6
-            or piece.start() == end - _FARTHEST
+            or (piece.start() == farthest and farthest > 0)
             or reached - piece.end() > 1
             or (not found and reached == piece.end())
         ):

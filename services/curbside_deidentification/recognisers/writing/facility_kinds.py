@@ -57,7 +57,9 @@ _WEAK: Final = (
     r"residence|residences|campus|medical|memorial|regional|community|general|university|college|school|"
     r"academy)"
 )
-KINDS: Final = re.compile(rf"(?<![\w'’-])(?:(?P<care>(?i:{_CARE}))|(?P<weak>(?i:{_WEAK})))(?![\w'’-])")
+KINDS: Final = re.compile(
+    rf"(?=[A-Z])(?<![\w'’-])(?:(?P<care>(?i:{_CARE}))|(?P<weak>(?i:{_WEAK})))(?![\w'’-])"
+)
 MORE_KIND: Final = re.compile(
     r"[ ](?:(?:and|&|AND)[ ])?(?i:nursing(?:[ ](?:center|home|facility))?|"
     r"rehab(?:ilitation)?(?:[ ](?:center|hospital))?|"
