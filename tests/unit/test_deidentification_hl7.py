@@ -51,7 +51,14 @@ def test_an_identifier_of_a_message_is_found(text: str, expected: tuple[Category
 
 
 @pytest.mark.parametrize(
-    "text", ["|2.16.840.1.114222.4.3.3|", "|100383-9^MVPX DNA^LN|", "|A1^Name Context^L|"]
+    "text",
+    [
+        "|2.16.840.1.114222.4.3.3|",
+        "|100383-9^MVPX DNA^LN|",
+        "|58410-2^CBC|",
+        "|12.0-15.5|L",
+        "|A1^Name Context^L|",
+    ],
 )
 def test_a_system_or_a_code_is_no_identifier(text: str) -> None:
     assert not found(text)

@@ -6,11 +6,10 @@ import re
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
-from curbside_deidentification.recognisers.writing.labels import digits
 
 
 class Hl7Identifier(PatternRecogniser):
-    """A component of six digits or more, with or without letters, that is no code of a terminology.
+    """A component with six digits in a row, with or without letters, that is no code of a terminology.
 
     Message, placer, filler and specimen numbers (MSH-10, ORC-2, OBR-3, SPM-2) have whatever form a system
     gives them. HL7 v2.5.1, chapter 2A: CX, EI and XCN begin with such a number; a code (CE, CWE) is followed
@@ -23,8 +22,9 @@ class Hl7Identifier(PatternRecogniser):
         r"(?<=[|^&~])(?P<phi>[A-Za-z0-9][A-Za-z0-9:._/-]{5,59})(?=[|^&~\r\n]|$)"
         r"(?!\^[^|^\r\n]{0,200}\^(?:SCT|LN|CVX|MVX|ICD\w{1,3}|I9C?|I10C?|C4|HL7\d{1,4}|UCUM|NDC|RXNORM)\b)"
     )
-    _OBJECT_IDENTIFIER = re.compile(r"\d{1,12}(?:\.\d{1,12}){3,}")
+    _RUN = re.compile(r"\d{6}")
+    # An object identifier, a LOINC code, a range of values.
+    _OTHER = re.compile(r"\d{1,12}(?:\.\d{1,12}){3,}|\d{1,6}-\d|\d{1,9}(?:\.\d{1,9})?-\d{1,9}(?:\.\d{1,9})?")
 
     def valid(self, match: re.Match[str]) -> bool:
-        value = match["phi"]
-        return len(digits(value)) >= 6 and not self._OBJECT_IDENTIFIER.fullmatch(value)
+        return self._RUN.search(match["phi"]) is not None and not self._OTHER.fullmatch(match["phi"])
