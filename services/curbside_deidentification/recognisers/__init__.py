@@ -143,6 +143,7 @@ from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
 from curbside_deidentification.recognisers.written_date import WrittenDate
+from curbside_deidentification.recognisers.year_of_birth import YearOfBirth
 from curbside_deidentification.recognisers.zip_code import Zip
 
 # Letter A.
@@ -240,6 +241,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     AgeInApposition(),
     AgeTold(),
     AgeWithSex(),
+    YearOfBirth(),
 )
 # Letters D to R.
 IDENTIFIERS: Final[tuple[Recogniser, ...]] = (

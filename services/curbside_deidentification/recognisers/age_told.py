@@ -27,11 +27,18 @@ _TOLD: Final = re.compile(
     r"naturally|peacefully|suddenly|in\s(?:his|her|their)\ssleep))?,?\s"
     rf"(?:at|to|until|till|past|beyond)\s(?:(?:the\s)?age\s(?:of\s)?)?(?:be\s)?(?:{_NEARLY})?|"
     r"(?:deceased|dec\.|d\.)\s?[(:,-]?\s?|"
-    rf"(?:he|she|who|{_KIN})(?:\s(?:just|recently))?\s(?:is|was|turn(?:ed|s)|will\sbe)\s(?:{_NEARLY})?)\Z",
+    r"(?:approaching|nearing|turning)\s|"
+    rf"(?:he|she|who|{_KIN}|(?:Mr|Mrs|Ms|Miss|Dr)\.?\s[A-Z][\w'-]{{1,20}})(?:\s(?:just|recently))?\s"
+    rf"(?:is|was|turn(?:ed|s)|will\sbe)\s(?:{_NEARLY}|a\s(?=\Z))?)\Z",
     re.IGNORECASE,
 )
 _BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
-_GOES_ON: Final = re.compile(r"[,;.)]|\s(?:and|alive|healthy|living|well|with|died)\b", re.IGNORECASE)
+_GOES_ON: Final = re.compile(
+    r"\s?(?:[,;.)]|\Z)|\s(?:and|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
+    re.IGNORECASE,
+)
+# A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.
+_IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
 
 
 class AgeTold(PatternRecogniser):
@@ -44,6 +51,8 @@ class AgeTold(PatternRecogniser):
     def valid(self, match: re.Match[str]) -> bool:
         text, (start, end) = match.string, match.span("phi")
         if _TOLD.search(text, max(0, start - 60), start):
+            return True
+        if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):
             return True
         beside = _BESIDE.search(text, max(0, start - 24), start)
         return beside is not None and _GOES_ON.match(text, end) is not None

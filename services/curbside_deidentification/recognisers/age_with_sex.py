@@ -20,7 +20,7 @@ class AgeWithSex(PatternRecogniser):
     category = Category.AGE
     score = 0.85
     pattern = re.compile(
-        rf"(?<![\w./-])(?P<phi>{NINETIES})(?:\s?/\s?|\s|-)?(?:[MF]|WM|WF|BM|BF|AAM|"
+        rf"(?<![\w./-])(?P<phi>{NINETIES})(?:\s?/\s?|\s|-)?(?:[MF]|(?:fe)?male|WM|WF|BM|BF|AAM|"
         rf"AAF)(?=[,:]?\s{{1,2}}(?:with|w/|"
         r"who|h/o|hx|PMHx?|c/o|s/p|p/w|presents?|presenting|presented|adm(?:itted)?|here|found|brought|BIBA|"
         r"BIBEMS|"

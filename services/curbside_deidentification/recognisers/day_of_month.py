@@ -34,6 +34,10 @@ _COUNTED: Final = (
 )
 
 
+_PLACED: Final = re.compile(rf"\b(?:{_PLACING})\s\Z", re.IGNORECASE)
+_GOES_ON: Final = re.compile(_AFTER, re.IGNORECASE)
+
+
 class DayOfMonth(PatternRecogniser):
     """ "The 3rd" behind a word that places in time, or with "of last month" behind it; "the 23rd" wherever
     it counts no weeks."""
@@ -41,10 +45,17 @@ class DayOfMonth(PatternRecogniser):
     category = Category.DATE
     score = 0.75
     pattern = re.compile(
-        rf"\b(?:(?=the\s(?:{_DAY}|{DAY_WORD})\sof\s{_MONTH}\b)|(?=the\s{_LATE}{_COUNTED})|"
-        rf"(?:{_PLACING})\s(?=the\s{_DAY}{_AFTER})|"
-        rf"from\s(?=the\s{_DAY}\s(?:to|through|until)\s(?:the\s)?{_DAY}{_AFTER}))"
-        rf"(?P<phi>the\s(?:{_DAY}|{DAY_WORD})(?:\s(?:to|through|until|"
-        rf"and)\s(?:the\s)?{_DAY})?(?:\sof\s{_MONTH})?)",
+        rf"\b(?P<phi>the\s(?:(?P<late>{_LATE}){_COUNTED}|{_DAY}|{DAY_WORD})"
+        rf"(?:\s(?P<range>to|through|until|and)\s(?:the\s)?{_DAY})?(?P<month>\sof\s{_MONTH}\b)?)",
         re.IGNORECASE,
     )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        if match["late"] or match["month"]:
+            return True
+        if not match["phi"][4].isdigit() or _GOES_ON.match(match.string, match.end()) is None:
+            return False
+        before = match.string[max(0, match.start() - 28) : match.start()]
+        return _PLACED.search(before) is not None or (
+            match["range"] is not None and before.casefold().endswith("from ")
+        )

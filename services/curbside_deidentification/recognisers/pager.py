@@ -13,10 +13,22 @@ _LABEL: Final = by_initial(
     r"pager|pgr|bpr|beeper|bleep|page(?:d|\sme)?(?=\s(?:at|on|to)\b|\s?[#:])|ext(?:ension)?|spectra\s?link|"
     r"vocera|ascom|voalte"
 )
+# What stands before the number: a label, or a credential with "#".
+_LABELLED: Final = re.compile(
+    rf"(?:\b{_LABEL}\b\.?\s{{0,2}}(?:\((?:MD|RN|on\scall|cell|office)\)\s?)?"
+    r"(?:(?:numbers?|no|num|id|is|at|on|to)\b\.?\s{0,2}){0,2}[:#=(]{0,2}\s{0,2}\#?|"
+    r"\b(?:MD|M\.D\.|DO|RN|NP|PA|PA-C|LPN|CNM),?\s?\#)\Z",
+    re.IGNORECASE,
+)
+_PAGE: Final = re.compile(
+    r"(?:(?<![\w.])(?:[pb]|[Pp]:\s?|[Pp][Gg][:#]\s?|pg\s|(?:page|PAGE)\s)|(?<=[A-Z.,)]\s)[PB])\Z"
+)
+_X: Final = re.compile(r"(?<!\w)(?<!\d\s)[xX][ -]?\Z")
 # "x4321" behind one of these is an extension; elsewhere it is how much a microscope enlarges.
 _REACHED: Final = re.compile(
-    r"(?:\b(?:at|call|phone|tel|office|dial|reach|contact|to|or|line|desk|lab)\b[ :,]{0,2}|[(,]\s?)\Z",
-    re.I,
+    r"(?:\b(?:at|call|phone|tel|office|dial|reach|contact|to|or|line|desk|lab)\b[ :,]{0,2}|[(,]\s?)"
+    r"x[ -]?\Z",
+    re.IGNORECASE,
 )
 
 
@@ -29,18 +41,13 @@ class Pager(PatternRecogniser):
     category = Category.PHONE
     score = 0.9
     pattern = re.compile(
-        rf"(?:\b{_LABEL}\b\.?\s{{0,2}}(?:\((?:MD|RN|on\scall|cell|office)\)\s?)?"
-        r"(?:(?:numbers?|no|num|id|is|at|on|to)\b\.?\s{0,2}){0,2}[:#=(]{0,2}\s{0,2}\#?(?=\d{3,7})|"
-        r"(?-i:(?<![\w.])[pb]|(?<=[A-Z.,)]\s)[PB])(?=\d{4,5}\b)|(?<![\w.])(?:p:|pg[:\#]|"
-        r"page)\s?\#?(?=\d{4,5}\b)|"
-        r"\b(?:MD|M\.D\.|DO|RN|NP|PA|PA-C|LPN|CNM),?\s?\#(?=\d{3,6}\b)|"
-        r"(?<!\w)(?<!\d\s)(?P<tight>x)[ -]?(?=\d{3,5}\b))"
-        r"(?P<phi>\d{3,7}(?:-\d{4})?)(?![\w%-]|[.:/]\d|\s?(?:m[lg]|cc|hours|hrs)\b)",
-        re.IGNORECASE,
+        r"(?<![\d/AC-OQ-WYZac-oq-wyz-])(?<!\d[.,])(?P<phi>\d{3,7}(?:-\d{4})?)(?![\w%-]|[.:/]\d|\s?(?:m[lg]|cc|hours|hrs)\b)"
     )
 
     def valid(self, match: re.Match[str]) -> bool:
-        start = match.start()
-        if match["tight"] is None or _REACHED.search(match.string, max(0, start - 12), start):
+        before, number = match.string[max(0, match.start() - 32) : match.start()], match["phi"]
+        if _LABELLED.search(before) or (len(number) in (4, 5) and _PAGE.search(before)):
             return True
-        return len(match["phi"]) > 3 and not match["phi"].endswith("00")
+        if len(number) > 5 or not _X.search(before):
+            return False
+        return _REACHED.search(before) is not None or (len(number) > 3 and not number.endswith("00"))
