@@ -22,6 +22,7 @@ from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
@@ -74,7 +75,8 @@ class Detector:
                     found.append(_span_of(result))
                 within_time()
             repeated = [
-                *repeated_ids(text, tuple(found)),
+                *repeated_ids(text, found),
+                *repeated_days(text, found),
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]

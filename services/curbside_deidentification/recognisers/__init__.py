@@ -113,6 +113,7 @@ from curbside_deidentification.recognisers.placed_town import PlacedTown
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
+from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
@@ -298,5 +299,6 @@ def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
     found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
     yield from found
     yield from repeated_ids(text, found)
+    yield from repeated_days(text, found)
     yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
     yield from place_repetitions(text, found, lexicon)

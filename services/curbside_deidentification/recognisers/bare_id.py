@@ -29,6 +29,7 @@ _SHAPE: Final = re.compile(
     r"[A-Z]{1,2}\d{3,5}-\d{3,5}|"  # E7973-884
     r"[A-Z]{1,4}-\d{3,6}-\d{2,6}|"  # AB-1234-567
     r"\d{2,4}-\d{3,5}-[A-Z]{1,3}|"  # 13-436-TU
+    r"\d{2,4}-[A-Z]{1,3}-\d{3,7}|"  # 14-S-12345
     r"[A-Z]\d{3}-\d{4}-\d{4}|"
     r"\d{4,9}[A-Z]{1,3}\d{0,6}|"  # 2447M370
     r"\d[A-Z]{3}\d{3}|"  # a plate
@@ -47,8 +48,8 @@ class BareId(PatternRecogniser):
 
     category = Category.OTHER_ID
     pattern = re.compile(
-        r"(?<![\w.,/-])(?P<phi>\#?(?=[A-Z]{0,6}-?\d)[A-Z0-9]{1,20}(?:[-:][A-Z0-9]{1,12}){0,3})(?![\w/-]|"
-        r"[.:]\d)"
+        r"(?<![\w.,/-])(?P<phi>\#?(?=[A-Z]{0,6}-?\d)[A-Z0-9]{1,20}(?:[-:][A-Z0-9]{1,12}){0,3})"
+        r"(?![\w/-]|[.:]\d|\s?(?:copies|CFU|cells|IU|units|mL|mg|ng|pg)\b)"
     )
     score = 0.8
 

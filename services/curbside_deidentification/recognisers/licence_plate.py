@@ -10,7 +10,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 _WORD: Final = (
     r"(?:\s?\([A-Za-z /]{2,20}\))?\s{0,2}(?:\b(?:numbers?|no|num|id)\b\.?)?\s{0,2}(?:[#:=(]|\b(?:is|was|"
-    r"of)\b)?"
+    r"of|ending(?:\sin)?)\b)?"
 )
 
 

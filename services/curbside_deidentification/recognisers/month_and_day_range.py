@@ -26,7 +26,8 @@ class MonthAndDayRange(PatternRecogniser):
         rf"(?<![\w./+-])(?P<first>{_DAY})"
         r"(?:\s?(?P<dash>[-–—])\s?|\s?(?:to|thru|through|until|till)\s?|\s(?:and|&)\s)"
         rf"(?:(?P<second>{_DAY})(?:(?P<year>{_YEAR})|(?![\d/]))|(?P<day>[12]\d|3[01]|"
-        rf"0?[1-9])(?P<year2>{_YEAR}))"
+        rf"0?[1-9])(?P<year2>{_YEAR})|"
+        r"(?<=\d[-–—])(?P<till>[12]\d|3[01])(?![\d/:]))"
         rf"(?![\w%+-]|\.\d){NO_MEASURE}",
         re.IGNORECASE,
     )
@@ -34,6 +35,9 @@ class MonthAndDayRange(PatternRecogniser):
     def valid(self, match: re.Match[str]) -> bool:
         if match["year"] or match["year2"]:
             return True
+        if match["till"]:
+            first = match["first"].partition("/")[2]
+            return int(first) < int(match["till"]) and not is_measured(match.string, match.start())
         return is_range(match["first"], match["second"]) and not is_measured(match.string, match.start())
 
     def find(self, text: str, lexicon: Lexicon | None = None) -> Iterator[Span]:

@@ -10,7 +10,7 @@ from curbside_deidentification.recognisers.writing.labels import LabelledId, lab
 _NUMBERED = by_initial(
     r"path(?:ology)?|surg(?:ical)?\.?\ path(?:ology)?|cyto(?:logy)?|lab|exam|placer|filler|rx|prescription|"
     r"referral|trial|site|enrol?lment|randomi[sz]ation|staff|user|worker|transcription|voice|text|message|"
-    r"police\ report|event|bar\ ?code|wristband|locker|access|surgical|request|appointment|appt|log|"
+    r"police\ report|event|bar\ ?code|wristband|locker|access|surgical|request|appointment|appt|log|kit|"
     r"case|specimen|sample|order|study|job|doc(?:ument)?|dictation|report|claim|subject|acc|req|confirmation"
 )
 

@@ -34,7 +34,9 @@ _WORD: Final = re.compile(r"[A-Za-z]{6}|[a-z]{3}")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _DATE: Final = re.compile(r"\d{1,2}/\d{1,2}(?:/\d{2,4})?|(?:19|20)\d\d[-/]\d\d[-/]\d\d.*")
 # A blood pressure, a decimal, a range of a laboratory.
-_QUANTITY: Final = re.compile(r"\d{2,3}/\d{2,3}|\d{1,4}\.\d{1,3}|\d{1,4}(?:\.\d{1,3})?-\d{1,4}(?:\.\d{1,3})?")
+_QUANTITY: Final = re.compile(
+    r"\d{2,3}/\d{2,3}|\d{1,4}\.\d{1,3}|(?!0\d)\d{1,4}(?:\.\d{1,3})?-(?!0\d)\d{1,4}(?:\.\d{1,3})?"
+)
 _UNIT: Final = re.compile(
     r"\s?(?:%|(?:[kmµnp]?g|[mµd]?[lL]|m?mol|[mk]?Eq|[um]?IU|mcg|MG|MCG|ML|CC|cc|c?m|mm|K|units?)\b)"
 )
