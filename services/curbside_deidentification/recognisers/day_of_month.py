@@ -13,10 +13,9 @@ _DAY: Final = r"(?:[12]?\d|3[01])(?:st|nd|rd|th)"
 _LATE: Final = r"(?:1[3-9]|2\d|3[01])(?:st|nd|rd|th)"  # of ribs and vertebrae there are twelve
 _MONTH: Final = r"(?:this|last|next|the|that)\s(?:(?:same|current|previous|following|coming)\s)?month"
 _PLACING: Final = (
-    r"on|date:|appointment:|was|by|until|till|since|dated|around|between|as\sof|(?:due|scheduled|booked|set|"
-    r"appointment|appt|surgery|"
-    r"visit|returns?|returned|back|again|seen|admitted|discharged|started|stopped|here|fell|week\sof|"
-    r"evening\sof|"
+    r"on|date:|appointment:|DOB:?|LMP:?|labs\sfrom|expires?|Rx|follow[- ]?up|MRI|CT|X-?ray|scan|was|by|until|"
+    r"till|since|dated|around|between|as\sof|(?:due|scheduled|booked|set|appointment|appt|surgery|visit|"
+    r"returns?|returned|back|again|seen|admitted|discharged|started|stopped|here|fell|week\sof|evening\sof|"
     r"morning\sof|night\sof|afternoon\sof)(?:\s(?:for|on|to))?"
 )
 # What may follow a day; a rib, a toe or a metatarsal may not.

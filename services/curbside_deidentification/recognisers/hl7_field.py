@@ -71,8 +71,8 @@ _FIELDS: Final[Mapping[str, Mapping[int, Category]]] = MappingProxyType(
     }
 )
 # A segment ends with its line, or where the next begins: feeds flatten line breaks to spaces.
-_SEGMENT: Final = re.compile(rf"(?<!\S)({'|'.join(_FIELDS)})\|([^\r\n]*)")
-_NEXT: Final = re.compile(r"\s[A-Z][A-Z0-9]{2}\|")
+_SEGMENT: Final = re.compile(rf"(?<!\S)({'|'.join(_FIELDS)})\|")
+_END: Final = re.compile(r"[\r\n]|\s(?=[A-Z][A-Z0-9]{2}\|)|\Z")
 _COMPONENT: Final = re.compile(r"[^\^~&]+")
 
 
@@ -84,9 +84,9 @@ class Hl7Field:
         if "|" not in text:
             return
         for segment in _SEGMENT.finditer(text):
-            fields, start = _FIELDS[segment[1]], segment.start(2)
-            following = _NEXT.search(text, start, segment.end(2))
-            end = following.start() if following else segment.end(2)
+            fields, start = _FIELDS[segment[1]], segment.end()
+            ended = _END.search(text, start)
+            end = ended.start() if ended else len(text)
             for number, field in enumerate(text[start:end].split("|"), start=1):
                 if number in fields:
                     yield from _values(field, start, fields[number])

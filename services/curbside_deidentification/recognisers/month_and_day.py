@@ -45,8 +45,8 @@ _DONE: Final = (
 
 
 _BEFORE: Final = re.compile(
-    rf"\b(?:(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s)?|(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|"
-    rf"\()?|\[)\Z",
+    rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
+    rf"\b(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|from\s|\()?|\[)\Z",
     re.IGNORECASE,
 )
 

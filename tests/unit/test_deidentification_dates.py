@@ -1,0 +1,120 @@
+"""Dates and high ages as clinical text writes them, and the figures that look like them and stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.domain.spans import resolve
+from curbside_deidentification.recognisers import DATES
+from curbside_deidentification.recognisers.repeated_day import repeated_days
+from curbside_deidentification.recognisers.writing.days import is_fraction, is_range
+
+LEXICON = load_policy().lexicon
+
+
+def found(text: str) -> list[str]:
+    spans = [span for recogniser in DATES for span in recogniser.find(text, LEXICON)]
+    return [text[span.start : span.end] for span in resolve([*spans, *repeated_days(text, spans)], text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "phi"),
+    [
+        ("Seen on 3/5 and again by 2/4.", ["3/5", "2/4"]),
+        ("Labs from 3/5: normal", ["3/5"]),
+        ("colonoscopy with polypectomy 2/3.", ["2/3"]),
+        ("s/p right carotid endarterectomy 3/6. Plan", ["3/6"]),
+        ("NURSING 4/6 1353 Received report", ["4/6"]),
+        ("TELEPHONE ENCOUNTER 8/9 11:50 AM", ["8/9"]),
+        ("Arrival Sat 3/4 08:45", ["Sat 3/4"]),
+        ("K. Osei, RN 2/3", ["2/3"]),
+        ("in the hospital from 3/2 to 3/9.", ["3/2", "3/9"]),
+        ("in the hospital from 12/31-1/6/22.", ["12/31-1/6/22"]),
+        ("C-spine (11/30): normal", ["11/30"]),
+        ("on antibiotics 3/15-18", ["3/15-18"]),
+        ("3/15 CXR clear", ["3/15"]),
+        ("onset in 5/98, worse in 12/07", ["5/98", "12/07"]),
+        ("3/14/22-3/20/22", ["3/14/22", "3/20/22"]),
+        ("on 3.5.14", ["3.5.14"]),
+        ("03 15 1950", ["03 15 1950"]),
+        ("Monday, 3/14/22", ["Monday, 3/14/22"]),
+        ("|20140315083000.123-0500|", ["20140315083000.123-0500"]),
+        ("entered 3140315.1432", ["3140315.1432"]),
+        ("2014-03-15T08:30:00.000-05:00", ["2014-03-15T08:30:00.000-05:00"]),
+        ("since 2014-03", ["2014-03"]),
+        ("14 MAY 2019, 11-APR-2019, 05MAY2014", ["14 MAY 2019", "11-APR-2019", "05MAY2014"]),
+        ("14/May/2014; Mar-14", ["14/May/2014", "Mar-14"]),
+        ("March 14-16, 2014", ["March 14-16, 2014"]),
+        ("born March third, nineteen forty-two", ["March third, nineteen forty-two"]),
+        ("June 5, twenty oh-nine", ["June 5, twenty oh-nine"]),
+        ("the third of March, two thousand and seven", ["third of March, two thousand and seven"]),
+        ("MRN 50-94-20 FEBRUARY 7, 2023", ["FEBRUARY 7, 2023"]),
+        ("Friday the 13th; last Tues", ["Friday the 13th", "last Tues"]),
+        ("He fell on the 3rd. Back on the 4th of this month.", ["the 3rd", "the 4th of this month"]),
+        ("SEEN IN MAY", ["MAY"]),
+        ("since last March,", ["March"]),
+        ("around CHRISTMAS DAY", ["CHRISTMAS DAY"]),
+        ("Mothers Day; New Year's Eve", ["Mothers Day", "New Year's Eve"]),
+        ("the spring of 2013", ["spring of 2013"]),
+        ("Wound seen on 3/15. 3/2 ERCP, 3/4 extubated", ["3/15", "3/2"]),
+    ],
+)  # fmt: skip
+def test_a_day_goes_however_it_is_written(text: str, phi: list[str]) -> None:
+    assert found(text) == phi
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Strength 5/5 in both arms, deltoid 4/5; reflexes 2/4; a 2/6 murmur; pain 6/10, then 3/10.",
+        "BP 132/84, vision 20/40 and 6/18 OD, PHQ-9 12/27, GCS 8/15, BiPAP 12/5, Apgars 8/9.",
+        "Take 1/2 tab, on 3/4 L of oxygen, reduced by 1/2; 36 6/7 weeks; 3/4 of the lumen.",
+        "Strength was 5/5 and the pulses were 2/2.",
+        "Section 1.2.10 of version 3.5.14.",
+        "The 3rd toe, on the 3rd day, the 20th week, the 5th metatarsal.",
+        "She may 2 tablets take; per MAR 2 tablets; patient MAY return. They march.",
+        "Saturations in the 90s, heart rate 94, temperature 101F, fever to 102 F; SpO2 94% on room air.",
+        "He was 100 feet away and is 98% saturated; ninety percent; one hundred percent.",
+        "effects of OCT on the retina; May-Thurner syndrome; a Christmas tree",
+        "In 2010-12 a trial; the spring is mild; an 89-year-old; 1,000 months",
+    ],
+)
+def test_what_is_measured_or_counted_stays(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "phi"),
+    [
+        ("grandmother died at 101; father lived to ninety-seven", ["101", "ninety-seven"]),
+        ("Lived to be 99. MGM d. 91 of stroke.", ["99", "91"]),
+        ("mother 92, alive; grandfather (d. 93)", ["92", "93"]),
+        ("Age at death of his grandfather: 1176 months.", ["1176"]),
+        ("in her nineties; in his late 90's", ["nineties", "90's"]),
+        ("95yo with CHF, 101F with a fall, 94 M c/o pain", ["95", "101", "94"]),
+        ("Age/Sex: 94/F; AGE 101Y; Age: 095Y", ["94", "101", "95"]),
+        ("one hundred and two-year-old woman", ["one hundred and two"]),
+        ("his 101st birthday", ["101"]),
+        ("Mr. Osei is 92 and frail", ["92"]),
+        ("born in 1919, seen in 2014", ["1919"]),
+        ("born in 1939, seen in 2014", []),
+    ],
+)
+def test_an_age_of_ninety_goes_however_it_is_told(text: str, phi: list[str]) -> None:
+    assert found(text) == phi
+
+
+@pytest.mark.parametrize(
+    ("figures", "fraction"), [("4/5", True), ("12/5", False), ("3/15", False), ("2/03", False), ("6/6", True)]
+)
+def test_a_fraction_is_no_more_than_a_whole_that_scales_have(figures: str, fraction: bool) -> None:
+    assert is_fraction(figures) is fraction
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "days"),
+    [("3/2", "3/9", True), ("3/10", "7/10", False), ("1/4", "1/2", False), ("12/30", "1/2", True)],
+)
+def test_two_scores_of_one_scale_are_no_range_of_days(first: str, second: str, days: bool) -> None:
+    assert is_range(first, second) is days
