@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.domain.spans import Span
 
-_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_YEAR: Final = re.compile(r"(?<!\d)(?:18|19|20)\d\d(?!\d)")
 _HIGH_AGE: Final = 90
 
 
@@ -26,6 +29,8 @@ class YearOfBirth(PatternRecogniser):
         re.IGNORECASE,
     )
 
-    def valid(self, match: re.Match[str]) -> bool:
-        latest = max((int(year) for year in _YEAR.findall(match.string)), default=0)
-        return int(match["phi"]) <= latest - _HIGH_AGE
+    def find(self, text: str, lexicon: Lexicon | None = None) -> Iterator[Span]:
+        born = list(super().find(text, lexicon))
+        if born:
+            latest = max(map(int, _YEAR.findall(text)))
+            yield from (span for span in born if int(text[span.start : span.end]) <= latest - _HIGH_AGE)
