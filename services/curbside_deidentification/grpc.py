@@ -30,7 +30,9 @@ Restore = Callable[[Principal, PhiText, str], Awaitable[PhiText]]
 class DeidentificationServicer(rpc.DeidentificationServicer):
     """`calls` bounds what single calls may have under way, `streams` what all streams together may."""
 
-    def __init__(self, deidentify: Deidentify, restore: Restore, restore_answer: Restore, *, calls: Room, streams: Room) -> None:
+    def __init__(
+        self, deidentify: Deidentify, restore: Restore, restore_answer: Restore, *, calls: Room, streams: Room
+    ) -> None:
         self._deidentify = deidentify
         self._restore = restore
         self._restore_answer = restore_answer
