@@ -277,6 +277,11 @@ def _url(scene: Scene, style: str) -> list[Piece]:
     return [phi(forms[style], Category.URL)]
 
 
+def _named(scene: Scene, style: str) -> list[Piece]:
+    """A person whom the template itself names: "{named:Joy Hand/Art Long}" writes one of them."""
+    return [phi(style, Category.NAME)]
+
+
 def _degree(scene: Scene, style: str) -> list[Piece]:
     return [neutral(scene.cast.people[style].degree)]
 
@@ -307,6 +312,7 @@ _OTHERS: Final[Mapping[str, Callable[[Scene, str], list[Piece]]]] = MappingProxy
         "range": _range,
         "email": _email,
         "url": _url,
+        "named": _named,
         "degree": _degree,
         "relation": _relation,
         "ward": _ward,
