@@ -84,6 +84,8 @@ class NameInContext:
         if left == 1 and candidate.listed and not candidate.plain:
             left = _AFTER_COMMA
         total = candidate.weight + left + right + _inside(text, candidate, left)
+        if _by_itself(text, candidate, lexicon) and before_eponym(text, candidate.end) is False:
+            return candidate.end
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
         if not candidate.listed and left < 1 and right < _STRONG:
@@ -106,6 +108,18 @@ class NameInContext:
                 # Behind a label a word goes on in small letters: "Patient: Well appearing".
                 return None if _sentence(text, candidate.end) else candidate.end
         return candidate.end
+
+
+def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
+    """Whether all parts are frequent names that are no words, capitalised as names are."""
+    return (
+        candidate.listed
+        and not candidate.plain
+        and len(candidate.parts) >= 1
+        and all(
+            len(part) > 3 and not part.isupper() and part.casefold() not in lexicon.eponyms for part in candidate.parts
+        )
+    )
 
 
 def _inside(text: str, candidate: Candidate, left: float) -> float:

@@ -32,6 +32,11 @@ _NICKNAME: Final = re.compile(r"[ ][\"“'‘(][^\W\d_a-zß-öø-ÿ][^\W\d_]{1,1
 _CONTRACTED: Final = re.compile(
     r"(?:i|we|he|she|it|you|they|that|there|what|who|let|\w{2,6}n)['’](?:m|ve|s|d|ll|re|t)$"
 )
+# Surnames by their form, in no list: O'Rourke, D'Amico, MacLaren, Al-Masri, Kovačević's ending.
+_FORMED: Final = re.compile(
+    r"(?:[OD]['’]|Ma?c|Fitz|[AE]l-|Ben-|Abu-)[A-Z]\w{2,20}|[A-Z]\w{2,20}(?:-[A-Z]\w{2,20})"
+    r"|[A-Z]\w{2,16}(?:sson|sdottir|wicz|czyk|opoulos|enko|ovic|ovich|idis|akis|ian|yan|kowski|stein|quist|ström)"
+)
 _MARKS: Final = re.compile(r"[\u0300-\u036f]")
 _DAY_BEHIND: Final = re.compile(r":[ ]?\d{1,2}[-/]\d")
 _SUFFIX: Final = re.compile(r",?[ ](?:Jr|Sr|JR|SR|II|III|IV)\b\.?")
@@ -245,7 +250,7 @@ class NameReader:
             )
         if fore:
             return _Word(2.0, 1.5, plain=False, given=True)
-        if sur:
+        if sur or (not token.isupper() and _FORMED.fullmatch(token)):
             return _Word(1.5, 1.5, False)
         if token.isupper():
             weight = 1.0 if len(token) > 4 else 0.5

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from curbside_deidentification.domain.name_words import phrases, words
+from curbside_deidentification.recognisers.writing.deeds import DEED
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
 
 _KIN: Final = words("kin")
@@ -107,6 +108,8 @@ _AGE: Final = (
     rf"{_NUMBER}[\s-]{{0,2}}(?:y(?:ea)?rs?\b|y\.?\s?/?o\b|yof|yom|y\b|(?:month|mo|week|wk|"
     rf"day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
 )
+# "Osgood - 68M", "Osgood | 68 y/o".
+_AGED: Final = r"\s?[-–—|/,:]{1,2}\s{0,2}\d{1,3}\s?(?:[MF]\b|y\.?\s?/?o\b|yom\b|yof\b|yr\b)"
 _ID: Final = (
     r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|"
     r"record)\s?(?:#|no|number)|"
@@ -143,16 +146,17 @@ _OF: Final = (
     rf"request|report|behalf|service|team|{'|'.join(sorted(_KIN))})\b"
 )
 _STRONGLY: Final = re.compile(
-    rf"(?P<age>{_AGE})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
+    rf"(?P<age>{_AGE}|{_AGED})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
     rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
-    rf"(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"(?P<says>{_SAYS})|(?P<deed>(?-i:{DEED}))|"
+    rf"(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
+    rf"(?P<of>{_OF})|(?P<own>['’]s\s(?=[a-z]{{3,}}))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
 )
-_WEIGHTS: Final = MappingProxyType({"age": 3.0, "degree": 2.5, "service": 2.5, "record": 1.5})
+_WEIGHTS: Final = MappingProxyType({"age": 3.0, "degree": 2.5, "service": 2.5, "record": 1.5, "own": 1.5})
 _WEAKLY: Final = re.compile(
     r"['’][sS]\b|\s[a-z]{2,12}(?:s|ed)\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|"
     r"took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|"
