@@ -76,6 +76,7 @@ from curbside_deidentification.recognisers.licence import License
 from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.local_phone import LocalPhone
+from curbside_deidentification.recognisers.logged_initials import LoggedInitials
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
 from curbside_deidentification.recognisers.lower_name import LowerName
@@ -90,12 +91,15 @@ from curbside_deidentification.recognisers.month_alone import MonthAlone
 from curbside_deidentification.recognisers.month_and_day import MonthAndDay, WeekdayWithFigures
 from curbside_deidentification.recognisers.month_and_day_range import MonthAndDayRange
 from curbside_deidentification.recognisers.month_and_year import MonthAndYear
+from curbside_deidentification.recognisers.name_in_cell import NameInCell
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
+from curbside_deidentification.recognisers.name_pair import NamePair
 from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
 from curbside_deidentification.recognisers.named_person import NamedPerson
 from curbside_deidentification.recognisers.named_street import NamedStreet
 from curbside_deidentification.recognisers.national_phone import NationalPhone
+from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numeric_date import NumericDate
@@ -160,6 +164,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     Kin(),
     PatientName(),
     TypistInitials(),
+    LoggedInitials(),
     SlashSignature(),
     IntroducedName(),
     NameInLine(),
@@ -170,6 +175,9 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     CapitalLastFirst(),
     LastFirst(),
     NameInContext(),
+    NameInCell(),
+    NamePair(),
+    NewbornName(),
     LowerName(),
     Hl7Name(),
     MarkedUpName(),

@@ -10,6 +10,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.writing.deeds import is_deed
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
 from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
@@ -28,6 +29,8 @@ _SLIGHT: Final = 0.5
 _CERTAIN: Final = 2.0
 # "Osgood (RTO)": the initials of the name before them.
 _INITIALS_IN_BRACKETS: Final = re.compile(r"[ ]?[(\[]([A-Z]{2,4})(?=[)\]])")
+_SMALL: Final = re.compile(r"(?<![\w.'’-])[a-z][a-z'’-]*[ ]\Z")
+_GOES_ON_IN_CAPITALS: Final = re.compile(r"[ ]?[-–&][ ]?\w|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]")
 _GOES_ON: Final = re.compile(r"(?:and|or|is|was|has|who|w/|with)\b")
 _INITIALS_BEHIND: Final = re.compile(r"/(?!RN\b|MD\b|NP\b|PA\b|DO\b|PT\b|OT\b)[A-Z]{2,3}(?![\w/])")
 _LABEL: Final = 3.0
@@ -110,6 +113,14 @@ class NameInContext:
         return candidate.end
 
 
+def _mid_sentence(text: str, candidate: Candidate) -> bool:
+    """Whether small letters stand before and none of a heading or another name behind: "by Hand at noon"."""
+    if not all(part[1:].islower() for part in candidate.parts):
+        return False
+    small = _SMALL.search(text, max(0, candidate.start - 20), candidate.start)
+    return small is not None and _GOES_ON_IN_CAPITALS.match(text, candidate.end) is None
+
+
 def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
     """Whether all parts are frequent names that are no words, capitalised as names are."""
     return (
@@ -125,6 +136,8 @@ def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
 def _inside(text: str, candidate: Candidate, left: float) -> float:
     """What a capital inside a sentence, or initials inside a line, add."""
     written = text[candidate.start : candidate.end]
+    if left >= 0 and candidate.plain and candidate.weight >= 1 and _mid_sentence(text, candidate):
+        return 1.5
     capital = left >= 1 and candidate.plain and candidate.weight >= 1 and not written.isupper()
     return 0.5 if capital or (left and written[1:2] == ".") else 0
 
@@ -143,6 +156,8 @@ def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: floa
     if len(part) == 2 and left < _STRONG and right < _STRONG:
         return True  # "Na", "Li"
     if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:
+        if right == _STRONG and is_deed(text, candidate.end):
+            return False
         goes_on = text[candidate.end : candidate.end + 1] == " "
         return left < _STRONG or goes_on
     # "AZT was stopped", "TED stockings".

@@ -54,3 +54,10 @@ DEED: Final = (
     r"following|living|seeing|taking|in\stouch)|come|left|gone|moved|signed|given|a\sbed|no\s(?:phone|car|ride|concerns|"
     r"questions|complaints)|the\sfilms|CP|chest\spain|questions|concerns|poa)(?!\w))"
 )
+
+_DEED: Final = re.compile(DEED)
+
+
+def is_deed(text: str, end: int) -> bool:
+    """Whether what stands behind `end` is said of people only."""
+    return _DEED.match(text, end) is not None

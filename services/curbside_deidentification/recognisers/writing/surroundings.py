@@ -23,7 +23,7 @@ def _table(*weighed: tuple[float, Iterable[str]]) -> Mapping[str, float]:
 
 # With a colon, an equals sign, a bar or a column between.
 _LABELS: Final = _table(
-    (1, phrases("weak_labels")), (2, phrases("patient")), (2, _KIN), (3, _STAFF), (3, phrases("labels"))
+    (1, phrases("weak_labels")), (2, phrases("patient")), (2, _KIN), (2, phrases("short_roles")), (3, _STAFF), (3, phrases("labels"))
 )
 # With a space between.
 _CUES: Final = _table(
@@ -34,6 +34,7 @@ _CUES: Final = _table(
     (2, _TITLES),
     (2, _KIN),
     (2, phrases("strong")),
+    (2, phrases("short_roles")),
     (2, (f"{done} by" for done in words("done"))),
 )
 # With a comma, a bracket or a dash between: an apposition.
@@ -161,12 +162,14 @@ _WEAKLY: Final = re.compile(
     r"['’][sS]\b|\s[a-z]{2,12}(?:s|ed)\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|"
     r"took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|"
     r"demonstrated|met)\b|[\"”],|,(?=[^\s\d])|\s\((?:[A-Z]{2,4})\)|\s?/\s|\s(?:at|AT)\s\d{1,2}:?\d\d|"
-    r"\s{2,}\S|\s?\d{1,2}/\d{1,2}|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
+    r"\s{2,}\S|\s?\d{1,2}/\d{1,2}|/(?=[A-Z][a-z]{2})|\s?[\"”]?[,;]?\s?[\r\n]|\s?$"
 )
 
 
 def behind(text: str, end: int) -> float:
     """What stands behind `end`, from 0 to 3."""
+    if text[end : end + 1] in (";", ")"):
+        return 0.5
     if text[end : end + 1] == "." and text[end + 1 : end + 2] in ("", " ", "\n", "\r"):
         return 0.5
     match = _STRONGLY.match(text, end)
