@@ -27,3 +27,5 @@ def phrases(name: str) -> frozenset[str]:
 
 # Function words, verbs behind a name in capitals, credentials, field labels.
 NEVER_NAME: Final = words("never")
+# Peoples and languages: capitals inside a sentence that name nobody.
+PEOPLES: Final = words("peoples")

@@ -92,6 +92,11 @@ from curbside_deidentification.recognisers.month_and_day import MonthAndDay, Wee
 from curbside_deidentification.recognisers.month_and_day_range import MonthAndDayRange
 from curbside_deidentification.recognisers.month_and_year import MonthAndYear
 from curbside_deidentification.recognisers.name_in_cell import NameInCell
+from curbside_deidentification.recognisers.speaker import Speaker
+from curbside_deidentification.recognisers.particled_name import ParticledName
+from curbside_deidentification.recognisers.school import School
+from curbside_deidentification.recognisers.numbered_run import NumberedRun
+from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_pair import NamePair
@@ -176,6 +181,8 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     LastFirst(),
     NameInContext(),
     NameInCell(),
+    ParticledName(),
+    Speaker(),
     NamePair(),
     NewbornName(),
     LowerName(),
@@ -214,6 +221,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     Hl7ReceivingFacility(),
     Hl7Location(),
     University(),
+    School(),
     PlaceOfCare(),
     PlaceOfTransfer(),
     LabelledPlace(),
@@ -235,6 +243,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     TimedMonthAndDay(),
     MonthAndDayRange(),
     LoneMonthAndDay(),
+    CuedMonthAndDay(),
     DayOfMonth(),
     WrittenDate(),
     MonthAlone(),
@@ -273,6 +282,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniqueDeviceIdentifier(),
     MacAddress(),
     OtherId(),
+    NumberedRun(),
     BareId(),
     UniversalId(),
     Hl7Field(),

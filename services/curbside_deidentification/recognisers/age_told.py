@@ -26,6 +26,7 @@ _TOLD: Final = re.compile(
     r"(?:lived|living|lives)(?=\s(?:to|until|till|past|beyond))|alive|healthy|well)(?:\s(?:and\swell|"
     r"naturally|peacefully|suddenly|in\s(?:his|her|their)\ssleep))?,?\s"
     rf"(?:at|to|until|till|past|beyond)\s(?:(?:the\s)?age\s(?:of\s)?)?(?:be\s)?(?:{_NEARLY})?|"
+    r"(?:died|passed(?:\saway)?|expired)\s(?:by|of|from|in|with|after)\s[a-z][a-z\s-]{2,40}?\s(?:at|aged?)\s(?:age\s)?|"
     r"(?:deceased|dec\.|d\.)\s?[(:,-]?\s?|"
     r"(?:approaching|nearing|turning)\s|"
     rf"(?:he|she|who|{_KIN}|(?:Mr|Mrs|Ms|Miss|Dr)\.?\s[A-Z][\w'-]{{1,20}})(?:\s(?:just|recently))?\s"

@@ -16,31 +16,28 @@ _BOUND: Final = r"(?=[.,;)\]]?(?:[ \t]{0,3}(?:[\r\n]|\Z)|[ \t])|[.,;)\]])"
 _INITIALS: Final = r"[A-Z]{3}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?"
 # What staff do whose initials stand behind it, and marks for who did it.
 _DONE: Final = (
-    r"checked|verified|ck(?:'?d)?|chk(?:'?d)?|rechecked|filled|counted|recounted|posted|noted|ordered|witnessed|witness|"
-    r"charted|drawn|hung|spiked|primed|initiated|discontinued|dispensed|compounded|prepared|labeled|tubed|scanned|keyed|"
-    r"entered|resulted|logged|initialed|initials?(?:\s?here)?|staff|tech|rn|nurse|aide|minutes|counts|reviewed|signed|"
-    r"cosigned|co-signed|cosign|edited|transcribed|faxed|mailed|scheduled|confirmed|completed|done|given|taken|rounds|"
-    r"notified|called|paged|updated|aware|received|rec'?d|placed|inserted|removed|changed|dressed|flushed|line|by|per|"
-    r"wasted?|cleaned|stocked|calibrated|opened|closed|deduct|auth|rep|clerk|operator|phleb|collected|typed|voice\sfile\s\w+"
+    r"checked|verified|ck(?:'?d)?|chk(?:'?d)?|rechecked|filled|counted|recounted|posted|noted|ordered|witness|"
+    r"charted|hung|spiked|primed|dispensed|compounded|labeled|tubed|scanned|keyed|"
+    r"entered|resulted|logged|initialed|initials?(?:\s?here)?|staff|tech|aide|minutes|counts|"
+    r"cosigned|co-signed|cosign|edited|transcribed|faxed|mailed|rounds|wasted?|deduct|auth|rep|clerk|operator|phleb|"
+    r"typed|voice\sfile\s\w+"
 )
 _BEHIND: Final = re.compile(
-    rf"(?<![\w-])(?i:{_DONE})(?:[ ]?[:,#-])?[ ]{{1,2}}(?P<one>{_INITIALS})(?:/(?P<two>[A-Z]{{2,4}}))?(?![\w/&-])"
+    rf"(?<![\w-])(?i:{_DONE})(?:[ ]?[:,#-])?[ ]{{1,2}}(?P<one>{_INITIALS})(?:/(?P<two>[A-Z]{{2,4}}))?(?![\w/&-]|[ ](?:[a-z]{{4,}}|-))"
 )
-_PAIR: Final = re.compile(r"(?<![\w/.-])(?P<one>[A-Z]{3})/(?P<two>[A-Z]{3})(?![\w/-])")
 # An entry that begins with a time of day, and ends with who made it.
 _ENTRY: Final = re.compile(
     r"(?m:^)[>*\[( \t]{0,6}(?:\d{1,2}[-/]\d{1,2}(?:[-/]\d{2,4})?[ ,]{1,2})?\d{1,2}:?\d\d[^\r\n]{3,300}?"
     r"[\w%.,;)\]]-?[ ]{1,3}[-–—/]?[ ]?(?P<one>[A-Z]{3})[ \t.]{0,3}(?m:$)"
 )
 _LAST: Final = re.compile(
-    r"(?:[.!?;)][ ]{1,2}|(?m:^)[ \t]{0,4}[-–—~/]{1,2}[ ]?|[.!?][ ]{0,2}[-–—~/]{1,2}[ ]?)(?P<one>[A-Z]{3})[ \t]{0,4}(?=[\r\n]|\Z)"
+    r"(?:[a-z\d][.!?;)][ ]{1,2}|(?m:^)[ \t]{0,4}[-–—~/]{1,2}[ ]?|[.!?][ ]{0,2}[-–—~/]{1,2}[ ]?)(?P<one>[A-Z]{3})[ \t]{0,4}(?=[\r\n]|\Z)"
 )
 _TIMED: Final = re.compile(
     rf"(?:(?:\d{{1,2}}:\d\d|(?<![\d.])[0-2]\d[0-5]\d)(?:[ ]?[AaPp]\.?[Mm]\.?)?[ ]?[(\[](?P<one>{_INITIALS})[)\]]"
     rf"|[(\[](?P<dotted>[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)[)\]](?=:|[ ](?:at|on|from)[ ])"
     rf"|(?<=[a-z\d][ ])(?P<dated>[A-Z]{{3}})(?=[ ,]{{1,2}}\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?[ ]?@?[ ]?(?:\d{{1,2}}:?\d\d)?\b))"
 )
-_BEFORE_NAME: Final = re.compile(r"[A-Z]")
 
 
 class LoggedInitials:
@@ -49,12 +46,10 @@ class LoggedInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         found: set[str] = set()
-        for pattern in (_BEHIND, _PAIR, _ENTRY, _LAST, _TIMED):
+        for pattern in (_BEHIND, _ENTRY, _LAST, _TIMED):
             for match in pattern.finditer(text):
                 groups = [group for group, value in match.groupdict().items() if value]
                 wanted = [group for group in groups if _are_initials(match[group], lexicon)]
-                if pattern is _PAIR and len(wanted) < len(groups):
-                    continue
                 for group in wanted:
                     found.add(match[group])
                     yield _span(match.start(group), match.end(group))

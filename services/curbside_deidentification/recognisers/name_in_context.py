@@ -9,6 +9,7 @@ from typing import Final
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import PEOPLES
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.deeds import is_deed
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
@@ -29,8 +30,27 @@ _SLIGHT: Final = 0.5
 _CERTAIN: Final = 2.0
 # "Osgood (RTO)": the initials of the name before them.
 _INITIALS_IN_BRACKETS: Final = re.compile(r"[ ]?[(\[]([A-Z]{2,4})(?=[)\]])")
-_SMALL: Final = re.compile(r"(?<![\w.'’-])[a-z][a-z'’-]*[ ]\Z")
+_SMALL: Final = re.compile(r"(?:(?<![\w.'’-])[a-z][a-z'’-]*|\bw/)[ ]\(?\Z")
 _GOES_ON_IN_CAPITALS: Final = re.compile(r"[ ]?[-–&][ ]?\w|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]")
+# Before an instrument or a place of the body that is named after somebody, and behind it.
+_OF_A_THING: Final = re.compile(
+    r"(?:\b(?:of|using|utilizing|via|through|French|Fr|size|modified|standard|mini|blade|mm|cm|gauge|type|model|implants?:|"
+    r"implant|scanner)|#[ ]?\d+|[-–])[ ]\Z",
+    re.IGNORECASE,
+)
+_THING: Final = re.compile(
+    r"[ ]?[-–—][ ]?[\w]|[ ](?:[A-Z]|signs|tests?|scales?|rats?|mice|mouse|strain|mesh|devices?|blades?|scalpels?|punch|rods?|"
+    r"plates?|screws?|nails?|bod(?:y|ies)|cells?|factor|facies|salt|cycle|mouth|collateral|electro\w*|algorithm|drains?|"
+    r"knif\w+|clips?|bags?|trocars?|ports?|balloons?|probes?|system|technique|guidelines|inventory|questionnaire|solution|"
+    r"et\s?al|pacemaker|S/N|serial|lot|said[ ]appeal)|['’]s[ ](?:angina|pouch|palsy|disease|syndrome|sign|esophagus|contracture|cyst|law|"
+    r"triangle|membrane|capsule|ligament|tumou?r|thyroiditis|edema|phenomenon|facies|solution|sarcoma|lymphoma|triad|point|"
+    r"maneuver|test|chorea|dementia|encephalopathy|anemia|gangrene|node|space|canal|line|ring|nevus|duct|gland|"
+    r"corpuscles?|granulomatosis|formula|criteria|classification|s\b)|,[ ](?:lot|S/N|ser\b)"
+)
+_PAIR: Final = 2.5  # a frequent given name and a frequent surname
+_TWO_WORDS: Final = re.compile(r"[A-Z][a-z]+[ ][A-Z][a-z]+")
+_ALONE: Final = re.compile(r"(?:[a-z]|[a-zI.!?;)],|[.!?;:)])[ ][\"“(]?\Z|[a-z][ ]?[(\[]\Z")
+_LINE_ENDS: Final = re.compile(r"[ ]?:|[ ]?[\r\n]")
 _GOES_ON: Final = re.compile(r"(?:and|or|is|was|has|who|w/|with)\b")
 _INITIALS_BEHIND: Final = re.compile(r"/(?!RN\b|MD\b|NP\b|PA\b|DO\b|PT\b|OT\b)[A-Z]{2,3}(?![\w/])")
 _LABEL: Final = 3.0
@@ -87,7 +107,9 @@ class NameInContext:
         if left == 1 and candidate.listed and not candidate.plain:
             left = _AFTER_COMMA
         total = candidate.weight + left + right + _inside(text, candidate, left)
-        if _by_itself(text, candidate, lexicon) and before_eponym(text, candidate.end) is False:
+        if left >= 0 and _is_pair(text, candidate):
+            total += 1
+        if left >= 0 and _by_itself(text, candidate, lexicon):
             return candidate.end
         if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
             return None
@@ -115,21 +137,39 @@ class NameInContext:
 
 def _mid_sentence(text: str, candidate: Candidate) -> bool:
     """Whether small letters stand before and none of a heading or another name behind: "by Hand at noon"."""
-    if not all(part[1:].islower() for part in candidate.parts):
+    if not all(part[1:].islower() and part.casefold() not in PEOPLES for part in candidate.parts):
         return False
     small = _SMALL.search(text, max(0, candidate.start - 20), candidate.start)
     return small is not None and _GOES_ON_IN_CAPITALS.match(text, candidate.end) is None
 
 
+def _is_pair(text: str, candidate: Candidate) -> bool:
+    """Whether a given name and a surname, both also words, stand alone among small letters: "Will Power"."""
+    written = text[candidate.start : candidate.end]
+    return (
+        candidate.plain
+        and candidate.given
+        and candidate.weight >= _PAIR
+        and _TWO_WORDS.fullmatch(written) is not None
+        and _ALONE.search(text, max(0, candidate.start - 8), candidate.start) is not None
+        and _GOES_ON_IN_CAPITALS.match(text, candidate.end) is None
+        and _LINE_ENDS.match(text, candidate.end) is None
+    )
+
+
 def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
-    """Whether all parts are frequent names that are no words, capitalised as names are."""
+    """Whether all parts are frequent names that are no words, written as names are, and of no thing."""
     return (
         candidate.listed
         and not candidate.plain
-        and len(candidate.parts) >= 1
-        and all(
-            len(part) > 3 and not part.isupper() and part.casefold() not in lexicon.eponyms for part in candidate.parts
+        and len(candidate.parts) > 0
+        and not any(
+            len(part) < 4 or part.isupper() or "-" in part or part.casefold() in lexicon.eponyms | PEOPLES
+            for part in candidate.parts
         )
+        and _OF_A_THING.search(text, max(0, candidate.start - 14), candidate.start) is None
+        and _THING.match(text, candidate.end) is None
+        and not before_eponym(text, candidate.end)
     )
 
 

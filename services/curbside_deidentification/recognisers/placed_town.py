@@ -23,7 +23,7 @@ _COUNTRIES: Final = frozenset(
 # describes.
 _ENDS: Final = re.compile(
     r"[ ]{0,2}(?:[.,;)\r\n]|$)|[ ](?i:and|on|for|at|with|where|who|since|when|before|after|in|to|by|until|"
-    r"as|but|last|this|"
+    r"as|but|last|this|visiting|working|staying|"
     r"today|now|yesterday|via|because|then|during|area)\b"
 )
 # What people do in towns, up to three words before the preposition.

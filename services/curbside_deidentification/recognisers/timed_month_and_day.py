@@ -17,6 +17,7 @@ class TimedMonthAndDay(PatternRecogniser):
     pattern = re.compile(
         rf"(?<![\w./+-])(?P<phi>{MONTH_DAY})(?=,?[ \t]{{0,3}}(?:at\s|@\s?|-\s?)?"
         r"(?:(?:[01]?\d|2[0-4]):[0-5]\d(?!\d)|(?:[01]\d|2[0-4])[0-5]\d(?![\w.,/%-]|\s?(?:m[lg]|cc|k?cal)\b)|"
+        r"(?<=@)(?:[01]\d|2[0-4])[0-5]\d\b|(?<=@\s)(?:[01]\d|2[0-4])[0-5]\d\b|"
         r"(?:1[0-2]|[1-9])\s?[AaPp]\.?[Mm]\b))"
     )
 

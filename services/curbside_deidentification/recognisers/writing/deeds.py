@@ -36,7 +36,7 @@ _SAID: Final = "|".join(sorted(_DONE - _PASSIVE, key=len, reverse=True))
 _SAID_OF: Final = "|".join(sorted(_PASSIVE, key=len, reverse=True))
 _OBJECT: Final = (
     r"(?=\s(?:the|an?|his|her|him|them|me|us|my|it|that|this|our|their|pt|patient|on|by\sphone|back|up|down|"
-    r"rounds|lunch|dinner|flowers)\b)"
+    r"rounds|IV|\d\dg|in\swith|out\sof|away|home|lunch|dinner|flowers)\b)"
 )
 _TO_DO: Final = "|".join(sorted(_BASE | words("irregular_bases"), key=len, reverse=True))
 _ADVERB: Final = r"(?:(?:then|also|just|now|again|later|already|still|kindly|both|all|himself|herself|never|[a-z]{3,10}ly)\s)?"

@@ -50,6 +50,11 @@ _DEGREES: Final = words("degrees")
 _SIGNED: Final = _table((2, phrases("sign_off")))
 # A label that says nothing of a person: "Findings:", "Peer to peer:".
 ANY_LABEL: Final = 0.25
+# What a full stop shortens before a name.
+_SHORTENED: Final = frozenset(
+    """pt attn appt dr drs mr mrs ms prof phys det ofc sgt lt capt cpl insp fr rev chap msgr rab br bro sr st hon gov sen atty
+    esq asst mgr supv coord tech anes surg ref prov neph card""".split()  # noqa: SIM905
+)
 _FAR: Final = 44
 _LAST_LINE: Final = re.compile(r"[^\r\n]{1,30}\s{0,20}\Z")
 _CUE_WORD: Final = re.compile(r"[^\W\d_][\w'/’.-]*")
@@ -76,7 +81,7 @@ def before(text: str, start: int) -> float:
     words = [word.rstrip(".") for word in _CUE_WORD.findall(left.casefold())[-3:]]
     if not words or (
         left[-1] == "."
-        and words[-1] not in ("pt", "attn", "appt", "dr", "drs", "mr", "mrs", "ms", "prof", "phys")
+        and words[-1] not in _SHORTENED
     ):
         return 0
     if not left.casefold().rstrip(".").endswith(words[-1]):
@@ -143,21 +148,24 @@ _NUMBERED: Final = (
 _SERVICE: Final = "|".join(sorted(phrases("services")))
 # What people have: "Osgood's note".
 _OF: Final = (
-    r"['’]s\s(?:note|chart|labs|CT|MRI|x-ray|family|room|care|case|condition|phone|teacher|doctor|nurse|office|recs|"
+    r"['’]s\s(?:own|patients?|cat|dog|house|home|apartment|trailer|truck|car|birthday|wedding|funeral|statement|wishes|questions|"
+    r"records|paperwork|insurance|employer|lawyer|attorney|parents|children|kids|bedside|belongings|clothes|glasses|dentures|"
+    r"walker|wheelchair|bed|voice|name|opinion|advice|consult|consultation|orders?|notes|exam|assessment|"
+    r"attention|permission|consent|signature|pager|cell|number|schedule|clinic|practice|partner|concerns?|behavior|note|chart|labs|CT|MRI|x-ray|family|room|care|case|condition|phone|teacher|doctor|nurse|office|recs|"
     rf"request|report|behalf|service|team|{'|'.join(sorted(_KIN))})\b"
 )
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE}|{_AGED})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
-    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<deed>(?-i:{DEED}))|"
-    rf"(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
-    rf"(?P<of>{_OF})|(?P<own>['’]s\s(?=[a-z]{{3,}}))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d|MS-?[1-4]|CA-?[1-3]|R[1-5]|SRNA|SN|LMSW|LSW|"
+    rf"CCLS|CRC|CHES|LAc|LMFT|LPC|LMHC|CADC|BCBA|Esq)(?!\w))|(?P<numbered>{_NUMBERED})|"
+    rf"(?P<says>{_SAYS})|(?P<deed>{DEED})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
+    rf"(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
 )
-_WEIGHTS: Final = MappingProxyType({"age": 3.0, "degree": 2.5, "service": 2.5, "record": 1.5, "own": 1.5})
+_WEIGHTS: Final = MappingProxyType({"age": 3.0, "degree": 2.5, "service": 2.5, "record": 1.5})
 _WEAKLY: Final = re.compile(
     r"['’][sS]\b|\s[a-z]{2,12}(?:s|ed)\b|\s(?:and|AND)\s(?=[A-Z])|,?\s(?i:is|has|had|was|will|did|does|"
     r"took|came|went|needs|were|would|should|can|continues|remains|received|used|performed|gave|"

@@ -1,0 +1,26 @@
+"""Numbers behind "INC", "run" and a bare sign of number: runs of ambulances, badges, interpreters.
+
+45 CFR 164.514(b)(2)(i)(R).
+"""
+
+from __future__ import annotations
+
+import re
+
+from curbside.phi import Category
+from curbside_deidentification.domain.patterns import PatternRecogniser
+
+
+class NumberedRun(PatternRecogniser):
+    """Five digits or more; of tablets fewer are counted out."""
+
+    category = Category.OTHER_ID
+    score = 0.75
+    pattern = re.compile(
+        r"(?:\b(?:INC|Inc|INCIDENT|Incident|RUN|Run|PCR|CAD|DISPATCH|Dispatch|TRIP|Trip|BADGE|Badge|CALL[ ]?NO|TICKET|Ticket|CASE|Case|"
+        r"UNIT[ ]?ID|OPERATOR|Operator|INTERPRETER|Interpreter)[ ]?(?:ID|No\.?|NO\.?|Number|NUMBER)?[ ]?[:#]{0,2}[ ]{0,2}|"
+        r"(?<![\w&])[#№][ ]?)(?P<phi>(?:[A-Z]{1,3}-?)?\d[\d-]{3,11}\d(?:/\d{4,10})?)(?![\w%]|[.,]\d|\s?(?:mg|ml|mcg|tabs?|units?)\b)"
+    )
+
+    def valid(self, match: re.Match[str]) -> bool:
+        return sum(letter.isdigit() for letter in match["phi"]) >= 5
