@@ -432,7 +432,7 @@ def test_keys_come_along_in_development(source: Path, outside: RuntimeSettings, 
 
 
 def test_without_a_server_there_is_nowhere_to_carry_it(source: Path, runtime: RuntimeSettings) -> None:
-    with pytest.raises(NotOutside, match="CURBSIDE_DATABASE__URL and CURBSIDE_BLOBS__BUCKET and"):
+    with pytest.raises(NotOutside, match="CURBSIDE_DATABASE__URL and CURBSIDE_KAFKA__BOOTSTRAP_SERVERS and"):
         carry(source, runtime)
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from curbside.runtime.full import _stopped_in_order
-from curbside.runtime.installation import Kind, OtherKind, check_kind, provide_tokens, record_kind
+from curbside.runtime.installation import provide_tokens
+from curbside.runtime.kinds import Kind, OtherKind, check_kind, record_kind
 from curbside.runtime.platform import key_ring, open_tokens
 from curbside.settings import RuntimeSettings, child_environment, passing_environment
 from curbside.testing.servers.certificates import write_certificates

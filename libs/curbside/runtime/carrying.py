@@ -31,10 +31,11 @@ from curbside.bus.protocol import Bus
 from curbside.errors import OperatorError
 from curbside.runtime.carrying_from import OWNERS, Source
 from curbside.runtime.carrying_to import EMPTY_IT, NotEqual, Target
+from curbside.runtime.kinds import Kind, record_kind, unnamed_servers
 from curbside.runtime.platform import key_ring, open_database, open_outside_bus, open_tokens
 from curbside.runtime.reading import progress_bar
 from curbside.runtime.services import load_package
-from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, RuntimeSettings, load
+from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.database import Database
 from curbside.storage.directories import private_directory
 from curbside.storage.keys import DataKeys, KeyRing
@@ -78,15 +79,16 @@ class _Checked:
     rows: int  # that an earlier carry has left there
 
 
-def carry(source: Path, settings: RuntimeSettings) -> None:
-    """Carry the installation in `source` to the outside halves of `settings`, and print both ledgers."""
+def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) -> None:
+    """Carry the installation in `source` to the outside halves that the environment names, and print both
+    ledgers. The data directory of `settings` is then one of that `kind`."""
     console = Console(soft_wrap=True)
-    _check_outside()
-    there, here = Source(source.expanduser().resolve()), Target(settings)
+    there, here = Source.at(source), Target(settings)
     ring = key_ring(settings)
     with there.standing_still():
-        _check_keys(there.data / "keys", settings)
+        _check_outside()
         here.check_unmarked()
+        _check_keys(there.data / "keys", settings)
         checked = asyncio.run(_check_target(there, here, ring))
         with progress_bar() as bar:
             _carry_keys(there, here, ring, bar)
@@ -96,26 +98,19 @@ def carry(source: Path, settings: RuntimeSettings) -> None:
             events = asyncio.run(_carry_events(there, here, checked, bar))
         _carry_work(there.data, settings)
         here.mark()
+        # Its keys open what lies there; the files that it was carried from, in the same place, are history.
+        record_kind(settings, kind)
     shown = Shown("database", "rows there", "rows here", "audit records that hold")
     for one in carried:
         shown.add_row(one.owner, str(one.there), str(one.here), str(one.audited))
     console.print(shown)
     console.print(f"events published again, which their readers know by id: {events}")
-    console.print(
-        f"Nothing in {str(there.data)!r} was changed; keep it until the services have run on the copy."
-    )
+    kept = "Nothing in" if there.data != settings.data else "No database of"
+    console.print(f"{kept} {str(there.data)!r} was changed; keep it until the services have run on the copy.")
 
 
 def _check_outside() -> None:
-    missing = [
-        name
-        for name, given in (
-            ("CURBSIDE_DATABASE__URL", load(DatabaseSettings).url),
-            ("CURBSIDE_BLOBS__BUCKET", load(BlobSettings).bucket),
-            ("CURBSIDE_KAFKA__BOOTSTRAP_SERVERS", load(KafkaSettings).bootstrap_servers),
-        )
-        if given is None
-    ]
+    missing = unnamed_servers()
     if missing:
         raise NotOutside(f"there is nowhere to carry it: set {' and '.join(missing)}, or use --full.")
 
@@ -133,7 +128,8 @@ def _check_keys(made_with: Path, settings: RuntimeSettings) -> None:
         elif here.read_text().strip() != path.read_text().strip():
             raise OtherKeys(
                 f"{path.name} differs between {str(made_with)!r} and {str(settings.keys)!r}: what is carried "
-                "over would not open. Use the keys that it was made with."
+                "over would not open. Use the keys that it was made with, or, where these belong to another "
+                "installation, another data directory (--data)."
             )
     if missing and settings.profile is Profile.PRODUCTION:
         raise OtherKeys(

@@ -16,6 +16,7 @@ from sqlalchemy import MetaData
 from curbside.bus.embedded import EmbeddedBus
 from curbside.errors import OperatorError
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
+from curbside.runtime.kinds import Kind, kind_of
 from curbside.runtime.services import SERVICES, load_package
 from curbside.runtime.supervisor import AlreadyRunning, lock_path
 from curbside.storage.database import Database, sqlite_url
@@ -36,6 +37,12 @@ class NothingThere(OperatorError):
     code = "operator.no-installation"
 
 
+class NotEmbedded(OperatorError):
+    """Files that an earlier carry or a mistake left there are not the installation."""
+
+    code = "operator.not-embedded"
+
+
 class OtherRelease(OperatorError):
     """A database is missing, or not at this release's schema: only its owner may change that."""
 
@@ -51,6 +58,10 @@ class Source:
     """An installation in the directory `data`. What is opened here was there before: nothing is made."""
 
     data: Path
+
+    @classmethod
+    def at(cls, place: Path) -> Source:
+        return cls(place.expanduser().resolve())
 
     def database(self, owner: str, ring: KeyRing) -> Database:
         return Database(owner, sqlite_url(self.data, owner), metadata_of(owner), ring)
@@ -78,8 +89,14 @@ class Source:
     def standing_still(self) -> Iterator[None]:
         """No process of the installation runs while the block does, and what starts meanwhile cannot write.
 
-        Raises NothingThere, AlreadyRunning, OtherRelease or NotLockable.
+        Raises NothingThere, NotEmbedded, AlreadyRunning, OtherRelease or NotLockable.
         """
+        if kind_of(self.data) not in (None, Kind.EMBEDDED):
+            raise NotEmbedded(
+                f"the data of {str(self.data)!r} lie on PostgreSQL, Kafka and S3: only an installation of "
+                "`curbside up` on this machine's files can be carried",
+                mend="Copy servers by their own means (docs/operations.md, Backups).",
+            )
         if not self._database(IDENTITY).exists():
             raise NothingThere(
                 f"there is no installation at {str(self.data)!r}: name its data directory with --from."

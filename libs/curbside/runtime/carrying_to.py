@@ -21,8 +21,8 @@ from curbside.bus.kafka.routing import NotProvisioned
 from curbside.contracts.topics import DEAD_LETTER_SUFFIX, TOPICS
 from curbside.errors import OperatorError
 from curbside.runtime.carrying_from import Source
-from curbside.runtime.platform import open_objects
-from curbside.settings import DatabaseSettings, KafkaSettings, RuntimeSettings, load
+from curbside.runtime.platform import halves, open_objects
+from curbside.settings import RuntimeSettings
 from curbside.storage.objects import NameTaken, Objects
 from curbside.storage.postgres import owner_url
 from curbside.storage.wrapped_keys import PostgresWrappedKeys
@@ -60,7 +60,7 @@ class Target:
     def wrapped_keys(self, zone: Zone) -> PostgresWrappedKeys:
         """As a service that the server lets into the zone."""
         service = next(name for name, zones in GRANTS.items() if zone in zones)
-        chosen = load(DatabaseSettings)
+        chosen = halves(self.settings).database
         url = owner_url(chosen, self.settings.profile, service)
         return PostgresWrappedKeys(url.render_as_string(hide_password=False), service, chosen)
 
@@ -106,7 +106,7 @@ class Target:
     def check_topics(self, stored: Iterable[str]) -> str:
         """Ask for every topic, also those `stored` in a log; return what identifies where events go and whose
         database their readers keep, so that another, or one made anew, is another. Raises NotProvisioned."""
-        kafka = load(KafkaSettings)
+        kafka = halves(self.settings).kafka
         names = sorted({*TOPICS, *(f"{name}{DEAD_LETTER_SUFFIX}" for name in TOPICS), *stored})
         admin = Admin(kafka)
         try:
@@ -128,7 +128,7 @@ class Target:
             described = admin.call(lambda client: client.describe_topics(wires))
         finally:
             admin.close()
-        url = make_url(load(DatabaseSettings).url or "")
+        url = make_url(halves(self.settings).database.url or "")
         place = [
             kafka.bootstrap_servers,
             kafka.topic_prefix,

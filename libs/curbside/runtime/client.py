@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from curbside.errors import CurbsideError, OperatorError, Unavailable
+from curbside.runtime.kinds import Kind, kind_of, start_command
 from curbside.settings import RuntimeSettings
 
 # In <data>/run: where each service answers, while they run apart.
@@ -35,11 +36,20 @@ class Api:
     """A blocking client of one installation, with a bearer token.
 
     Where its services run apart, `services` gives each one's URL by name, and `base_url` is the workbench's.
+    `start` is the command that starts it, for whoever finds that nothing answers.
     """
 
-    def __init__(self, base_url: str, token: str, services: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        services: Mapping[str, str] | None = None,
+        *,
+        start: str = "curbside up",
+    ) -> None:
         import httpx2
 
+        self._start = start
         self.base_url = base_url
         self.services = services or {}
         self._client = httpx2.Client(
@@ -69,7 +79,7 @@ class Api:
         except httpx2.TransportError as error:
             raise Unavailable(
                 f"nothing answers at {self.base_url} ({type(error).__name__})",
-                mend="Start it with: curbside up.",
+                mend=f"Start it with `{self._start}`.",
             ) from error
         if response.is_success:
             return response.json()
@@ -118,15 +128,19 @@ class Api:
 def connect(settings: RuntimeSettings, *, url: str | None = None, token_file: Path | None = None) -> Api:
     """A client of the installation on this machine, or of the one at `url`."""
     path = token_file or settings.data / "run" / "admin-token"
+    start = start_command(settings.data)
     try:
         token = path.expanduser().read_text().strip()
     except OSError:
         raise NotRunning(
-            f"there is no token at {str(path)!r}: start Curbside with `curbside up`, "
+            f"there is no token at {str(path)!r}: start Curbside with `{start}`, "
             f"or name a token file with --token-file."
         ) from None
     apart = _addresses(settings) if url is None else {}
-    return Api(url or apart.get("workbench", settings.http_url), token, apart)
+    if url is None and not apart and kind_of(settings.data) is Kind.FULL:
+        # At the address that `curbside up` would have, another installation may answer.
+        raise NotRunning(f"the services of {str(settings.data)!r} do not run: start them with `{start}`.")
+    return Api(url or apart.get("workbench", settings.http_url), token, apart, start=start)
 
 
 def _addresses(settings: RuntimeSettings) -> dict[str, str]:

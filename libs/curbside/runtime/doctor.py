@@ -13,11 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from curbside.errors import CurbsideError
+from curbside.runtime.kinds import Kind, ServersNotRunning, kind_of
+from curbside.runtime.platform import halves
 from curbside.settings import RuntimeSettings
 
 _GB: Final = 1_000_000_000
 # Measured on the demo: 5.8 GB of peak resident memory over all processes, 1.5 GB of data and cache.
 _MEMORY_BYTES: Final = 8 * _GB
+# 8.2 GB on PostgreSQL, Kafka and S3 of the same machine, each service in a process of its own.
+_FULL_MEMORY_BYTES: Final = 10 * _GB
 _DISK_BYTES: Final = 5 * _GB
 _DEPENDENCIES: Final = {
     "deidentification": "presidio_analyzer",
@@ -49,11 +53,13 @@ def examine(settings: RuntimeSettings) -> bool:
 
 def _findings(settings: RuntimeSettings) -> Iterator[Finding]:
     memory = _memory_bytes()
+    wanted = _FULL_MEMORY_BYTES if kind_of(settings.data) is Kind.FULL else _MEMORY_BYTES
+    suffices = memory >= wanted * 0.95
     yield Finding(
         "memory",
         f"{memory / _GB:.1f} GB",
-        memory >= _MEMORY_BYTES * 0.95,
-        "" if memory >= _MEMORY_BYTES * 0.95 else "The demo needs 8 GB: close other programs.",
+        suffices,
+        "" if suffices else f"The demo needs {wanted // _GB} GB: close other programs.",
     )
     there_already = next(place for place in (settings.data, *settings.data.parents) if place.is_dir())
     free = shutil.disk_usage(there_already).free
@@ -63,7 +69,7 @@ def _findings(settings: RuntimeSettings) -> Iterator[Finding]:
         there = importlib.util.find_spec(package) is not None
         mend = "" if there else f"uv pip install 'curbside[{service}]'"
         yield Finding(f"{service}: {package}", "installed" if there else "missing", there, mend)
-    yield _ports(settings)
+    yield _servers(settings) if kind_of(settings.data) is Kind.FULL else _ports(settings)
     yield _gpu()
 
 
@@ -81,6 +87,15 @@ def _ports(settings: RuntimeSettings) -> Finding:
     except CurbsideError as error:
         return Finding("ports", "taken", False, error.message)
     return Finding("ports", f"{settings.http_port}, {settings.grpc_port} free", True)
+
+
+def _servers(settings: RuntimeSettings) -> Finding:
+    """Whether the servers of `up --full` run: their ports, and those of its services, are in its own file."""
+    try:
+        halves(settings)
+    except ServersNotRunning as error:
+        return Finding("servers", "they do not run", True, error.mend or "")
+    return Finding("servers", "they run", True)
 
 
 def _gpu() -> Finding:

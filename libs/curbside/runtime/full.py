@@ -7,6 +7,7 @@ the services; each is restarted where it dies. Key-encryption keys are those of 
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import threading
 import time
@@ -14,16 +15,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings
 from rich.console import Console
 
 from curbside.errors import CurbsideError, OperatorError
 from curbside.runtime.carrying import carry
+from curbside.runtime.carrying_from import Source
 from curbside.runtime.client import ADDRESSES
-from curbside.runtime.installation import Kind, check_kind, provide_tokens, record_kind
+from curbside.runtime.installation import provide_tokens
+from curbside.runtime.kinds import Kind, check_kind, kind_of, record_kind, record_servers
 from curbside.runtime.platform import state_directory
 from curbside.runtime.provision import provision
 from curbside.runtime.services import SERVICES
@@ -55,6 +59,12 @@ class BadProcesses(OperatorError):
 
 class ServersDidNotStart(OperatorError):
     code = "operator.servers-did-not-start"
+
+
+class Occupied(OperatorError):
+    """What is carried there would mix with what is there."""
+
+    code = "operator.occupied"
 
 
 class _Part(BaseModel):
@@ -153,13 +163,27 @@ class LocalServers:
             for name, (directory, ports) in servers.items()
         ]
 
+    def settings(self) -> dict[str, BaseSettings]:
+        """How each half is reached, by its name; they must have been started once."""
+        return {
+            "database": self.postgres.settings(_DATABASE, self.passwords),
+            "kafka": self.kafka.settings("SASL_SSL"),
+            "blobs": self.s3.settings(bucket=_BUCKET),
+        }
+
     def environment(self) -> dict[str, str]:
-        """What tells a process to use them; they must have been started once."""
-        return (
-            as_environment(self.postgres.settings(_DATABASE, self.passwords))
-            | as_environment(self.kafka.settings("SASL_SSL"))
-            | as_environment(self.s3.settings(bucket=_BUCKET))
-        )
+        """What tells a process to use them."""
+        variables: dict[str, str] = {}
+        for settings in self.settings().values():
+            variables |= as_environment(settings)
+        return variables
+
+    def to_record(self) -> dict[str, dict[str, Any]]:
+        """The same for `record_servers`."""
+        return {
+            half: settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+            for half, settings in self.settings().items()
+        }
 
     def administrator(self) -> dict[str, str]:
         """What tells `provision` who may make roles."""
@@ -198,7 +222,7 @@ def _run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
         service_children(settings, processes), settings.data, settings.shutdown_grace, log_files=True
     )
     addresses = state_directory(settings) / ADDRESSES
-    with _local_servers(settings, processes, console):
+    with _local_servers(settings, processes, console) as servers:
         record_kind(settings, Kind.FULL)
         admin = provide_tokens(settings)
         urls = service_urls(settings, processes)
@@ -209,6 +233,9 @@ def _run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
             for name, url in urls.items():
                 console.print(f"  {name:<16} {url}")
             console.print(f"  admin token {admin} (mode 0600)      logs {settings.data / 'logs'}")
+            console.print(f"  records     {servers.postgres.data} (PostgreSQL)")
+            console.print(f"  events, blobs {settings.data / 'servers'} (Kafka, S3)")
+            console.print(f"Other commands find it with --data {shlex.quote(str(settings.data))}.")
             console.print("Ctrl-C stops everything.")
 
         try:
@@ -219,17 +246,28 @@ def _run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
 
 def carry_to_local_servers(source: Path, settings: RuntimeSettings, processes_file: Path) -> None:
     """`migrate --from`, to the servers that `up --full` runs: they are started for it, and stopped."""
+    there = Source.at(source)
+    with there.standing_still():
+        pass  # looked at before anything is started or made for it; `carry` holds it still
     processes = read_processes(processes_file)
-    if source.resolve() != settings.data:
+    if supervisor_runs(settings.data):
+        raise AlreadyRunning(settings.data)
+    if kind_of(settings.data) is Kind.FULL:
+        raise Occupied(
+            f"{str(settings.data)!r} holds an installation on PostgreSQL, Kafka and S3 already",
+            mend="Name a new data directory with --data.",
+        )
+    if there.data != settings.data:
         check_kind(settings, Kind.FULL)
     console = Console(stderr=True, soft_wrap=True)
     with _stopped_in_order(), _local_servers(settings, processes, console):
-        carry(source, settings)
-        record_kind(settings, Kind.FULL)
+        carry(source, settings, Kind.FULL)
 
 
 @contextmanager
-def _local_servers(settings: RuntimeSettings, processes: Processes, console: Console) -> Iterator[None]:
+def _local_servers(
+    settings: RuntimeSettings, processes: Processes, console: Console
+) -> Iterator[LocalServers]:
     """The servers run, are provisioned, and are what this process and its children use."""
     servers = LocalServers(settings, processes.servers)
     keeping = _Kept(
@@ -239,10 +277,11 @@ def _local_servers(settings: RuntimeSettings, processes: Processes, console: Con
     try:
         keeping.start()
         _await(servers.ready, keeping)
+        record_servers(settings.data, servers.to_record())
         set_process_environment(**servers.environment())
         with passing_environment(**servers.administrator()):
             provision(settings, console=console)
-        yield
+        yield servers
     finally:
         keeping.stop()
 

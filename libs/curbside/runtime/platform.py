@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from curbside.bus.embedded import EmbeddedBus
 from curbside.bus.kafka import KafkaBus, check_security
 from curbside.bus.protocol import Bus
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
 from curbside.identity.tokens import Tokens
+from curbside.runtime.kinds import Kind, check_named, kind_of, recorded_servers
 from curbside.runtime.services import Platform, ServicePackage
 from curbside.settings import (
     BlobSettings,
@@ -16,6 +20,7 @@ from curbside.settings import (
     DatabaseSettings,
     KafkaSettings,
     RuntimeSettings,
+    SettingsT,
     load,
 )
 from curbside.storage.blobs import BlobStore
@@ -30,6 +35,40 @@ from curbside.storage.wrapped_keys import PostgresWrappedKeys, SqliteWrappedKeys
 from curbside.storage.zones import GRANTS
 
 
+@dataclass(frozen=True)
+class Halves:
+    """Where an installation keeps its data. What names no server is this machine's own half."""
+
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    blobs: BlobSettings
+
+
+def halves(settings: RuntimeSettings) -> Halves:
+    """The halves that this process's environment names, else those that the data directory belongs to: of
+    `curbside up --full` its own servers. Whoever opens a half asks here, so that none is begun beside it.
+
+    Raises ServersNotRunning, or ServersNotNamed.
+    """
+    named = Halves(load(DatabaseSettings), load(KafkaSettings), load(BlobSettings))
+    check_named(settings.data)
+    whole = named.database.url and named.kafka.bootstrap_servers and named.blobs.bucket
+    if whole or kind_of(settings.data) is not Kind.FULL:
+        return named
+    local = recorded_servers(settings.data)
+    return Halves(
+        named.database if named.database.url else _filled(named.database, local["database"]),
+        named.kafka if named.kafka.bootstrap_servers else _filled(named.kafka, local["kafka"]),
+        named.blobs if named.blobs.bucket else _filled(named.blobs, local["blobs"]),
+    )
+
+
+def _filled(named: SettingsT, local: Mapping[str, Any]) -> SettingsT:
+    """`local`, under what the environment says."""
+    unsaid = {name: value for name, value in local.items() if name not in named.model_fields_set}
+    return load(type(named), **unsaid)
+
+
 def key_ring(settings: RuntimeSettings) -> KeyRing:
     return KeyRing(settings.keys, settings.profile)
 
@@ -41,7 +80,7 @@ def open_bus(settings: RuntimeSettings, retry: BusSettings | None = None) -> Bus
 
 def open_outside_bus(settings: RuntimeSettings, retry: BusSettings | None = None) -> KafkaBus | None:
     """Kafka, where the settings name its servers."""
-    kafka = load(KafkaSettings)
+    kafka = halves(settings).kafka
     if kafka.bootstrap_servers is None:
         return None
     check_security(kafka, settings.profile)
@@ -55,7 +94,7 @@ def open_tokens(
 
     In PostgreSQL a `reader`, the service that checks tokens, may not write them and migrates nothing.
     """
-    chosen = load(DatabaseSettings)
+    chosen = halves(settings).database
     if chosen.url is not None and reader is not None:
         url = _postgres_url(settings, chosen, reader, schema=IDENTITY)
     else:
@@ -66,7 +105,7 @@ def open_tokens(
 
 
 def open_data_keys(settings: RuntimeSettings, ring: KeyRing, service: str) -> DataKeys:
-    chosen = load(DatabaseSettings)
+    chosen = halves(settings).database
     if chosen.url is None:
         return DataKeys(SqliteWrappedKeys(settings.data / "keys.db"), ring)
     url = _postgres_url(settings, chosen, service)
@@ -80,7 +119,7 @@ def open_blobs(settings: RuntimeSettings, ring: KeyRing, service: str) -> BlobSt
 
 def open_objects(settings: RuntimeSettings) -> Objects:
     """Where sealed blobs lie."""
-    chosen = load(BlobSettings)
+    chosen = halves(settings).blobs
     if chosen.bucket is None:
         return DirectoryObjects(settings.data / "blobs", min_free_bytes=settings.min_free_disk_bytes)
     from curbside.storage import s3_objects  # boto3 takes a while
@@ -96,12 +135,12 @@ def open_database(
     url = database_url(settings, package.name)
     if migrated:
         migrate(package.package, url)
-    return Database(package.name, url, package.metadata, ring, load(DatabaseSettings))
+    return Database(package.name, url, package.metadata, ring, halves(settings).database)
 
 
 def database_url(settings: RuntimeSettings, owner: str) -> str:
     """The database that `owner` (a service, or identity) writes."""
-    chosen = load(DatabaseSettings)
+    chosen = halves(settings).database
     if chosen.url is None:
         return sqlite_url(settings.data, owner)
     return _postgres_url(settings, chosen, owner)

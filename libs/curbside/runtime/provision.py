@@ -10,9 +10,9 @@ from pydantic_settings import BaseSettings
 from rich.console import Console
 
 from curbside.errors import OperatorError
-from curbside.runtime.platform import database_url, open_objects, open_outside_bus
+from curbside.runtime.platform import database_url, halves, open_objects, open_outside_bus
 from curbside.runtime.services import SERVICES
-from curbside.settings import DatabaseSettings, RuntimeSettings, load, settings_config
+from curbside.settings import RuntimeSettings, load, settings_config
 from curbside.storage import postgres
 from curbside.storage.migrate import migrate
 
@@ -48,7 +48,7 @@ def provision(settings: RuntimeSettings, *, console: Console | None = None) -> N
 
 
 def _provision_database(settings: RuntimeSettings) -> list[str]:
-    chosen = load(DatabaseSettings)
+    chosen = halves(settings).database
     if chosen.url is None:
         return []
     path = load(ProvisionSettings).database_admin_url_file

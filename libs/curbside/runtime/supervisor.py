@@ -220,10 +220,11 @@ class Supervisor:
                 running.process.wait()
 
 
-def supervisor_runs(data: Path) -> bool:
-    """Whether an installation (`curbside up`) runs on `data`: its supervisor holds a lock for as long as it
-    lives, while its pid outlives it in a file and may be another process's by then."""
-    path = lock_path(data, "all")
+def supervisor_runs(data: Path, name: str = "all") -> bool:
+    """Whether an installation (`curbside up`) runs on `data`, or another supervisor there, by its `name`: it
+    holds a lock for as long as it lives, while its pid outlives it in a file and may be another process's by
+    then."""
+    path = lock_path(data, name)
     if not path.exists():
         return False
     lock = FileLock(path)

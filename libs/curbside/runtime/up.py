@@ -9,14 +9,8 @@ from pathlib import Path
 
 from curbside.errors import OperatorError
 from curbside.models import EMBEDDED, base_model_directory
-from curbside.runtime.installation import (
-    Kind,
-    all_services,
-    check_kind,
-    children_of,
-    provide_tokens,
-    record_kind,
-)
+from curbside.runtime.installation import all_services, children_of, provide_tokens
+from curbside.runtime.kinds import Kind, check_kind, kind_of, named_kind, record_kind
 from curbside.runtime.services import CHILDREN, SERVICES
 from curbside.runtime.supervisor import AlreadyRunning, Supervisor, supervisor_runs
 from curbside.settings import RuntimeSettings
@@ -33,11 +27,12 @@ def run_up(settings: RuntimeSettings) -> None:
     console = Console(stderr=True, soft_wrap=True)
     if supervisor_runs(settings.data):
         raise AlreadyRunning(settings.data)
-    check_kind(settings, Kind.EMBEDDED)
+    kind = named_kind()
+    check_kind(settings, kind)
     check_ports(settings)
     if settings.base_model != EMBEDDED:  # the embedded one may have to be fetched, which the engine does
         base_model_directory(settings.base_model, settings.cache)
-    record_kind(settings, Kind.EMBEDDED)
+    record_kind(settings, Kind.EMBEDDED if kind_of(settings.data) is Kind.EMBEDDED else kind)
     admin = provide_tokens(settings)
 
     def started() -> None:

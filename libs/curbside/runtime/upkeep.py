@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from curbside.contracts.topics import TOPICS
 from curbside.errors import BadInput, OperatorError
 from curbside.runtime.platform import (
+    halves,
     key_ring,
     open_bus,
     open_data_keys,
@@ -20,7 +22,9 @@ from curbside.runtime.platform import (
     open_tokens,
 )
 from curbside.runtime.services import SERVICES, load_package
-from curbside.settings import DatabaseSettings, Profile, RuntimeSettings, load
+from curbside.settings import Profile, RuntimeSettings
+from curbside.storage.keys import DataKeys, KeyRing
+from curbside.storage.postgres import IDENTITY
 from curbside.storage.zones import GRANTS, Zone
 
 
@@ -30,7 +34,7 @@ class NoInstallation(OperatorError):
 
 def _check_there(settings: RuntimeSettings) -> None:
     """Raise NoInstallation where nothing ran yet: a mistyped place must not pass for one that is in order."""
-    if load(DatabaseSettings).url is None and not (settings.data / "identity.db").exists():
+    if halves(settings).database.url is None and not (settings.data / f"{IDENTITY}.db").exists():
         raise NoInstallation(
             f"there is no installation at {str(settings.data)!r}: name its directory with --data or "
             "CURBSIDE_RUNTIME__DATA_DIR."
@@ -43,6 +47,14 @@ class UnknownTopic(BadInput):
 
 class UnknownZone(BadInput):
     code = "storage.unknown-zone"
+
+
+class NothingWrapped(OperatorError):
+    code = "operator.nothing-wrapped"
+
+
+class Unfinished(OperatorError):
+    code = "operator.unfinished"
 
 
 def verify_audit(settings: RuntimeSettings) -> bool:
@@ -70,6 +82,7 @@ def verify_audit(settings: RuntimeSettings) -> bool:
 
 
 def create_token(settings: RuntimeSettings, roles: Sequence[str], name: str, days: int) -> str:
+    _check_there(settings)
     tokens, database = open_tokens(settings, key_ring(settings))
 
     async def create() -> str:
@@ -135,6 +148,8 @@ def grow_topic(settings: RuntimeSettings, topic: str, partitions: int | None) ->
             f"there is no topic {topic!r}", field="topic", mend=f"Use one of {', '.join(TOPICS)}."
         )
 
+    _check_there(settings)
+
     async def run() -> list[str]:
         bus = open_outside_bus(settings)
         if bus is None:
@@ -154,6 +169,7 @@ def grow_topic(settings: RuntimeSettings, topic: str, partitions: int | None) ->
 
 
 def migrate_all(settings: RuntimeSettings) -> None:
+    _check_there(settings)
     ring = key_ring(settings)
 
     async def close() -> None:
@@ -174,28 +190,52 @@ def rotate_key(settings: RuntimeSettings, zone_name: str) -> str:
             f"in production keys come from your secret store: mount the new one as kek-{zone}.key and the "
             f"old one as kek-{zone}.retired.key, restart the services, then run curbside keys rewrap {zone}."
         )
-    key_ring(settings).rotate(f"kek-{zone}")
-    return rewrap_keys(settings, zone_name)
+    _check_there(settings)
+    ring = key_ring(settings)
+    with closing(_data_keys(settings, ring, zone)) as keys:
+        # Before the key is replaced: an empty store may be the wrong one, and the right one lose its key.
+        if not keys.readable(zone):
+            raise NothingWrapped(
+                f"there is no data key of {zone} here, and so nothing to wrap anew; nothing was changed",
+                mend="Where its data lie on servers of your own, set CURBSIDE_DATABASE__URL.",
+            )
+        ring.rotate(f"kek-{zone}")
+        return _rewrapped(keys, ring, zone)
 
 
 def rewrap_keys(settings: RuntimeSettings, zone_name: str) -> str:
     """Wrap the zone's data keys with its newest key; what was done, in a sentence."""
     zone = _zone(zone_name)
+    _check_there(settings)
     ring = key_ring(settings)
     if settings.profile is not Profile.PRODUCTION and ring.is_half_rotated(f"kek-{zone}"):
         ring.rotate(f"kek-{zone}")
-    service = next(name for name, zones in GRANTS.items() if zone in zones)
-    keys = open_data_keys(settings, ring, service)
-    try:
+    with closing(_data_keys(settings, ring, zone)) as keys:
+        if settings.profile is not Profile.PRODUCTION:
+            return _rewrapped(keys, ring, zone)
         count = keys.rewrap(zone)
-    finally:
-        keys.close()
-    if settings.profile is Profile.PRODUCTION:
-        return (
-            f"{count} data keys wrapped anew; once it says 0, take kek-{zone}.retired.key out of the secret"
+    return f"{count} data keys wrapped anew; once it says 0, take kek-{zone}.retired.key out of the secret"
+
+
+def _rewrapped(keys: DataKeys, ring: KeyRing, zone: Zone) -> str:
+    """Wrap anew, and let the old key go only once the new one has opened every data key there is."""
+    count = keys.rewrap(zone)
+    opened, total = keys.wrapped_by_newest(zone)
+    if not total:
+        return f"there is no data key of {zone} here; kek-{zone}.retired.key stays where it is"
+    if opened < total:  # services made some meanwhile, with the key that they knew
+        raise Unfinished(
+            f"{total - opened} of {total} data keys of {zone} still need kek-{zone}.retired.key, which stays",
+            mend=f"Run curbside keys rewrap {zone} again.",
         )
     ring.forget_retired(f"kek-{zone}")
-    return f"{count} data keys of {zone} wrapped anew"
+    return f"{count} data keys of {zone} wrapped anew; the new key opens all {total}"
+
+
+def _data_keys(settings: RuntimeSettings, ring: KeyRing, zone: Zone) -> DataKeys:
+    """The store of data keys, as a service that may open the zone."""
+    service = next(name for name, zones in GRANTS.items() if zone in zones)
+    return open_data_keys(settings, ring, service)
 
 
 def _zone(name: str) -> Zone:

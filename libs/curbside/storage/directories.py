@@ -46,6 +46,17 @@ def private_directory(path: Path) -> None:
         ) from error
 
 
+def write_private(path: Path, content: str) -> None:
+    """`content` as a file of mode 0600, whole or not at all."""
+    scratch = path.with_suffix(".part")
+    scratch.unlink(missing_ok=True)
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
 def full_disk(path: Path) -> StorageFull:
     return StorageFull(f"the disk that holds {str(path)!r} is full", mend="Free space on it.")
 

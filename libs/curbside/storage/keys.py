@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -238,32 +239,49 @@ class DataKeys:
     def rewrap(self, zone: Zone) -> int:
         """Wrap every data key of `zone` that an earlier key-encryption key wraps with the newest; return how
         many. What the data keys seal stays as it is. Interrupted, it is run again."""
-        done, place = 0, ("", "")
-        while page := self._wrapped.after(zone, place, _PAGE):
-            for tenant, subject, wrapped in page:
-                if not self._opens(self._ring.key(f"kek-{zone}"), zone, tenant, subject, wrapped):
-                    key = self._unwrap(zone, tenant, subject, wrapped)
-                    fresh = self._wrap(zone, tenant, subject, key)
-                    done += self._wrapped.replace(zone, tenant, subject, wrapped, fresh)
-            place = page[-1][:2]
+        done = 0
+        for tenant, subject, wrapped in self._all(zone):
+            if not self._opens(self._ring.key(f"kek-{zone}"), zone, tenant, subject, wrapped):
+                key = self._unwrap(zone, tenant, subject, wrapped)
+                fresh = self._wrap(zone, tenant, subject, key)
+                done += self._wrapped.replace(zone, tenant, subject, wrapped, fresh)
         return done
+
+    def readable(self, zone: Zone) -> int:
+        """How many data keys of `zone` there are. Raises DamagedKey where one does not open."""
+        return sum(1 for place in self._all(zone) if self._unwrap(zone, *place))
+
+    def wrapped_by_newest(self, zone: Zone) -> tuple[int, int]:
+        """How many data keys of `zone` the key-encryption key opens that its file holds now, and how many
+        there are."""
+        newest = self._ring.read_again(f"kek-{zone}")[0]
+        opened = total = 0
+        for tenant, subject, wrapped in self._all(zone):
+            total += 1
+            opened += self._opens(newest, zone, tenant, subject, wrapped) is not None
+        return opened, total
 
     def copy_to(self, zone: Zone, other: DataKeys) -> int:
         """Give `other` every wrapped key of `zone` as it is; return how many. Interrupted, run it again."""
-        copied, place = 0, ("", "")
-        while page := self._wrapped.after(zone, place, _PAGE):
-            for tenant, subject, wrapped in page:
-                if other._wrapped.keep(zone, tenant, subject, wrapped) != wrapped:
-                    raise DifferentKey(
-                        f"zone {zone.value!r} has another data key there for one subject: what it sealed and "
-                        "what is carried over would not open with one key. Use an empty database."
-                    )
-                copied += 1
-            place = page[-1][:2]
+        copied = 0
+        for tenant, subject, wrapped in self._all(zone):
+            if other._wrapped.keep(zone, tenant, subject, wrapped) != wrapped:
+                raise DifferentKey(
+                    f"zone {zone.value!r} has another data key there for one subject: what it sealed and "
+                    "what is carried over would not open with one key. Use an empty database."
+                )
+            copied += 1
         return copied
 
     def close(self) -> None:
         self._wrapped.close()
+
+    def _all(self, zone: Zone) -> Iterator[tuple[str, str, bytes]]:
+        """Every wrapped key of a zone: tenant, subject, wrapped. What changes meanwhile is read or not."""
+        place = ("", "")
+        while page := self._wrapped.after(zone, place, _PAGE):
+            yield from page
+            place = page[-1][:2]
 
     def _wrap(self, zone: Zone, tenant: str, subject: str, key: bytes) -> bytes:
         return seal(self._ring.key(f"kek-{zone}"), key, _associated(zone, tenant, subject))

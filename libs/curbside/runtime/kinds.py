@@ -1,0 +1,157 @@
+"""What a data directory belongs to: an installation of this machine's files, or one of servers.
+
+It is written down when the installation first runs, so that no command takes the one for the other: what it
+would find there is empty, and looks as if all were in order.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from curbside.errors import OperatorError
+from curbside.runtime.supervisor import supervisor_runs
+from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
+from curbside.storage.directories import private_directory, write_private
+from curbside.storage.postgres import IDENTITY
+
+
+class Kind(StrEnum):
+    """What an installation on one machine keeps its data in, which is never changed by how it is started."""
+
+    EMBEDDED = "embedded"  # `curbside up`: files of the data directory, where no settings name servers
+    FULL = "full"  # `curbside up --full`: PostgreSQL, Kafka and S3 that run from the data directory
+    SERVERS = "servers"  # `curbside up` or `migrate --from` with settings that name servers of all three
+
+
+class OtherKind(OperatorError):
+    """Started here, it would know nothing of what the data directory holds, and begin an empty one beside."""
+
+    code = "operator.other-kind"
+
+
+class ServersNotRunning(OperatorError):
+    code = "operator.servers-not-running"
+
+
+class ServersNotNamed(OperatorError):
+    code = "operator.servers-not-named"
+
+
+def kind_of(data: Path) -> Kind | None:
+    """None where nothing ran yet."""
+    path = _kind_path(data)
+    try:
+        return Kind(path.read_text().strip())
+    except (FileNotFoundError, NotADirectoryError):
+        # Earlier releases wrote no such file.
+        return Kind.EMBEDDED if (data / f"{IDENTITY}.db").exists() else None
+    except ValueError:
+        kinds = ", ".join(repr(str(kind)) for kind in Kind)
+        raise OperatorError(f"{str(path)!r} says none of {kinds}: write there which it is.") from None
+
+
+def check_kind(settings: RuntimeSettings, kind: Kind) -> None:
+    """Raises OtherKind where the data directory belongs to an installation of another kind."""
+    found = kind_of(settings.data)
+    if found is None or found is kind:
+        return
+    place = str(settings.data)
+    if found is Kind.EMBEDDED:
+        if kind is Kind.SERVERS:  # as whoever names them says; earlier releases wrote no other kind
+            return
+        raise OtherKind(
+            f"{place!r} holds an installation of `curbside up`, of which --full would know nothing",
+            mend=f"Carry it with `curbside migrate --from {place} --full --data OTHER`, or name another data "
+            "directory with --data.",
+        )
+    if found is Kind.SERVERS:
+        raise OtherKind(
+            f"{place!r} holds the keys of an installation on servers of your own, of which this one would "
+            "know nothing",
+            mend=f"{_NAME_THEM}, or name another data directory with --data.",
+        )
+    raise OtherKind(
+        f"{place!r} holds an installation on PostgreSQL, Kafka and S3, of which `curbside up` without --full "
+        "would know nothing",
+        mend="Use `curbside up --full`, or name another data directory with --data; `curbside migrate --from`"
+        " carries to servers, never back.",
+    )
+
+
+def record_kind(settings: RuntimeSettings, kind: Kind) -> None:
+    """Write into the data directory what it belongs to, for `check_kind`."""
+    path = _kind_path(settings.data)
+    if kind_of(settings.data) is not kind or not path.exists():
+        private_directory(settings.data)
+        write_private(path, f"{kind}\n")
+
+
+def named_kind() -> Kind:
+    """What `curbside up` runs by the settings of this process."""
+    return Kind.SERVERS if not unnamed_servers() else Kind.EMBEDDED
+
+
+def unnamed_servers() -> list[str]:
+    """The settings that would name a server of each pair, and do not."""
+    named = {
+        "CURBSIDE_DATABASE__URL": load(DatabaseSettings).url,
+        "CURBSIDE_KAFKA__BOOTSTRAP_SERVERS": load(KafkaSettings).bootstrap_servers,
+        "CURBSIDE_BLOBS__BUCKET": load(BlobSettings).bucket,
+    }
+    return [name for name, given in named.items() if given is None]
+
+
+def record_servers(data: Path, servers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Note how the servers of a full installation are reached: the settings of each half, by its name."""
+    path = _servers_path(data)
+    private_directory(path.parent)
+    write_private(path, json.dumps(servers, indent=2) + "\n")
+
+
+def recorded_servers(data: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What `record_servers` noted, while they run. Raises ServersNotRunning."""
+    try:
+        if supervisor_runs(data, "servers"):
+            servers: Mapping[str, Mapping[str, Any]] = json.loads(_servers_path(data).read_text())
+            return servers
+    except (FileNotFoundError, ValueError):
+        pass  # they start for the first time, or an earlier release runs them
+    raise ServersNotRunning(
+        f"the PostgreSQL, Kafka and S3 of {str(data)!r} do not run",
+        mend=f"Start them with `{start_command(data)}`.",
+    )
+
+
+def check_named(data: Path) -> None:
+    """Raise ServersNotNamed where the data lie on servers that the settings of this process do not name."""
+    missing = unnamed_servers()
+    if kind_of(data) is Kind.SERVERS and missing:
+        raise ServersNotNamed(
+            f"the data of {str(data)!r} lie on servers of your own, and {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not set",
+            mend=f"{_NAME_THEM}.",
+        )
+
+
+def start_command(data: Path) -> str:
+    """What starts the installation of this data directory."""
+    full = " --full" if kind_of(data) is Kind.FULL else ""
+    default = data == load(RuntimeSettings).data
+    return f"curbside up{full}{'' if default else f' --data {shlex.quote(str(data))}'}"
+
+
+_NAME_THEM = "Set what it was started with: CURBSIDE_DATABASE__…, CURBSIDE_KAFKA__… and CURBSIDE_BLOBS__…"
+
+
+def _kind_path(data: Path) -> Path:
+    # Not in run/, which a stopped installation may lose.
+    return data / "installation"
+
+
+def _servers_path(data: Path) -> Path:
+    return data / "servers" / "settings.json"
