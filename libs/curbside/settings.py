@@ -7,9 +7,10 @@ profile refuses a development one. Names: `CURBSIDE_<SERVICE>__<FIELD>`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -197,6 +198,15 @@ class BlobSettings(BaseSettings):
     request_timeout: timedelta = timedelta(seconds=30)
 
 
+class ProvisionSettings(BaseSettings):
+    """What only provisioning may know, and no service ever sees."""
+
+    model_config = settings_config("provision")
+
+    # A file with the PostgreSQL URL of a role that may create roles and schemas.
+    database_admin_url_file: Path | None = None
+
+
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
@@ -212,6 +222,24 @@ def load(settings: type[SettingsT], **overrides: Any) -> SettingsT:
         prefix = str(settings.model_config["env_prefix"])
         name = prefix + "__".join(str(part) for part in first["loc"]).upper()
         raise BadSetting(f"{name}: {first['msg']}.", field=name) from None
+
+
+def check_names(known: Iterable[type[BaseSettings]]) -> None:
+    """Raise BadSetting where a variable begins as a setting does, and is none of the `known` ones: whoever
+    set it believes that it counts. Variables of the tests' own are let by."""
+    names = {
+        f"{settings.model_config['env_prefix']}{field}".upper()
+        for settings in known
+        for field in settings.model_fields
+    }
+    for variable in sorted(os.environ):
+        name = variable.upper()
+        ours = name.startswith("CURBSIDE_") and "__" in name and not name.startswith("CURBSIDE_TEST_")
+        if ours and name not in names:
+            nearest = get_close_matches(name, names, 1, cutoff=0)[0]
+            raise BadSetting(
+                f"there is no setting {variable}", field=variable, mend=f"Unset it, or write {nearest}."
+            )
 
 
 def as_environment(settings: BaseSettings) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from curbside.phi import PhiText, SafeText
-from curbside.telemetry.logs import JsonFormatter
+from curbside.telemetry.logs import JsonFormatter, Repeats
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where `.reveal()` is legal, and why.
@@ -163,6 +163,30 @@ def test_a_library_that_formats_before_it_logs_is_named_by_its_place() -> None:
     ):
         assert "Jane" not in line
         assert json.loads(line)["message"] == "parser:7"
+
+
+def connection_line(created: float, message: str = "%s: Connection lost: %s") -> logging.LogRecord:
+    args = ("<broker 1>", ConnectionRefusedError(111, "Connection refused"))
+    record = logging.LogRecord(
+        "kafka.net.connection", logging.ERROR, "/x/connection.py", 7, message, args, None
+    )
+    record.created = created
+    return record
+
+
+def test_a_connection_that_is_lost_is_said_whole_and_once_a_minute() -> None:
+    said = json.loads(JsonFormatter("test").format(connection_line(0.0)))["message"]
+    assert said == "<broker 1>: Connection lost: [Errno 111] Connection refused"
+    once = Repeats()
+    assert [once.filter(connection_line(second)) for second in (0.0, 1.0, 59.0, 60.0, 61.0)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert once.filter(connection_line(62.0, "%s: another: %s"))
+    assert once.filter(logging.makeLogRecord({"name": "curbside.x", "msg": "ours"}))
 
 
 # Each puts the name into a message that Python, asyncio or grpc writes by itself.

@@ -319,12 +319,14 @@ async def test_a_comparison_shows_both_texts_and_may_rest_on_either(gateway: Gat
         ({"report": None}, "opinion.bad-question", "report"),
         ({"report": " \n "}, "opinion.bad-question", "report"),
         ({"report": "a\ud800"}, "opinion.bad-question", "report"),
+        ({"report": "a\0b"}, "opinion.bad-question", "report"),
+        ({"task": "compare", "prior": "a\0b"}, "opinion.bad-question", "prior"),
         ({"report_id": "r1"}, "opinion.bad-question", "report"),
         ({"report": None, "report_id": "../r1"}, "opinion.bad-question", "report_id"),
         ({"reprot": REPORT}, "input.shape", "reprot"),
         ({"report": 7}, "input.shape", "report"),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 async def test_a_bad_question_names_the_field_and_the_mend(
     gateway: Gateway, body: dict[str, Any], code: str, field: str

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from curbside.testing.servers.postgres import LocalPostgres, NotOurs, _passable
+from curbside.testing.servers.postgres import LocalPostgres, NoPostgres, NotOurs, _passable
 from curbside.testing.servers.process import free_port
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="for root alone the files lie elsewhere")
@@ -57,6 +57,16 @@ def test_a_cluster_is_made_whole_and_is_found_again(server: LocalPostgres) -> No
     server.destroy()
     assert not data.exists()
     assert not password.exists()
+
+
+def test_a_cluster_that_cannot_be_made_leaves_nothing(
+    server: LocalPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curbside.testing.servers.postgres._ADMIN", "pg_not_for_us")  # reserved to the server
+    with pytest.raises(NoPostgres, match="could not make its files"):
+        server.start()
+    assert not server.data.exists()
+    assert not server.data.with_suffix(".part").exists()
 
 
 def test_what_somebody_put_where_the_cluster_belongs_is_refused(

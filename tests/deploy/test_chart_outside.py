@@ -24,9 +24,8 @@ from manifests import (
 
 from curbside.bus.kafka import check_security
 from curbside.runtime.command import app
-from curbside.runtime.provision import ProvisionSettings
 from curbside.runtime.services import SERVICES
-from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, load
+from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, ProvisionSettings, load
 from curbside.storage.postgres import OWNERS, checked_url, role_of
 from curbside.storage.zones import GRANTS, key_names
 

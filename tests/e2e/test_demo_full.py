@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,30 @@ def curbside(environment: dict[str, str], *arguments: str) -> subprocess.Complet
     )
 
 
+def by_hand(data: tuple[str, str], place: Path) -> None:
+    """An operator's commands, which know nothing but the data directory, are of the running installation."""
+
+    def said(*command: str) -> str:
+        done = curbside({}, *command, *data)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    token = place / "ward-token"
+    token.write_text(said("token", "create", "--role", "steward", "--name", "ward"))
+    wrapped = re.match(
+        r"(\d+) data keys of phi wrapped anew; the new key opens all \1$", said("keys", "rotate", "phi")
+    )
+    assert wrapped
+    assert int(wrapped[1]) > 0
+    assert " 0 " not in "".join(line for line in said("audit", "verify").splitlines() if "ingestion" in line)
+    assert "curbside.reports.received.v1" in said("bus", "status")
+    assert "0 dead letters" in said("bus", "replay", "curbside.reports.received.v1")
+    # Sealed under a data key that the new key wraps, by services that have not been restarted.
+    (place / "after.txt").write_text("FINDINGS: The lungs are clear after the key was replaced.")
+    sent = said("ingest", str(place / "after.txt"), "--token-file", str(token))
+    assert "1 acknowledged" in sent
+
+
 def test_the_loop_runs_with_every_service_by_itself(tmp_path: Path) -> None:
     installation, environment = tiny_installation(tmp_path, full=True)
     data = ("--data", str(installation.data))
@@ -38,10 +63,14 @@ def test_the_loop_runs_with_every_service_by_itself(tmp_path: Path) -> None:
         assert set(pids) == {*SERVICES, "supervisor"}
         assert len(set(pids.values())) == len(pids)
         assert set(installation.processes("servers")) == {"postgres", "kafka", "s3", "supervisor"}
+        by_hand(data, installation.data)
     finally:
         installation.stop()
     ledger = json.loads((installation.data / "demo.json").read_text())["ledger"]
     assert ledger["received"] == sum(ledger["states"].values()) == 48
     assert ledger["mined"] == ledger["with_examples"] + sum(ledger["without_examples"].values())
+    stopped = curbside({}, "bus", "status", *data)
+    assert (stopped.returncode, stopped.stdout) == (2, "")
+    assert f"Start them with `curbside up --full {' '.join(data)}`" in stopped.stderr
     # What the embedded halves would have made.
     assert not [*installation.data.glob("*.db"), *installation.data.glob("b*")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from curbside.errors import OperatorError
+from curbside.errors import CurbsideError, OperatorError, Unavailable
 from curbside.runtime import reading
 from curbside.runtime.client import Api, ApiProblem
 from curbside.runtime.ingesting import ingest_paths
@@ -101,3 +101,55 @@ def test_a_place_without_an_installation_passes_for_none(command: Any, tmp_path:
     with pytest.raises(OperatorError, match="there is no installation"):
         command(settings)
     assert not (tmp_path / "typo").exists()
+
+
+class Recovering(FakeApi):
+    """Does not answer as often as `outages` says, then does."""
+
+    def __init__(self, *outages: CurbsideError, answer: dict[str, Any]) -> None:
+        super().__init__()
+        self.outages = [*outages]
+        self.answer = answer
+
+    def get(self, path: str, **query: Any) -> Any:
+        if self.outages:
+            raise self.outages.pop(0)
+        return self.answer
+
+
+BUSY = ApiProblem({"status": 503, "detail": "the database of training does not answer"})
+RUN = {"run_id": "run-1", "state": "succeeded", "step": 1, "steps": 1}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time that passes only where somebody waits."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+
+@pytest.mark.usefixtures("clock")
+def test_whoever_waits_for_a_run_waits_out_a_database_that_is_restarted() -> None:
+    refused = Unavailable("nothing answers")
+    assert reading.wait_for_run(Recovering(*[BUSY] * 50, *[refused] * 50, answer=RUN), "run-1") == RUN
+
+
+@pytest.mark.usefixtures("clock")
+def test_whoever_gives_up_says_that_the_run_does_not() -> None:
+    with pytest.raises(Unavailable, match="database of training") as gave_up:
+        reading.wait_for_run(Recovering(*[BUSY] * 1000, answer=RUN), "run-1")
+    assert gave_up.value.mend is not None
+    assert "The run run-1 goes on: `curbside runs run-1`" in gave_up.value.mend
+    broken = ApiProblem({"status": 500, "detail": "broken"})
+    with pytest.raises(ApiProblem, match="broken"):
+        reading.wait_for_run(Recovering(broken, answer=RUN), "run-1")
+
+
+@pytest.mark.parametrize(("task", "prior"), [("compare", False), ("summarize", True)])
+def test_a_question_with_a_wrong_prior_names_the_option(task: str, prior: bool, tmp_path: Path) -> None:
+    (tmp_path / "r").write_text("a report")
+    with pytest.raises(reading.BadArgument) as refused:
+        reading.ask_opinion(FakeApi(), task, tmp_path / "r", tmp_path / "r" if prior else None)
+    assert refused.value.field == "--prior"
+    assert "--prior" in refused.value.sentence

@@ -18,10 +18,11 @@ from curbside.demo.ledger import LedgerBroken, read_ledger
 from curbside.demo.reports import Posted, from_files, generated, post
 from curbside.demo.tables import show_evaluation, show_ledger, show_posts, show_splits
 from curbside.errors import BadInput, CurbsideError
-from curbside.runtime.client import Api
+from curbside.runtime.client import Api, may_pass, patiently
 from curbside.runtime.reading import (
     build_dataset,
     console,
+    going_on,
     print_opinion,
     progress_bar,
     queue_run,
@@ -98,14 +99,14 @@ def _travel(api: Api, reports: Path | None, limit: int | None, settings: Runtime
     _wait_until_settled(api)
     recipe = {"holdout_sources": [HOLDOUT_SOURCE]} if reports is None else {}
     version = build_dataset(api, "demo", recipe)
-    manifest = api.get(f"/datasets/v1/versions/{version}")
+    manifest = api.poll(f"/datasets/v1/versions/{version}")
     ledger = read_ledger(api, manifest)
     show_ledger(ledger)
     show_splits(manifest)
     ledger.check(posted)
     run = queue_run(api, version, _RECIPE)
     run = wait_for_run(api, run["run_id"])
-    model = api.get(f"/training/v1/models/{run['model_version']}")
+    model = api.poll(f"/training/v1/models/{run['model_version']}")
     show_evaluation(model["evaluation"])
     promoted = _promote(api, run["model_version"])
     opinions = _ask_everything(api, version)
@@ -161,7 +162,8 @@ def _wait_until_settled(api: Api, patience: timedelta = _PATIENCE) -> None:
         seen: tuple[int, ...] = ()
         moved = time.monotonic()
         while True:
-            ledger = read_ledger(api)
+            with going_on("The reports are de-identified meanwhile: run the demo again, and it resumes."):
+                ledger = read_ledger(api)
             bar.update(task, completed=ledger.current, total=max(ledger.expected_in_datasets, 1))
             if ledger.settled:
                 return
@@ -183,14 +185,17 @@ def _promote(api: Api, version: str, patience: timedelta = _PATIENCE) -> str | N
     Raises NotPlaced where the model does not answer within `patience`.
     """
     try:
-        api.post(f"/training/v1/models/{version}/promote", {"alias": "production"})
+        # Again where an answer was lost: what is promoted already stays so.
+        patiently(lambda: api.post(f"/training/v1/models/{version}/promote", {"alias": "production"}))
     except CurbsideError as refused:
+        if may_pass(refused):
+            raise
         console.print(f"[yellow]not promoted[/]: {refused.sentence}")
         return refused.sentence
     with progress_bar() as bar:
         task = bar.add_task("promoting", total=1, note=version)
         deadline = time.monotonic() + patience.total_seconds()
-        while api.get("/inference/v1/model")["model_version"] != version:
+        while api.poll("/inference/v1/model")["model_version"] != version:
             if time.monotonic() >= deadline:
                 raise NotPlaced(
                     f"inference did not place the promoted {version} within {patience}: `curbside bus "
@@ -206,7 +211,7 @@ def _ask_everything(api: Api, dataset: str) -> list[dict[str, Any]]:
     model is promoted: the one just tuned, or the base where the gates refused it."""
     opinions = []
     by_task = {
-        task: api.get(f"/datasets/v1/versions/{dataset}/examples", split="test", task=task.value, limit=500)[
+        task: api.poll(f"/datasets/v1/versions/{dataset}/examples", split="test", task=task.value, limit=500)[
             "examples"
         ]
         for task in Task

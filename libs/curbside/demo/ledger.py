@@ -81,8 +81,8 @@ class Ledger:
 def read_ledger(api: Api, manifest: Mapping[str, Any] | None = None) -> Ledger:
     """What came of the reports is what `manifest` published of them. Without one it is what datasets says
     of each report by itself, which cannot tell a comparison with a prior from one without."""
-    reports = api.get("/ingestion/v1/ledger")
-    datasets = api.get("/datasets/v1/ledger")
+    reports = api.poll("/ingestion/v1/ledger")
+    datasets = api.poll("/datasets/v1/ledger")
     published: Mapping[str, Any] = datasets
     if manifest is not None:
         by_task: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from curbside.runtime.client import Api, ApiProblem
+from curbside.runtime.client import Api, ApiProblem, patiently
 
 
 @dataclass
@@ -62,7 +62,8 @@ def from_files(path: Path, limit: int | None, posted: Posted) -> Iterator[dict[s
 def post(api: Api, body: dict[str, Any], posted: Posted) -> None:
     """Post one report; a duplicate is one that is already there, so a second run does nothing twice."""
     try:
-        api.post("/ingestion/v1/reports", body)
+        # Again where an answer was lost: the report is then already there.
+        patiently(lambda: api.post("/ingestion/v1/reports", body))
         posted.accepted += 1
     except ApiProblem as problem:
         if problem.body["status"] >= 500:

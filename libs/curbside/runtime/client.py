@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from curbside.errors import CurbsideError, OperatorError, Unavailable
 from curbside.runtime.kinds import Kind, kind_of, start_command
@@ -15,6 +18,10 @@ from curbside.settings import RuntimeSettings
 ADDRESSES: Final = "addresses.json"
 # As the gateway gives an engine (CURBSIDE_INFERENCE__ENGINE_TIMEOUT), and what the shield may take before.
 _PATIENCE_SECONDS: Final = 240
+# A server that is restarted answers within seconds.
+_OUTAGE: Final = timedelta(minutes=1)
+_AGAIN_SECONDS: Final = 0.5
+AnswerT = TypeVar("AnswerT")
 
 
 class ApiProblem(CurbsideError):
@@ -61,6 +68,10 @@ class Api:
 
     def get(self, path: str, **query: Any) -> Any:
         return self.request("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def poll(self, path: str, **query: Any) -> Any:
+        """As `get`, for whoever waits for something: what does not answer for a while is waited for too."""
+        return patiently(lambda: self.get(path, **query))
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.request("POST", path, json=body)
@@ -123,6 +134,26 @@ class Api:
 
     def close(self) -> None:
         self._client.close()
+
+
+def may_pass(error: CurbsideError) -> bool:
+    """Whether nothing answers, or a service says that something it needs does not."""
+    said = error.body["status"] if isinstance(error, ApiProblem) else None
+    return isinstance(error, Unavailable) or said == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def patiently(ask: Callable[[], AnswerT], patience: timedelta = _OUTAGE) -> AnswerT:
+    """What `ask` returns, asked again while it fails by what `may_pass`, for as long as `patience`."""
+    give_up_at: float | None = None
+    while True:
+        try:
+            return ask()
+        except CurbsideError as error:
+            now = time.monotonic()
+            give_up_at = give_up_at or now + patience.total_seconds()
+            if not may_pass(error) or now >= give_up_at:
+                raise
+        time.sleep(_AGAIN_SECONDS)
 
 
 def connect(settings: RuntimeSettings, *, url: str | None = None, token_file: Path | None = None) -> Api:

@@ -99,8 +99,10 @@ def _operator_sentence(error: OSError) -> str | None:
 
 
 def _settings(data: Path | None = None, **overrides: object) -> RuntimeSettings:
+    from curbside.runtime.named import check_environment
     from curbside.settings import RuntimeSettings, load
 
+    check_environment()
     return load(RuntimeSettings, data_dir=data, **overrides)
 
 
@@ -162,7 +164,9 @@ def demo(
 ) -> None:
     """The main job, start to finish: reports in, an opinion out."""
     from curbside.demo import run_demo
+    from curbside.runtime.named import check_environment
 
+    check_environment()
     options = ["--full"] if full else []
     if processes is not None:
         options += ["--processes", str(processes)]

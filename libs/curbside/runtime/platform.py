@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curbside.bus.embedded import EmbeddedBus
-from curbside.bus.kafka import KafkaBus, check_security
+from curbside.bus.kafka import KafkaBus, check_settings
 from curbside.bus.protocol import Bus
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
 from curbside.identity.tokens import Tokens
@@ -83,7 +83,7 @@ def open_outside_bus(settings: RuntimeSettings, retry: BusSettings | None = None
     kafka = halves(settings).kafka
     if kafka.bootstrap_servers is None:
         return None
-    check_security(kafka, settings.profile)
+    check_settings(kafka, settings.profile)
     return KafkaBus(kafka, retry or load(BusSettings))
 
 

@@ -4,26 +4,15 @@ roles, schemas and migrations in PostgreSQL, topics in Kafka, the bucket of S3."
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from pydantic_settings import BaseSettings
 from rich.console import Console
 
 from curbside.errors import OperatorError
 from curbside.runtime.platform import database_url, halves, open_objects, open_outside_bus
 from curbside.runtime.services import SERVICES
-from curbside.settings import RuntimeSettings, load, settings_config
+from curbside.settings import ProvisionSettings, RuntimeSettings, load
 from curbside.storage import postgres
 from curbside.storage.migrate import migrate
-
-
-class ProvisionSettings(BaseSettings):
-    """What only provisioning may know, and no service ever sees."""
-
-    model_config = settings_config("provision")
-
-    # A file with the PostgreSQL URL of a role that may create roles and schemas.
-    database_admin_url_file: Path | None = None
 
 
 class NothingToProvision(OperatorError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from curbside.contracts.tasks import Task
-from curbside.errors import BadInput, CurbsideError
-from curbside.runtime.client import Api, ApiProblem
+from curbside.errors import BadInput, CurbsideError, Unavailable
+from curbside.runtime.client import Api, ApiProblem, may_pass
 
 console = Console()
 _POLL_SECONDS = 0.5
@@ -61,7 +63,8 @@ def build_dataset(api: Api, name: str, recipe: dict[str, Any] | None = None) -> 
         task = bar.add_task("building the dataset", total=1, note="")
         while build["state"] not in ("published", "failed"):
             time.sleep(_POLL_SECONDS)
-            build = api.get(f"/datasets/v1/builds/{build['build_id']}")
+            with going_on(f"The build {build['build_id']} goes on."):
+                build = api.poll(f"/datasets/v1/builds/{build['build_id']}")
             bar.update(task, completed=build["done"], total=max(build["total"], 1))
         bar.update(task, note=build["version"] or build["state"])
     if build["state"] == "failed":
@@ -78,7 +81,8 @@ def wait_for_run(api: Api, run_id: str) -> dict[str, Any]:
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
         while True:
-            run: dict[str, Any] = api.get(f"/training/v1/runs/{run_id}")
+            with going_on(f"The run {run_id} goes on: `curbside runs {run_id}` shows it."):
+                run: dict[str, Any] = api.poll(f"/training/v1/runs/{run_id}")
             state = run["state"]
             if state in ("succeeded", "failed", "cancelled"):
                 _complete(bar, tasks, run)
@@ -98,6 +102,17 @@ def wait_for_run(api: Api, run_id: str) -> dict[str, Any]:
     if run["state"] != "succeeded":
         raise WorkFailed(f"the run {run_id} {run['state']}: {run['reason']}")
     return run
+
+
+@contextmanager
+def going_on(what: str) -> Iterator[None]:
+    """Whoever gives up to wait is told that the work does not."""
+    try:
+        yield
+    except CurbsideError as error:
+        if not may_pass(error):
+            raise
+        raise Unavailable(error.message, mend=f"{what} {error.mend or ''}".rstrip()) from error
 
 
 def _complete(bar: Progress, tasks: dict[str, Any], run: dict[str, Any]) -> None:
@@ -201,6 +216,16 @@ def train_and_wait(api: Api, recipe: Path, dataset: str) -> None:
 def ask_opinion(api: Api, task: str, report: Path, prior: Path | None) -> None:
     if task not in set(Task):
         raise BadArgument(f"there is no task {task!r}", field="--task", mend=f"Use one of {', '.join(Task)}.")
+    if task == Task.COMPARE and prior is None:
+        raise BadArgument(
+            "the task 'compare' needs a prior report", field="--prior", mend="Name its file with --prior."
+        )
+    if task != Task.COMPARE and prior is not None:
+        raise BadArgument(
+            f"the task {task!r} takes no prior report",
+            field="--prior",
+            mend="Leave --prior out, or ask --task compare.",
+        )
     body = {"task": task, "report": read_text(report)}
     if prior is not None:
         body["prior"] = read_text(prior)

@@ -2,7 +2,7 @@
 
 The message of an exception may quote its input, so only its type and frames are written; a
 CurbsideError's message is ours and stays. A library's message is written only as the template that
-its arguments were to fill.
+its arguments were to fill; but for Kafka's client, whose lines about connections name brokers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final
 
@@ -29,6 +29,9 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "taskName",
     "color_message",
 }
+
+
+_REPEATED: Final = timedelta(minutes=1)
 
 
 class JsonFormatter(logging.Formatter):
@@ -65,8 +68,32 @@ def _template(record: logging.LogRecord) -> str:
     exception not even they do.
     """
     if record.args and not record.exc_info:
-        return str(record.msg)
+        return record.getMessage() if _is_of_connections(record) else str(record.msg)
     return f"{record.module}:{record.lineno}"
+
+
+def _is_of_connections(record: logging.LogRecord) -> bool:
+    """Whether the arguments are brokers, sockets and what the system says of them, and never a record."""
+    return record.name in ("kafka.net.connection", "kafka.net.manager")
+
+
+class Repeats(logging.Filter):
+    """Lets a line about a connection that is tried again by once a minute, of each place that says it: a
+    broker that is down is tried several times a second, by each client."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not _is_of_connections(record) or record.exc_info:
+            return True
+        place = (record.name, str(record.msg), record.lineno)
+        before = self._said.get(place)
+        if before is not None and record.created - before < _REPEATED.total_seconds():
+            return False
+        self._said[place] = record.created
+        return True
 
 
 def _describe(error: BaseException) -> dict[str, object]:
@@ -91,6 +118,7 @@ def configure_logging(service: str, level: str) -> None:
     replacing what was configured."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

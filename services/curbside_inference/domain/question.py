@@ -97,6 +97,8 @@ def _text(
             limit=max_characters,
             unit="characters",
         )
+    if "\0" in text:  # as ingestion does: it is no character of a report, and PostgreSQL keeps none
+        raise BadQuestion("the text holds a NUL character", field=field, mend="Send the report's text.")
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can spell and UTF-8 cannot

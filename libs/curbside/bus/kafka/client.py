@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from kafka.errors import (
@@ -53,6 +54,13 @@ def check_security(settings: KafkaSettings, profile: Profile) -> None:
             "no record would ever count.",
             field="min_insync_replicas",
         )
+
+
+def check_settings(settings: KafkaSettings, profile: Profile) -> None:
+    """Raise BadSetting or BusRefused, naming the setting, where no broker could ever be reached with these:
+    at the start, and not from a consumer that tries again for ever."""
+    check_security(settings, profile)
+    connection(settings)
 
 
 def wire_topic(settings: KafkaSettings, topic: str) -> str:
@@ -197,7 +205,8 @@ async def _wait_for(connecting: Any) -> None:
 
 def _servers(settings: KafkaSettings) -> list[str]:
     servers = [server.strip() for server in (settings.bootstrap_servers or "").split(",")]
-    if not all(servers):
+    apart = [server.rpartition(":") for server in servers]
+    if not all(host and port.isdigit() for host, _, port in apart):
         raise BadSetting(
             'CURBSIDE_KAFKA__BOOTSTRAP_SERVERS must be "host:port", several separated by commas.',
             field="bootstrap_servers",
@@ -206,30 +215,49 @@ def _servers(settings: KafkaSettings) -> list[str]:
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    for field in ("ca_file", "certificate_file", "key_file"):
+        path: Path | None = getattr(settings, field)
+        try:
+            if path is not None:
+                path.expanduser().read_bytes()
+        except OSError as error:
+            raise _unreadable(field, f"{str(path)!r} cannot be read ({error.strerror})") from None
     try:
         context = ssl.create_default_context(cafile=settings.ca_file and settings.ca_file.expanduser())
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if settings.certificate_file is not None:
-            key = settings.key_file and settings.key_file.expanduser()
+    except ssl.SSLError:
+        raise _unreadable("ca_file", f"{str(settings.ca_file)!r} holds no certificate") from None
+    if settings.certificate_file is not None:
+        key = settings.key_file and settings.key_file.expanduser()
+        try:
             context.load_cert_chain(settings.certificate_file.expanduser(), key)
-    except OSError as error:  # ssl.SSLError is one
-        raise BusRefused(
-            f"a certificate or key for Kafka cannot be read: {error.strerror or error.__class__.__name__}",
-            mend="Check CURBSIDE_KAFKA__CA_FILE, __CERTIFICATE_FILE and __KEY_FILE.",
-        ) from None
+        except ssl.SSLError:
+            raise _unreadable(
+                "certificate_file", "it and CURBSIDE_KAFKA__KEY_FILE are no certificate with its key"
+            ) from None
     return context
+
+
+def _unreadable(field: str, why: str) -> BusRefused:
+    name = f"CURBSIDE_KAFKA__{field.upper()}"
+    return BusRefused(f"{name}: {why}", field=field, mend=f"Mount it, or correct {name}.")
 
 
 def _password(settings: KafkaSettings) -> str:
     if settings.username is None or settings.password_file is None:
+        field = "username" if settings.username is None else "password_file"
         raise BadSetting(
-            f"{settings.security_protocol} needs CURBSIDE_KAFKA__USERNAME and CURBSIDE_KAFKA__PASSWORD_FILE.",
-            field="username",
+            f"CURBSIDE_KAFKA__SECURITY_PROTOCOL {settings.security_protocol} needs "
+            "CURBSIDE_KAFKA__USERNAME and CURBSIDE_KAFKA__PASSWORD_FILE, and "
+            f"CURBSIDE_KAFKA__{field.upper()} is not set.",
+            field=field,
         )
+    path = str(settings.password_file)
     try:
-        return settings.password_file.expanduser().read_text().strip()
-    except OSError as error:
-        raise BusRefused(
-            f"the password file {str(settings.password_file)!r} cannot be read: {error.strerror}",
-            mend="Mount it, or correct CURBSIDE_KAFKA__PASSWORD_FILE.",
-        ) from None
+        password = settings.password_file.expanduser().read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise _unreadable("password_file", f"{path!r} cannot be read ({why})") from None
+    if not password:
+        raise _unreadable("password_file", f"{path!r} is empty, and must hold one password")
+    return password

@@ -90,11 +90,18 @@ class LocalPostgres(LocalServer):
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.data.parent != self.directory:
             _passable(self.data.parent)
-            note = f"The files of this PostgreSQL lie in {self.data}, which its own user can reach.\n"
+            note = (
+                f"The files of this PostgreSQL lie in {self.data}, which its own user can reach, and its "
+                f"administrator's password in {self._password_file}. A backup of this directory needs both; "
+                "whoever removes it removes them too.\n"
+            )
             write_secret(self.directory / "where", note.encode())
         shutil.rmtree(self._part, ignore_errors=True)  # of a start that was cut short
         if not os.path.lexists(self.data):
-            self._make(binaries, user)
+            try:
+                self._make(binaries, user)
+            finally:
+                shutil.rmtree(self._part, ignore_errors=True)  # what a failed start leaves is found by nobody
         _check_owner(self.data, user)
         configuration = _CONFIGURATION | {"port": str(self.port), "fsync": "on" if self._durable else "off"}
         log = self.directory / "log"
