@@ -40,7 +40,7 @@ from curbside.runtime.upkeep import (
     rotate_key,
     verify_audit,
 )
-from curbside.settings import RuntimeSettings
+from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.keys import DamagedKey, DataKeys
 from curbside.storage.zones import Zone
 
@@ -176,6 +176,21 @@ def test_a_store_without_a_data_key_costs_no_key(runtime: RuntimeSettings, keys:
     key_ring(runtime).rotate("kek-phi")
     assert "stays where it is" in rewrap_keys(runtime, "phi")
     assert key_ring(runtime).read_again("kek-phi")[1] == old
+
+
+def test_in_production_a_mounted_key_is_given_up_by_no_empty_store(
+    runtime: RuntimeSettings, keys: DataKeys
+) -> None:
+    key_ring(runtime).key("kek-phi")
+    mounted = runtime.model_copy(update={"profile": Profile.PRODUCTION})
+    with pytest.raises(NothingWrapped):
+        rewrap_keys(mounted, "phi")
+    keys.get_or_create(Zone.PHI, "default", "one")
+    key_ring(runtime).rotate("kek-phi")
+    assert rewrap_keys(mounted, "phi").startswith(
+        "1 data keys of phi wrapped anew; the new key opens 1 of 1."
+    )
+    assert (runtime.keys / "kek-phi.retired.key").exists()
 
 
 def test_a_store_of_other_keys_costs_no_key(runtime: RuntimeSettings, keys: DataKeys) -> None:

@@ -195,10 +195,7 @@ def rotate_key(settings: RuntimeSettings, zone_name: str) -> str:
     with closing(_data_keys(settings, ring, zone)) as keys:
         # Before the key is replaced: an empty store may be the wrong one, and the right one lose its key.
         if not keys.readable(zone):
-            raise NothingWrapped(
-                f"there is no data key of {zone} here, and so nothing to wrap anew; nothing was changed",
-                mend="Where its data lie on servers of your own, set CURBSIDE_DATABASE__URL.",
-            )
+            raise _nothing_wrapped(zone)
         ring.rotate(f"kek-{zone}")
         return _rewrapped(keys, ring, zone)
 
@@ -214,7 +211,20 @@ def rewrap_keys(settings: RuntimeSettings, zone_name: str) -> str:
         if settings.profile is not Profile.PRODUCTION:
             return _rewrapped(keys, ring, zone)
         count = keys.rewrap(zone)
-    return f"{count} data keys wrapped anew; once it says 0, take kek-{zone}.retired.key out of the secret"
+        opened, total = keys.wrapped_by_newest(zone)
+    if not total:  # which says nothing about a key: it may be the wrong store
+        raise _nothing_wrapped(zone)
+    return (
+        f"{count} data keys of {zone} wrapped anew; the new key opens {opened} of {total}. Once this says 0 "
+        f"were wrapped and it opens all, take kek-{zone}.retired.key out of the secret"
+    )
+
+
+def _nothing_wrapped(zone: Zone) -> NothingWrapped:
+    return NothingWrapped(
+        f"there is no data key of {zone} here, and so nothing to wrap anew; nothing was changed",
+        mend="Where its data lie on servers of your own, set CURBSIDE_DATABASE__URL.",
+    )
 
 
 def _rewrapped(keys: DataKeys, ring: KeyRing, zone: Zone) -> str:
