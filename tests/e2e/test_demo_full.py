@@ -12,9 +12,9 @@ import pytest
 
 from curbside.runtime.services import SERVICES
 from curbside.settings import child_environment
-from curbside.testing.installation import tiny_installation
+from curbside.testing.installation import servers_of, tiny_installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def curbside(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -66,6 +66,7 @@ def test_the_loop_runs_with_every_service_by_itself(tmp_path: Path) -> None:
         by_hand(data, installation.data)
     finally:
         installation.stop()
+        servers_of(tmp_path).postgres.destroy()  # root's files of it lie elsewhere
     ledger = json.loads((installation.data / "demo.json").read_text())["ledger"]
     assert ledger["received"] == sum(ledger["states"].values()) == 48
     assert ledger["mined"] == ledger["with_examples"] + sum(ledger["without_examples"].values())

@@ -233,8 +233,8 @@ def _run_up_full(settings: RuntimeSettings, processes_file: Path) -> None:
             for name, url in urls.items():
                 console.print(f"  {name:<16} {url}")
             console.print(f"  admin token {admin} (mode 0600)      logs {settings.data / 'logs'}")
-            console.print(f"  records     {servers.postgres.data} (PostgreSQL)")
-            console.print(f"  events, blobs {settings.data / 'servers'} (Kafka, S3)")
+            console.print(f"  files       {servers.postgres.data} (PostgreSQL)")
+            console.print(f"              {settings.data / 'servers'} (Kafka, S3)")
             console.print(f"Other commands find it with --data {shlex.quote(str(settings.data))}.")
             console.print("Ctrl-C stops everything.")
 

@@ -11,13 +11,17 @@ import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from curbside.errors import OperatorError
 from curbside.runtime.supervisor import supervisor_runs
 from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, RuntimeSettings, load
 from curbside.storage.directories import private_directory, write_private
 from curbside.storage.postgres import IDENTITY
+
+_NAME_THEM: Final = (
+    "Set what it was started with: CURBSIDE_DATABASE__…, CURBSIDE_KAFKA__… and CURBSIDE_BLOBS__…"
+)
 
 
 class Kind(StrEnum):
@@ -128,9 +132,9 @@ def recorded_servers(data: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def check_named(data: Path) -> None:
-    """Raise ServersNotNamed where the data lie on servers that the settings of this process do not name."""
+    """Raise ServersNotNamed unless the settings of this process name the servers that `data` is of."""
     missing = unnamed_servers()
-    if kind_of(data) is Kind.SERVERS and missing:
+    if missing:
         raise ServersNotNamed(
             f"the data of {str(data)!r} lie on servers of your own, and {' and '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not set",
@@ -143,9 +147,6 @@ def start_command(data: Path) -> str:
     full = " --full" if kind_of(data) is Kind.FULL else ""
     default = data == load(RuntimeSettings).data
     return f"curbside up{full}{'' if default else f' --data {shlex.quote(str(data))}'}"
-
-
-_NAME_THEM = "Set what it was started with: CURBSIDE_DATABASE__…, CURBSIDE_KAFKA__… and CURBSIDE_BLOBS__…"
 
 
 def _kind_path(data: Path) -> Path:

@@ -51,9 +51,11 @@ def halves(settings: RuntimeSettings) -> Halves:
     Raises ServersNotRunning, or ServersNotNamed.
     """
     named = Halves(load(DatabaseSettings), load(KafkaSettings), load(BlobSettings))
-    check_named(settings.data)
+    kind = kind_of(settings.data)
+    if kind is Kind.SERVERS:
+        check_named(settings.data)
     whole = named.database.url and named.kafka.bootstrap_servers and named.blobs.bucket
-    if whole or kind_of(settings.data) is not Kind.FULL:
+    if whole or kind is not Kind.FULL:
         return named
     local = recorded_servers(settings.data)
     return Halves(
