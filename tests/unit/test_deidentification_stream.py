@@ -78,7 +78,7 @@ async def workers() -> Workers:
 @pytest.fixture
 async def stub(workers: Workers) -> AsyncIterator[Any]:
     rooms = {"calls": Room(2 * WEIGHT), "streams": Room(3 * WEIGHT)}
-    binding = transport.binding(workers.deidentify, workers.restore, **rooms)
+    binding = transport.binding(workers.deidentify, workers.restore, workers.restore, **rooms)
     tokens: Any = FakeTokens()
     server = aio.server(interceptors=[RightsInterceptor(tokens, binding.scopes, frozenset())])
     binding.add(binding.servicer, server)

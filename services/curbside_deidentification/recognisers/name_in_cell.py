@@ -22,18 +22,26 @@ _CELL: Final = re.compile(
 
 
 class NameInCell:
-    """"Last, First" or "First Last", both frequent names: of words only between bars, tabs or behind an equals
+    """ "Last, First" or "First Last", both frequent names: of words only between bars, tabs or behind an equals
     sign, for a line of two words is as often a heading."""
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         reader = NameReader(text, lexicon)
         for match in _CELL.finditer(text):
             comma = match["last"] is not None
-            first, last = match["first" if comma else "given"], match["last" if comma else "family"].split()[-1]
+            first, last = (
+                match["first" if comma else "given"],
+                match["last" if comma else "family"].split()[-1],
+            )
             if {first.casefold(), last.casefold()} & NEVER_NAME:
                 continue
             one, other = reader.word(first), reader.word(last)
-            if one is None or other is None or not one.given or not (other.last >= 1 or (comma and other.last > 0)):
+            if (
+                one is None
+                or other is None
+                or not one.given
+                or not (other.last >= 1 or (comma and other.last > 0))
+            ):
                 continue
             tabular = match["edge"] in ("|", "\t", "=")
             if one.plain and other.plain and not (comma or tabular):

@@ -25,7 +25,9 @@ class NamePair:
             one, two = weighed
             if one is None or two is None or min(one.last, two.last) < 1 or (one.plain and two.plain):
                 continue
-            if not any(word.listed and not word.plain for word in weighed if word) and not (one.listed or two.listed):
+            if not any(word.listed and not word.plain for word in weighed if word) and not (
+                one.listed or two.listed
+            ):
                 continue
             for group in ("one", "two"):
                 yield Span(match.start(group), match.end(group), Category.NAME, 0.75, "NamePair")

@@ -27,6 +27,8 @@ class NewbornName(WordRecogniser):
         lower = last.casefold()
         if len(last) < 2 or lower in NEVER_NAME:
             return None
-        if lexicon.is_word(last) and (lower not in lexicon.surnames or match.string[match.end() :][:1] == ":"):
+        if lexicon.is_word(last) and (
+            lower not in lexicon.surnames or match.string[match.end() :][:1] == ":"
+        ):
             return None
         return match.span("phi")

@@ -23,8 +23,16 @@ class ParticledName(WordRecogniser):
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         last, text = match["last"], match.string
         bare = last.casefold()
-        if bare in lexicon.eponyms or bare in ("tourette", "woude", "waals", "velde") or before_eponym(text, match.end()):
+        if (
+            bare in lexicon.eponyms
+            or bare in ("tourette", "woude", "waals", "velde")
+            or before_eponym(text, match.end())
+        ):
             return None
-        if lexicon.is_word(last) and (match["two"] is None or bare not in lexicon.surnames) and not match["two"]:
+        if (
+            lexicon.is_word(last)
+            and (match["two"] is None or bare not in lexicon.surnames)
+            and not match["two"]
+        ):
             return None
         return match.span("phi")

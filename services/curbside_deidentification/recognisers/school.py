@@ -25,9 +25,7 @@ class School(WordRecogniser):
 
     category = Category.FACILITY
     score = 0.75
-    pattern = re.compile(
-        rf"(?<![\w-])(?P<phi>(?:[A-Z][\w'’.]{{2,20}}[ ]){{1,3}}(?:{_KINDS}))(?![\w-])"
-    )
+    pattern = re.compile(rf"(?<![\w-])(?P<phi>(?:[A-Z][\w'’.]{{2,20}}[ ]){{1,3}}(?:{_KINDS}))(?![\w-])")
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         own = re.match(r"(?:[A-Z][\w'’.]{2,20}[ ]){1,3}?(?=(?:" + _KINDS + r")(?![\w-]))", match["phi"])

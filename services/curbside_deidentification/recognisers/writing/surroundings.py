@@ -23,7 +23,12 @@ def _table(*weighed: tuple[float, Iterable[str]]) -> Mapping[str, float]:
 
 # With a colon, an equals sign, a bar or a column between.
 _LABELS: Final = _table(
-    (1, phrases("weak_labels")), (2, phrases("patient")), (2, _KIN), (2, phrases("short_roles")), (3, _STAFF), (3, phrases("labels"))
+    (1, phrases("weak_labels")),
+    (2, phrases("patient")),
+    (2, _KIN),
+    (2, phrases("short_roles")),
+    (3, _STAFF),
+    (3, phrases("labels")),
 )
 # With a space between.
 _CUES: Final = _table(
@@ -79,10 +84,7 @@ def before(text: str, start: int) -> float:
         # A name behind a dash ends a note; a dash and a space begins any entry of a list.
         return 0 if gap else 1.5 if _LAST_LINE.match(text, start) else 0.75
     words = [word.rstrip(".") for word in _CUE_WORD.findall(left.casefold())[-3:]]
-    if not words or (
-        left[-1] == "."
-        and words[-1] not in _SHORTENED
-    ):
+    if not words or (left[-1] == "." and words[-1] not in _SHORTENED):
         return 0
     if not left.casefold().rstrip(".").endswith(words[-1]):
         return 0
