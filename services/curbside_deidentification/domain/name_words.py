@@ -27,5 +27,7 @@ def phrases(name: str) -> frozenset[str]:
 
 # Function words, verbs behind a name in capitals, credentials, field labels.
 NEVER_NAME: Final = words("never")
+# Instruments that are called by their inventor's name alone.
+BARE_EPONYMS: Final = words("bare_eponyms")
 # Peoples and languages: capitals inside a sentence that name nobody.
 PEOPLES: Final = words("peoples")

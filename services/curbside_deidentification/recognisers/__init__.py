@@ -97,6 +97,7 @@ from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
+from curbside_deidentification.recognisers.surname_with_pager import SurnameWithPager
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_pair import NamePair
@@ -293,6 +294,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     LabelledPhone(),
     LocalPhone(),
     Pager(),
+    SurnameWithPager(),
     LastFour(),
     NationalPhone(),
     PhoneWithUse(),

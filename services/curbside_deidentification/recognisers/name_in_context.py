@@ -9,12 +9,12 @@ from typing import Final
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import Lexicon
-from curbside_deidentification.domain.name_words import PEOPLES
+from curbside_deidentification.domain.name_words import BARE_EPONYMS, PEOPLES
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.deeds import is_deed
 from curbside_deidentification.recognisers.writing.evidence import Candidate, NameReader
 from curbside_deidentification.recognisers.writing.names import CREDENTIAL
-from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind
+from curbside_deidentification.recognisers.writing.surroundings import ANY_LABEL, before, behind, is_possessor
 
 _BEGINNING: Final = re.compile(
     r"(?<![\w'’.@^])(?<!\w-)(?:[^\W\d_a-zß-öø-ÿ]|(?:van|von|de|del|da|di|al)[ ](?=[A-Z]))"
@@ -31,10 +31,10 @@ _CERTAIN: Final = 2.0
 # "Osgood (RTO)": the initials of the name before them.
 _INITIALS_IN_BRACKETS: Final = re.compile(r"[ ]?[(\[]([A-Z]{2,4})(?=[)\]])")
 _SMALL: Final = re.compile(r"(?:(?<![\w.'’-])[a-z][a-z'’-]*|\bw/)[ ]\(?\Z")
-_GOES_ON_IN_CAPITALS: Final = re.compile(r"[ ]?[-–&][ ]?\w|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]")
+_GOES_ON_IN_CAPITALS: Final = re.compile(r"[ ]?[-–][ ]?\w|[ ]?&[ ]?[A-Z]|[ ]\d|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]")
 # Before an instrument or a place of the body that is named after somebody, and behind it.
 _OF_A_THING: Final = re.compile(
-    r"(?:\b(?:of|using|utilizing|via|through|French|Fr|size|modified|standard|mini|blade|mm|cm|gauge|type|model|implants?:|"
+    r"(?:\b(?:using|utilizing|via|through|French|Fr|size|modified|standard|mini|blade|mm|cm|gauge|type|model|implants?:|"
     r"implant|scanner)|#[ ]?\d+|[-–])[ ]\Z",
     re.IGNORECASE,
 )
@@ -47,6 +47,7 @@ _THING: Final = re.compile(
     r"maneuver|test|chorea|dementia|encephalopathy|anemia|gangrene|node|space|canal|line|ring|nevus|duct|gland|"
     r"corpuscles?|granulomatosis|formula|criteria|classification|s\b)|,[ ](?:lot|S/N|ser\b)"
 )
+_NO_SURNAME: Final = re.compile(r"(?:[a-z]{3}s|ing|ly|tion|ment|ism|osis|itis|emia|oma|ine|[A-Z])$")
 _PAIR: Final = 2.5  # a frequent given name and a frequent surname
 _TWO_WORDS: Final = re.compile(r"[A-Z][a-z]+[ ][A-Z][a-z]+")
 _ALONE: Final = re.compile(r"(?:[a-z]|[a-zI.!?;)],|[.!?;:)])[ ][\"“(]?\Z|[a-z][ ]?[(\[]\Z")
@@ -106,14 +107,15 @@ class NameInContext:
             left = 1
         if left == 1 and candidate.listed and not candidate.plain:
             left = _AFTER_COMMA
-        total = candidate.weight + left + right + _inside(text, candidate, left)
+        inside = _inside(text, candidate, left)
+        total = candidate.weight + left + right + inside
         if left >= 0 and _is_pair(text, candidate):
             total += 1
         if left >= 0 and _by_itself(text, candidate, lexicon):
             return candidate.end
-        if total < (_ENOUGH if left or right else _ENOUGH_BY_ITSELF):
+        if total < (_ENOUGH if left or right or inside > 1 else _ENOUGH_BY_ITSELF):
             return None
-        if not candidate.listed and left < 1 and right < _STRONG:
+        if not candidate.listed and left < 1 and (right < _STRONG or _NO_SURNAME.search(candidate.parts[-1])):
             return None
         if before_eponym(text, candidate.end):
             return None
@@ -164,9 +166,10 @@ def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
         and not candidate.plain
         and len(candidate.parts) > 0
         and not any(
-            len(part) < 4 or part.isupper() or "-" in part or part.casefold() in lexicon.eponyms | PEOPLES
+            len(part) < 4 or part.isupper() or part.casefold() in lexicon.eponyms or part.casefold() in PEOPLES
             for part in candidate.parts
         )
+        and (candidate.given or not text.endswith("of ", 0, candidate.start))
         and _OF_A_THING.search(text, max(0, candidate.start - 14), candidate.start) is None
         and _THING.match(text, candidate.end) is None
         and not before_eponym(text, candidate.end)
@@ -177,7 +180,7 @@ def _inside(text: str, candidate: Candidate, left: float) -> float:
     """What a capital inside a sentence, or initials inside a line, add."""
     written = text[candidate.start : candidate.end]
     if left >= 0 and candidate.plain and candidate.weight >= 1 and _mid_sentence(text, candidate):
-        return 1.5
+        return 2
     capital = left >= 1 and candidate.plain and candidate.weight >= 1 and not written.isupper()
     return 0.5 if capital or (left and written[1:2] == ".") else 0
 
@@ -196,7 +199,9 @@ def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: floa
     if len(part) == 2 and left < _STRONG and right < _STRONG:
         return True  # "Na", "Li"
     if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:
-        if right == _STRONG and is_deed(text, candidate.end):
+        if right >= _STRONG and (is_deed(text, candidate.end) or is_possessor(text, candidate.end)):
+            return False
+        if left >= 1 and part.casefold() not in BARE_EPONYMS and not part.isupper():
             return False
         goes_on = text[candidate.end : candidate.end + 1] == " "
         return left < _STRONG or goes_on

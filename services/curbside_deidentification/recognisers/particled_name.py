@@ -23,11 +23,7 @@ class ParticledName(WordRecogniser):
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         last, text = match["last"], match.string
         bare = last.casefold()
-        if (
-            bare in lexicon.eponyms
-            or bare in ("tourette", "woude", "waals", "velde")
-            or before_eponym(text, match.end())
-        ):
+        if bare in lexicon.eponyms or bare in ("tourette", "woude", "waals", "hippel", "willebrand", "recklinghausen", "gierke", "kossa") or before_eponym(text, match.end()):
             return None
         if (
             lexicon.is_word(last)

@@ -15,7 +15,7 @@ from curbside_deidentification.domain.name_words import NEVER_NAME
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import NameReader
 
-_PART: Final = r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el)[ ](?:(?:der|den|la)[ ])?)?[A-Z][^\W\d_]{1,20}(?:['’-][A-Z][^\W\d_]{1,20})?"
+_PART: Final = r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el)[ ](?:(?:der|den|la)[ ])?)?[A-Z][^\W\d_]{0,20}(?:['’-][A-Z][^\W\d_]{1,20})?"
 _NAME: Final = rf"(?P<phi>{_PART}(?:[ ][A-Z]\.)?(?:[ ]{_PART}){{0,2}})"
 _TIME: Final = r"\d{1,2}:\d\d(?::\d\d)?(?:[ ]?[AaPp]\.?[Mm]\.?)?"
 _SAYS: Final = re.compile(
@@ -24,8 +24,8 @@ _SAYS: Final = re.compile(
     rf"|(?m:^)[>*\- \t]{{0,6}}{_NAME.replace('phi', 'timed')}[ ,]{{1,2}}[\[(]?(?:[\d/.-]{{3,10}}[ ,]{{1,2}})?{_TIME}[\])]?[ ]?[:>-]"
     rf"|(?m:^)[>*\- \t]{{0,8}}{_NAME.replace('phi', 'wrote')}(?:[ ]<[^>\r\n]{{3,60}}>)?[ ](?:wrote|writes|replied|responded|said|added):"
     rf"|(?m:^)[>* \t]{{0,6}}{_NAME.replace('phi', 'asked')}[ ]?(?:[,]|[-–—]{{1,2}})[ ](?=(?:can|could|would|please|pls|thanks|thank|thx|sure|yes|no|ok|okay|i|we|the|"
-    r"this|just|fyi|will|did|do|is|are|have|any|see|per|got|yep|sounds|let|sorry|good)\b)|\b(?i:thx|thanks|ty|tysm|hey|hi|yo|ok|okay|yes|no|np|cheers)"
-    rf"[, ]{{1,2}}{_NAME.replace('phi', 'called')}(?=[,!.]|[ ]?[-–—]|[ ]?[\r\n]|\Z)"
+    r"this|just|fyi|will|did|do|is|are|have|any|see|per|got|yep|sounds|let|sorry|good)\b)|\b(?i:take[ ]care|thx|thanks|ty|tysm|hey|hi|yo|ok|okay|yes|no|np|cheers)"
+    rf"[,! ]{{1,2}}{_NAME.replace('phi', 'called')}(?=[,!.]|[ ](?:is|was|will|has|said)\b|[ ]?[-–—]|[ ]?[\r\n]|\Z)"
     r")"
 )
 
@@ -42,6 +42,8 @@ class Speaker:
             parts = [part for part in parts if part.rstrip(".")[1:]]
             words = [reader.word(part) for part in parts]
             if any(word is None for word in words) or any(part.casefold() in NEVER_NAME for part in parts):
+                continue
+            if group in ("asked", "called") and not all(word.listed for word in words if word):
                 continue
             if max((max(word.first, word.last) for word in words if word), default=0) < 1:
                 continue

@@ -36,7 +36,7 @@ _SAID: Final = "|".join(sorted(_DONE - _PASSIVE, key=len, reverse=True))
 _SAID_OF: Final = "|".join(sorted(_PASSIVE, key=len, reverse=True))
 _OBJECT: Final = (
     r"(?=\s(?:the|an?|his|her|him|them|me|us|my|it|that|this|our|their|pt|patient|on|by\sphone|back|up|down|"
-    r"rounds|IV|\d\dg|in\swith|out\sof|away|home|lunch|dinner|flowers)\b)"
+    r"rounds|IV|traction|pressure|c-spine|hands|\d\dg|in\swith|out\sof|away|home|lunch|dinner|flowers)\b)"
 )
 _TO_DO: Final = "|".join(sorted(_BASE | words("irregular_bases"), key=len, reverse=True))
 _ADVERB: Final = r"(?:(?:then|also|just|now|again|later|already|still|kindly|both|all|himself|herself|never|[a-z]{3,10}ly)\s)?"
@@ -50,6 +50,7 @@ DEED: Final = (
     r"(?:with|w/)\s(?:pt|patient|him|her|family)|scrubbed|willing|able\sand\swilling|"
     r"tearful|anxious\sabout|upset|grateful|worried|concerned|the\s(?:first|second|third|fourth|fifth|youngest|oldest|"
     r"eldest|only)\s(?:of|child)|at\s(?:work|home|school|bs)|not\spresent|(?:now\s)?present\sfor|in\s(?:to\ssee|the\swaiting))(?!\w)"
+    r"|left\s(?:around|for|before|when|to|him|her|them|us|home|work|early|town)\b"
     r"|(?:has|had|have)\s(?:seen|called|agreed|asked|reviewed|spoken|met|been\s(?:told|seen|informed|notified|"
     r"following|living|seeing|taking|in\stouch)|come|left|gone|moved|signed|given|a\sbed|no\s(?:phone|car|ride|concerns|"
     r"questions|complaints)|the\sfilms|CP|chest\spain|questions|concerns|poa)(?!\w))"

@@ -165,6 +165,7 @@ class NameReader:
         if self._text[end : end + 1] in (":", "=") and not (
             (token.casefold() in self._known and _DAY_BEHIND.match(self._text, end))
             or (parts and parts[0][1].given and word.last >= 1)
+            or (word.listed and not word.plain and not token.isupper() and len(token) > 3)
         ):
             return False  # the next label of a line
         if not parts:

@@ -159,10 +159,8 @@ _OF: Final = (
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE}|{_AGED})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
-    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d|MS-?[1-4]|CA-?[1-3]|R[1-5]|SRNA|SN|LMSW|LSW|"
-    rf"CCLS|CRC|CHES|LAc|LMFT|LPC|LMHC|CADC|BCBA|Esq)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<deed>{DEED})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
-    rf"(?P<of>{_OF})|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d|MS-?[1-4]|CA-?[1-3]|R[1-5]|SRNA|SN|LMSW|LSW|CCLS|CRC|CHES|LAc|LMFT|LPC|LMHC|CADC|BCBA|Esq)(?!\w))|(?P<numbered>{_NUMBERED})|"
+    rf"(?P<says>{_SAYS})|(?P<deed>{DEED})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|(?P<of>{_OF})|(?P<number>\s\([A-Z]{{0,2}}\d[\d-]{{5,}}\))|(?P<arrow>\s?(?:->|=>|→)\s?(?=[A-Z]))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
@@ -176,13 +174,22 @@ _WEAKLY: Final = re.compile(
 )
 
 
+_POSSESSED: Final = re.compile(_OF, re.IGNORECASE)
+
+
+def is_possessor(text: str, end: int) -> bool:
+    """Whether what people have stands behind `end`: "Osgood's patient"."""
+    return _POSSESSED.match(text, end) is not None
+
+
 def behind(text: str, end: int) -> float:
     """What stands behind `end`, from 0 to 3."""
-    if text[end : end + 1] in (";", ")"):
-        return 0.5
     if text[end : end + 1] == "." and text[end + 1 : end + 2] in ("", " ", "\n", "\r"):
         return 0.5
     match = _STRONGLY.match(text, end)
     if match is not None:
         return _WEIGHTS.get(match.lastgroup or "", 2)
-    return 1 if _WEAKLY.match(text, end) else 0
+    if _WEAKLY.match(text, end):
+        return 1
+    listed = text[end : end + 2] == ", " and text[end + 2 : end + 3].isupper()
+    return 0.5 if listed or text[end : end + 1] in (";", ")") else 0
