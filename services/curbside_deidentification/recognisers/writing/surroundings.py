@@ -117,7 +117,7 @@ _AGE: Final = (
     rf"day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
 )
 # "Osgood - 68M", "Osgood | 68 y/o".
-_AGED: Final = r"\s?[-–—|/,:]{1,2}\s{0,2}\d{1,3}\s?(?:[MF]\b|y\.?\s?/?o\b|yom\b|yof\b|yr\b)"
+_AGED: Final = r",?\s(?:age|aged|ages)\s\d{1,3}\b|\s?[-–—|/,:]{1,2}\s{0,2}\d{1,3}\s?(?:[MF]\b|y\.?\s?/?o\b|yom\b|yof\b|yr\b)"
 _ID: Final = (
     r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|"
     r"record)\s?(?:#|no|number)|"
@@ -191,5 +191,4 @@ def behind(text: str, end: int) -> float:
         return _WEIGHTS.get(match.lastgroup or "", 2)
     if _WEAKLY.match(text, end):
         return 1
-    listed = text[end : end + 2] == ", " and text[end + 2 : end + 3].isupper()
-    return 0.5 if listed or text[end : end + 1] in (";", ")") else 0
+    return 0.5 if text[end : end + 1] in (",", ";", ")") else 0
