@@ -32,6 +32,7 @@ from curbside_deidentification.recognisers.compact_date import CompactDate
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
+from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
@@ -92,12 +93,6 @@ from curbside_deidentification.recognisers.month_and_day import MonthAndDay, Wee
 from curbside_deidentification.recognisers.month_and_day_range import MonthAndDayRange
 from curbside_deidentification.recognisers.month_and_year import MonthAndYear
 from curbside_deidentification.recognisers.name_in_cell import NameInCell
-from curbside_deidentification.recognisers.speaker import Speaker
-from curbside_deidentification.recognisers.particled_name import ParticledName
-from curbside_deidentification.recognisers.school import School
-from curbside_deidentification.recognisers.numbered_run import NumberedRun
-from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
-from curbside_deidentification.recognisers.surname_with_pager import SurnameWithPager
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_pair import NamePair
@@ -108,9 +103,11 @@ from curbside_deidentification.recognisers.national_phone import NationalPhone
 from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
+from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
+from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
@@ -129,16 +126,20 @@ from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
+from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
+from curbside_deidentification.recognisers.speaker import Speaker
+from curbside_deidentification.recognisers.spelled_name import SpelledName
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
 from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
+from curbside_deidentification.recognisers.surname_with_pager import SurnameWithPager
 from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
 from curbside_deidentification.recognisers.timed_month_and_day import TimedMonthAndDay
 from curbside_deidentification.recognisers.titled_name import TitledName
@@ -182,6 +183,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     LastFirst(),
     NameInContext(),
     NameInCell(),
+    SpelledName(),
     ParticledName(),
     Speaker(),
     NamePair(),

@@ -10,19 +10,33 @@ from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEA
 
 
 class CuedMonthAndDay(PatternRecogniser):
-    """Also in a note's title ("CARE CONFERENCE 8/5") and before a shift ("8/9 7p-7a"), where any day stands."""
+    """Also in a note's title ("CARE CONFERENCE 8/5") and before a shift ("8/9 7p-7a")."""
 
     category = Category.DATE
     score = 0.75
     pattern = re.compile(
-        r"(?:\b(?:[Nn]ext[ ](?:[a-z]{1,12}[ ]){1,2}(?:on[ ]|is[ ])?|(?i:hearing|court(?:[ ]date)?|arraignment|audit|deadline|"
-        r"review|reconsented|consented|scheduled|rescheduled|booked|(?:moved|pushed|extended)[ ]to|until|till|thru|effective|eff|"
-        r"expires?|last[ ](?:seen|dose|visit|fill|filled|worked|day|bm|period)|picked[ ]up|chat|huddle|to[ ]scope|himself|herself|"
+        r"(?:\b(?:[Nn]ext[ ](?:[a-z]{1,12}[ ]){1,2}(?:on[ ]|is[ ])?|(?i:hearing|court(?:[ ]date)?|"
+        r"arraignment|audit|deadline|"
+        r"review|reconsented|consented|scheduled|rescheduled|booked|(?:moved|pushed|"
+        r"extended)[ ]to|until|till|thru|effective|eff|"
+        r"expires?|last[ ](?:seen|dose|visit|fill|filled|worked|day|bm|period)|picked[ ]up|chat|"
+        r"huddle|to[ ]scope|himself|herself|"
         r"transferred(?:[ ]to)?|discharged|readmitted|moved|relapsed|quit|married|divorced|arrested|released)"
         r"(?:[ ][A-Z][\w'’.-]{1,20}){0,4}[ :]{1,2}(?:on[ ]|for[ ]|by[ ])?)"
+        r"|\b(?i:taken|notified|completed|signed|obtained|collected|drawn|faxed|reported|"
+        r"performed|dated|dictated|filed|"
+        r"mailed|emailed|received|administered|diagnosed|injured|onset|DOL|DOI|DOS|LMP|EDC|"
+        r"EDD)[ :]{1,2}(?:on[ ])?(?!1/[24]\b)"
+        r"|(?<![\w./+-])(?!1/[24]\b)(?=[\d/]{3,5}[ ](?:study|CT|MRI|films?|exam|visit|note|labs|"
+        r"cx|cultures?|echo|scan|biopsy|"
+        r"bx|surgery|admission|admit|appt|appointment|clinic|US|CXR|XR|KUB|EKG|ECG|EEG|discharge|"
+        r"fall|injury|event|level|draw|"
+        r"colonoscopy|EGD|cath|angiogram|hearing|meeting|call|report|letter|incident|accident|MVC|"
+        r"MVA|shift)\b)"
         r"|\b[Pp]/?[Uu](?:[ ][A-Z][\w'’-]{1,20}){1,3}[ ]"
         r"|\A\s{0,9}[A-Z][A-Za-z:,/& -]{3,40}?[ ](?:-[ ])?(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|w/|\Z))"
-        r"|(?m:^)[ \t]{0,6}(?=[\d/]{3,5}[ ](?:\d{1,2}[ap]m?[ ]?[-–][ ]?\d{1,2}[ap]|(?:day|night|evening|noc|AM|PM)[ ]?(?:shift)?:?\b)))"
+        r"|(?m:^)[ \t]{0,6}(?=[\d/]{3,5}[ ](?:\d{1,2}[ap]m?[ ]?[-–][ ]?\d{1,2}[ap]|(?:day|night|"
+        r"evening|noc|AM|PM)[ ]?(?:shift)?:?\b)))"
         rf"(?P<phi>{MONTH_DAY}){NO_MEASURE}(?!-\d)"
     )
 

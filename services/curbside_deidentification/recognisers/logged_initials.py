@@ -1,4 +1,4 @@
-"""Initials of who did, checked or charted something, in logs and at an entry's end. 45 CFR 164.514(b)(2)(i)(A)."""
+"""Initials of who did or charted something, in logs and at an entry's end. 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ _BOUND: Final = r"(?=[.,;)\]]?(?:[ \t]{0,3}(?:[\r\n]|\Z)|[ \t])|[.,;)\]])"
 _INITIALS: Final = r"[A-Z]{3}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?"
 # What staff do whose initials stand behind it, and marks for who did it.
 _DONE: Final = (
-    r"checked|verified|ck(?:'?d)?|chk(?:'?d)?|rechecked|filled|counted|recounted|posted|noted|ordered|witness|"
+    r"checked|verified|ck(?:'?d)?|chk(?:'?d)?|rechecked|filled|counted|recounted|posted|noted|"
+    r"ordered|witness|"
     r"charted|hung|spiked|primed|dispensed|compounded|labeled|tubed|scanned|keyed|"
     r"entered|resulted|logged|initialed|initials?(?:\s?here)?|staff|tech|aide|minutes|counts|"
-    r"cosigned|co-signed|cosign|edited|transcribed|faxed|mailed|rounds|wasted?|deduct|auth|rep|clerk|operator|phleb|"
+    r"cosigned|co-signed|cosign|edited|transcribed|faxed|mailed|rounds|wasted?|deduct|auth|rep|"
+    r"clerk|operator|phleb|"
     r"typed|voice\sfile\s\w+"
 )
 _BEHIND: Final = re.compile(
-    rf"(?<![\w-])(?i:{_DONE})(?:[ ]?[:,#-])?[ ]{{1,2}}(?P<one>{_INITIALS})(?:/(?P<two>[A-Z]{{2,4}}))?(?![\w/&-]|[ ](?:[a-z]{{4,}}|-))"
+    rf"(?<![\w-])(?i:{_DONE})(?:[ ]?[:,#-])?[ ]{{1,2}}(?P<one>{_INITIALS})(?:/(?P<two>[A-Z]{{2,4}}))?"
+    r"(?![\w/&-]|[ ](?:[a-z]{4,}|-))"
 )
 # An entry that begins with a time of day, and ends with who made it.
 _ENTRY: Final = re.compile(
@@ -31,13 +34,16 @@ _ENTRY: Final = re.compile(
     r"[\w%.,;)\]]-?[ ]{1,3}[-–—/]?[ ]?(?P<one>[A-Z]{3})[ \t.]{0,3}(?m:$)"
 )
 _LAST: Final = re.compile(
-    r"(?:[a-z\d][.!?;)][ ]{1,2}|(?m:^)[ \t]{0,4}[-–—~/]{1,2}[ ]?|[.!?][ ]{0,2}[-–—~/]{1,2}[ ]?)(?P<one>[A-Z]{3})[ \t]{0,4}(?=[\r\n]|\Z)"
+    r"(?:[a-z\d][.!?;)][ ]{1,2}|(?m:^)[ \t]{0,4}[-–—~/]{1,2}[ ]?|"
+    r"[.!?][ ]{0,2}[-–—~/]{1,2}[ ]?)(?P<one>[A-Z]{3})[ \t]{0,4}(?=[\r\n]|\Z)"
 )
 _TIMED: Final = re.compile(
-    rf"(?:(?:\d{{1,2}}:\d\d|(?<![\d.])[0-2]\d[0-5]\d)(?:[ ]?[AaPp]\.?[Mm]\.?)?[ ]?[(\[](?P<one>{_INITIALS})[)\]]"
+    rf"(?:(?:\d{{1,2}}:\d\d|(?<![\d.])[0-2]\d[0-5]\d)(?:[ ]?[AaPp]\.?[Mm]\.?)?"
+    rf"[ ]?[(\[](?P<one>{_INITIALS})[)\]]"
     r"|(?:@[ ]?\d{1,2}:?\d\d|(?<=[ ])\d{1,2}:\d\d)[ ](?P<at>[A-Z]{3})(?=[ ]{0,2}(?:[.;][ ]|\.?[\r\n]|\.?\Z))"
     rf"|[(\[](?P<dotted>[A-Z]\.[A-Z]\.(?:[A-Z]\.)?)[)\]](?=:|[ ](?:at|on|from)[ ])"
-    rf"|(?<=[a-z\d][ ])(?P<dated>[A-Z]{{3}})(?=[ ,]{{1,2}}\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?[ ]?@?[ ]?(?:\d{{1,2}}:?\d\d)?\b))"
+    rf"|(?<=[a-z\d][ ])(?P<dated>[A-Z]{{3}})"
+    rf"(?=[ ,]{{1,2}}\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?[ ]?@?[ ]?(?:\d{{1,2}}:?\d\d)?\b))"
 )
 
 

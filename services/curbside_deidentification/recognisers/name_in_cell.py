@@ -1,4 +1,4 @@
-"""Names that fill a cell of a table or a field of a record: "| Osgood, Ruth |". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Names that fill a cell of a table or a field: "| Osgood, Ruth |". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from curbside_deidentification.recognisers.writing.evidence import NameReader
 _WORD: Final = r"[^\W\d_a-zß-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,24}"
 _PARTICLES: Final = r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el|[Dd]er|[Dd]en|[Ll]a|[Dd]i|[Dd]a|VAN|DE|DER)[ ]){0,2}"
 _CELL: Final = re.compile(
-    rf"(?P<edge>[|\t=]|(?m:^)[ \t]{{0,4}}(?:\d{{1,2}}[.)][ ])?|[ ]{{2}})[ ]?(?:(?P<last>{_PARTICLES}{_WORD}),[ ]?(?P<first>{_WORD})(?:[ ][A-Z]\.?)?"
+    rf"(?P<edge>[|\t=]|(?m:^)[ \t]{{0,4}}(?:\d{{1,2}}[.)][ ])?|"
+    rf"[ ]{{2}})[ ]?(?:(?P<last>{_PARTICLES}{_WORD}),[ ]?(?P<first>{_WORD})(?:[ ][A-Z]\.?)?"
     rf"|(?P<given>{_WORD})[ ](?:[A-Z]\.?[ ])?(?P<family>{_PARTICLES}{_WORD}))"
     r"(?=[ ]?[|\t;]|[ ]?[\r\n]|\Z|[ ]{2}|[ ][-–—][ ]|[ ][(]|[ ]\d)"
 )
 
 
 class NameInCell:
-    """ "Last, First" or "First Last", both frequent names: of words only between bars, tabs or behind an equals
-    sign, for a line of two words is as often a heading."""
+    """ "Last, First" or "First Last", both frequent names: of words only between bars or tabs or behind an
+    equals sign, for a line of two words is as often a heading."""
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         reader = NameReader(text, lexicon)

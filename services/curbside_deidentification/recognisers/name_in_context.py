@@ -31,23 +31,36 @@ _CERTAIN: Final = 2.0
 # "Osgood (RTO)": the initials of the name before them.
 _INITIALS_IN_BRACKETS: Final = re.compile(r"[ ]?[(\[]([A-Z]{2,4})(?=[)\]])")
 _SMALL: Final = re.compile(r"(?:(?<![\w.'’-])[a-z][a-z'’-]*|\bw/)[ ]\(?\Z")
-_GOES_ON_IN_CAPITALS: Final = re.compile(r"[ ]?[-–][ ]?\w|[ ]?&[ ]?[A-Z]|[ ]\d|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]")
+_GOES_ON_IN_CAPITALS: Final = re.compile(
+    r"[ ]?[-–][ ]?\w|[ ]?&[ ]?[A-Z]|[ ]\d|[ ](?:[A-Z]|of\b|[IVX]+\b)|['’]s[ ][A-Z]"
+)
 # Before an instrument or a place of the body that is named after somebody, and behind it.
 _OF_A_THING: Final = re.compile(
-    r"(?:\b(?:using|utilizing|via|through|French|Fr|size|modified|standard|mini|blade|mm|cm|gauge|type|model|implants?:|"
+    r"(?:\b(?:using|utilizing|via|through|French|Fr|size|modified|standard|mini|blade|mm|cm|gauge|"
+    r"type|model|implants?:|"
     r"implant|scanner)|#[ ]?\d+|[-–])[ ]\Z",
     re.IGNORECASE,
 )
 _THING: Final = re.compile(
-    r"[ ]?[-–—][ ]?[\w]|[ ](?:[A-Z]|signs|tests?|scales?|rats?|mice|mouse|strain|mesh|devices?|blades?|scalpels?|punch|rods?|"
-    r"plates?|screws?|nails?|bod(?:y|ies)|cells?|factor|facies|salt|cycle|mouth|collateral|electro\w*|algorithm|drains?|"
-    r"knif\w+|clips?|bags?|trocars?|ports?|balloons?|probes?|system|technique|guidelines|inventory|questionnaire|solution|"
-    r"et\s?al|pacemaker|S/N|serial|lot|said[ ]appeal)|['’]s[ ](?:angina|pouch|palsy|disease|syndrome|sign|esophagus|contracture|cyst|law|"
-    r"triangle|membrane|capsule|ligament|tumou?r|thyroiditis|edema|phenomenon|facies|solution|sarcoma|lymphoma|triad|point|"
-    r"maneuver|test|chorea|dementia|encephalopathy|anemia|gangrene|node|space|canal|line|ring|nevus|duct|gland|"
+    r"[ ]?[-–—][ ]?[\w]|[ ](?:[A-Z]|signs|tests?|scales?|rats?|mice|mouse|strain|mesh|devices?|"
+    r"blades?|scalpels?|punch|rods?|"
+    r"plates?|screws?|nails?|bod(?:y|ies)|cells?|factor|facies|salt|cycle|mouth|collateral|"
+    r"electro\w*|algorithm|drains?|"
+    r"knif\w+|clips?|bags?|trocars?|ports?|balloons?|probes?|system|technique|guidelines|"
+    r"inventory|questionnaire|solution|"
+    r"et\s?al|pacemaker|S/N|serial|lot|said[ ]appeal)|['’]s[ ](?:angina|pouch|palsy|disease|"
+    r"syndrome|sign|esophagus|contracture|cyst|law|"
+    r"triangle|membrane|capsule|ligament|tumou?r|thyroiditis|edema|phenomenon|facies|solution|"
+    r"sarcoma|lymphoma|triad|point|"
+    r"maneuver|test|chorea|dementia|encephalopathy|anemia|gangrene|node|space|canal|line|ring|"
+    r"nevus|duct|gland|"
     r"corpuscles?|granulomatosis|formula|criteria|classification|s\b)|,[ ](?:lot|S/N|ser\b)"
 )
 _NO_SURNAME: Final = re.compile(r"(?:[a-z]{3}s|ing|ly|tion|ment|ism|osis|itis|emia|oma|ine|[A-Z])$")
+_AUXILIARY: Final = re.compile(
+    r"[ ](?!(?:is|was|has|had|said|went|came|saw|left|took|gave|got)\b)[a-z]+(?<!s)(?<!ed)\b"
+)
+_MONTHS: Final = frozenset(("april", "may", "june", "august"))
 _PAIR: Final = 2.5  # a frequent given name and a frequent surname
 _TWO_WORDS: Final = re.compile(r"[A-Z][a-z]+[ ][A-Z][a-z]+")
 _ALONE: Final = re.compile(r"(?:[a-z]|[a-zI.!?;)],|[.!?;:)])[ ][\"“(]?\Z|[a-z][ ]?[(\[]\Z")
@@ -141,6 +154,8 @@ def _mid_sentence(text: str, candidate: Candidate) -> bool:
     """Whether small letters stand before and none of a heading or another name behind: "by Hand at noon"."""
     if not all(part[1:].islower() and part.casefold() not in PEOPLES for part in candidate.parts):
         return False
+    if candidate.parts[0].casefold() in _MONTHS and len(candidate.parts) == 1:
+        return False
     small = _SMALL.search(text, max(0, candidate.start - 20), candidate.start)
     return small is not None and _GOES_ON_IN_CAPITALS.match(text, candidate.end) is None
 
@@ -166,7 +181,10 @@ def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
         and not candidate.plain
         and len(candidate.parts) > 0
         and not any(
-            len(part) < 4 or part.isupper() or part.casefold() in lexicon.eponyms or part.casefold() in PEOPLES
+            len(part) < 4
+            or part.isupper()
+            or part.casefold() in lexicon.eponyms
+            or part.casefold() in PEOPLES
             for part in candidate.parts
         )
         and (candidate.given or not text.endswith("of ", 0, candidate.start))
@@ -196,6 +214,8 @@ def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: floa
     part = candidate.parts[0]
     if candidate.end - candidate.start > len(part):
         return False  # with an initial
+    if left < 1 and part.casefold() in ("will", "may") and _AUXILIARY.match(text, candidate.end):
+        return True  # "Will return on Monday"
     if len(part) == 2 and left < _STRONG and right < _STRONG:
         return True  # "Na", "Li"
     if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:

@@ -1,4 +1,4 @@
-"""Two surnames with a stroke between, as staff sign and boards list: "Osgood/Lind". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Two surnames with a stroke between, as staff sign: "Osgood/Lind". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import NameReader
 
-_PART: Final = r"(?:(?:Van|De|Del|Von|St\.)[ ](?:(?:der|den|la)[ ])?)?(?:[A-Z][a-z]?['’])?[A-ZÀ-Þ][^\W\d_A-Z]{1,20}(?:[A-Z][a-z]{1,20})?(?:-[A-Z][^\W\d_]{1,20})?"
+_PART: Final = (
+    r"(?:(?:Van|De|Del|Von|St\.)[ ](?:(?:der|den|"
+    r"la)[ ])?)?(?:[A-Z][a-z]?['’])?[A-ZÀ-Þ][^\W\d_A-Z]{1,20}(?:[A-Z][a-z]{1,20})?(?:-[A-Z][^\W\d_]{1,20})?"
+)
 _PAIR: Final = re.compile(rf"(?<![\w/.-])(?P<one>{_PART})[ ]?/[ ]?(?P<two>{_PART})(?![\w/]|-\w)")
 
 
-_COLOURS: Final = re.compile(r"\b(?:Black|White|Brown|Gray|Grey|Green|Red|Blue|Rose|Violet|Olive|Day|Hand|Foot|Summer|Winter)\b")
+_COLOURS: Final = re.compile(
+    r"\b(?:Black|White|Brown|Gray|Grey|Green|Red|Blue|Rose|Violet|Olive|Day|Hand|Foot|Summer|Winter)\b"
+)
 _SIGN: Final = re.compile(r"(?:[-–—:.;]|^)[ ]{0,2}\Z|\n[ \t]{0,4}\Z")
 _END: Final = re.compile(r"[ ]?[.;]?[ ]{0,3}(?:[\r\n]|\Z)")
 

@@ -1,4 +1,4 @@
-"""Newborns before they have a first name: "Baby Boy Osgood", "BB Lind", "Osgood, Girl". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Newborns before they have a first name: "Baby Boy Osgood", "BB Lind". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ class NewbornName(WordRecogniser):
     category = Category.NAME
     score = 0.85
     pattern = re.compile(
-        rf"(?<![\w-])(?P<phi>(?:(?:[Bb]aby|BABY|[Ii]nfant|INFANT|[Tt]win|TWIN|[Nn]ewborn|NEWBORN)[ ](?:(?:[Bb]oy|[Gg]irl|BOY|GIRL|"
-        rf"[MFAB])[ ])?(?:(?:of|OF)[ ])?|(?:BB|BG|NB)[ ]|(?:[Bb]oy|[Gg]irl|BOY|GIRL)[ ])(?:[AB][ ])?(?P<last>{PARTICLE}?{PART})"
-        rf"|(?P<family>{PARTICLE}?{PART}),[ ]?(?:(?:BABY|Baby)[ ]?)?(?:BOY|GIRL|Boy|Girl|BB|BG|MALE|FEMALE)\b(?:[ ][AB])?)(?![\w-])"
+        rf"(?<![\w-])(?P<phi>(?:(?:[Bb]aby|BABY|[Ii]nfant|INFANT|[Tt]win|TWIN|[Nn]ewborn|"
+        rf"NEWBORN)[ ](?:(?:[Bb]oy|[Gg]irl|BOY|GIRL|"
+        rf"[MFAB])[ ])?(?:(?:of|OF)[ ])?|(?:BB|BG|NB)[ ]|(?:[Bb]oy|[Gg]irl|BOY|"
+        rf"GIRL)[ ])(?:[AB][ ])?(?P<last>{PARTICLE}?{PART})"
+        rf"|(?P<family>{PARTICLE}?{PART}),[ ]?(?:(?:BABY|Baby)[ ]?)?(?:BOY|GIRL|Boy|Girl|BB|BG|"
+        rf"MALE|FEMALE)\b(?:[ ][AB])?)(?![\w-])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

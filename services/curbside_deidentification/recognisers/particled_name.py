@@ -1,4 +1,4 @@
-"""Dutch and German surnames with their particles: "Van der Velde", "von Osgood". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Surnames with particles: "Van der Osgood", "de la Lind". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from curbside_deidentification.domain.patterns import WordRecogniser
 
 
 class ParticledName(WordRecogniser):
-    """Two particles, or a capital one and a name that is no word: von Willebrand and Van Slyke are eponyms."""
+    """Two particles, or a capital one and a name that is no word; von Willebrand is an eponym."""
 
     category = Category.NAME
     score = 0.8
     pattern = re.compile(
-        r"(?<![\w-])(?P<phi>(?:(?P<two>(?:[Vv]an|[Vv]on|VAN|VON)[ ](?:de[rn]?|DE[RN]?|het)|[Dd]e[ ]la|[Dd]e[ ]los|DE[ ]LA|[Dd]e[ ]las)|Van|Von|VAN)[ ]"
+        r"(?<![\w-])(?P<phi>(?:(?P<two>(?:[Vv]an|[Vv]on|VAN|VON)[ ](?:de[rn]?|DE[RN]?|het)|"
+        r"[Dd]e[ ]la|[Dd]e[ ]los|DE[ ]LA|[Dd]e[ ]las)|Van|Von|VAN)[ ]"
         r"(?P<last>[A-Z][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]{1,20})?))(?![\w-])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         last, text = match["last"], match.string
         bare = last.casefold()
-        if bare in lexicon.eponyms or bare in ("tourette", "woude", "waals", "hippel", "willebrand", "recklinghausen", "gierke", "kossa") or before_eponym(text, match.end()):
+        if (
+            bare in lexicon.eponyms
+            or bare
+            in ("tourette", "woude", "waals", "hippel", "willebrand", "recklinghausen", "gierke", "kossa")
+            or before_eponym(text, match.end())
+        ):
             return None
         if (
             lexicon.is_word(last)

@@ -1,4 +1,4 @@
-"""Schools and congregations by their kind: "Bywater Elementary", "Osgood Methodist". 45 CFR 164.514(b)(2)(i)(B)."""
+"""Schools and congregations by their kind: "Bywater Elementary". 45 CFR 164.514(b)(2)(i)(B)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,43 @@ from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
 from curbside_deidentification.domain.patterns import WordRecogniser
 
 _KINDS: Final = (
-    r"(?:Elementary|Middle|High|Primary|Intermediate|Grammar|Preparatory|Prep|Charter|Montessori|Technical)[ ]School|Elementary|Montessori|Academy|"
-    r"(?:First[ ])?(?:Methodist|Baptist|Lutheran|Presbyterian|Episcopal|Catholic|Pentecostal|A\.?M\.?E\.?)(?:[ ]Church)?|Temple|Synagogue|Mosque|"
-    r"Parish|School[ ]District|ISD|Head[ ]Start|Day[ ]?care(?:[ ]Center)?|Child[ ]Care|Fire[ ]Department|Police[ ]Department"
+    r"(?:Elementary|Middle|High|Primary|Intermediate|Grammar|Preparatory|Prep|Charter|Montessori|"
+    r"Technical)[ ]School|Elementary|Montessori|Academy|"
+    r"(?:First[ ])?(?:Methodist|Baptist|Lutheran|Presbyterian|Episcopal|Catholic|Pentecostal|"
+    r"A\.?M\.?E\.?)(?:[ ]Church)?|Temple|Synagogue|Mosque|"
+    r"Parish|School[ ]District|ISD|Head[ ]Start|Day[ ]?care(?:[ ]Center)?|Child[ ]Care|"
+    r"Fire[ ]Department|Police[ ]Department"
 )
 _NO_NAME: Final = GENERIC | frozenset(
-    "junior senior local former roman greek russian first second old new early southern united african free"
-    " reformed wesleyan evangelical orthodox practicing devout active lifelong raised is was".split()
+    [
+        "junior",
+        "senior",
+        "local",
+        "former",
+        "roman",
+        "greek",
+        "russian",
+        "first",
+        "second",
+        "old",
+        "new",
+        "early",
+        "southern",
+        "united",
+        "african",
+        "free",
+        "reformed",
+        "wesleyan",
+        "evangelical",
+        "orthodox",
+        "practicing",
+        "devout",
+        "active",
+        "lifelong",
+        "raised",
+        "is",
+        "was",
+    ]
 )
 
 

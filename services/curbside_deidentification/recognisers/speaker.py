@@ -15,17 +15,26 @@ from curbside_deidentification.domain.name_words import NEVER_NAME
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.evidence import NameReader
 
-_PART: Final = r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el)[ ](?:(?:der|den|la)[ ])?)?[A-Z][^\W\d_]{0,20}(?:['’-][A-Z][^\W\d_]{1,20})?"
+_PART: Final = (
+    r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]el)[ ](?:(?:der|den|"
+    r"la)[ ])?)?[A-Z][^\W\d_]{0,20}(?:['’-][A-Z][^\W\d_]{1,20})?"
+)
 _NAME: Final = rf"(?P<phi>{_PART}(?:[ ][A-Z]\.)?(?:[ ]{_PART}){{0,2}})"
 _TIME: Final = r"\d{1,2}:\d\d(?::\d\d)?(?:[ ]?[AaPp]\.?[Mm]\.?)?"
 _SAYS: Final = re.compile(
-    rf"(?:(?m:^)[>*\- \t]{{0,6}}(?:\[[^\]\r\n]{{3,30}}\]|\(?(?:[\d/.-]{{3,10}}[ ,]{{1,2}})?(?:{_TIME}|[0-2]\d[0-5]\d(?!\d))\)?)[ ]?[-–]?[ ]?{_NAME}"
+    rf"(?:(?m:^)[>*\- \t]{{0,6}}(?:\[[^\]\r\n]{{3,30}}\]|"
+    rf"\(?(?:[\d/.-]{{3,10}}[ ,]{{1,2}})?(?:{_TIME}|[0-2]\d[0-5]\d(?!\d))\)?)[ ]?[-–]?[ ]?{_NAME}"
     rf"(?:[ ]\([^)\r\n]{{1,20}}\))?:[ ](?=\S)"
-    rf"|(?m:^)[>*\- \t]{{0,6}}{_NAME.replace('phi', 'timed')}[ ,]{{1,2}}[\[(]?(?:[\d/.-]{{3,10}}[ ,]{{1,2}})?{_TIME}[\])]?[ ]?[:>-]"
-    rf"|(?m:^)[>*\- \t]{{0,8}}{_NAME.replace('phi', 'wrote')}(?:[ ]<[^>\r\n]{{3,60}}>)?[ ](?:wrote|writes|replied|responded|said|added):"
-    rf"|(?m:^)[>* \t]{{0,6}}{_NAME.replace('phi', 'asked')}[ ]?(?:[,]|[-–—]{{1,2}})[ ](?=(?:can|could|would|please|pls|thanks|thank|thx|sure|yes|no|ok|okay|i|we|the|"
-    r"this|just|fyi|will|did|do|is|are|have|any|see|per|got|yep|sounds|let|sorry|good)\b)|\b(?i:take[ ]care|thx|thanks|ty|tysm|hey|hi|yo|ok|okay|yes|no|np|cheers)"
-    rf"[,! ]{{1,2}}{_NAME.replace('phi', 'called')}(?=[,!.]|[ ](?:is|was|will|has|said)\b|[ ]?[-–—]|[ ]?[\r\n]|\Z)"
+    rf"|(?m:^)[>*\- \t]{{0,6}}{_NAME.replace('phi', 'timed')}[ ,]{{1,2}}"
+    rf"[\[(]?(?:[\d/.-]{{3,10}}[ ,]{{1,2}})?{_TIME}[\])]?[ ]?[:>-]"
+    rf"|(?m:^)[>*\- \t]{{0,8}}{_NAME.replace('phi', 'wrote')}(?:[ ]<[^>\r\n]{{3,60}}>)?[ ](?:wrote|"
+    rf"writes|replied|responded|said|added):"
+    rf"|(?m:^)[>* \t]{{0,6}}{_NAME.replace('phi', 'asked')}[ ]?(?:[,]|[-–—]{{1,2}})[ ](?=(?:can|"
+    rf"could|would|please|pls|thanks|thank|thx|sure|yes|no|ok|okay|i|we|the|"
+    r"this|just|fyi|will|did|do|is|are|have|any|see|per|got|yep|sounds|let|sorry|good)\b)|"
+    r"\b(?i:take[ ]care|thx|thanks|ty|tysm|hey|hi|yo|ok|okay|yes|no|np|cheers)"
+    rf"[,! ]{{1,2}}{_NAME.replace('phi', 'called')}(?=[,!.]|[ ](?:is|was|will|has|said)\b|"
+    rf"[ ]?[-–—]|[ ]?[\r\n]|\Z)"
     r")"
 )
 
@@ -43,7 +52,9 @@ class Speaker:
             words = [reader.word(part) for part in parts]
             if any(word is None for word in words) or any(part.casefold() in NEVER_NAME for part in parts):
                 continue
-            if group in ("asked", "called") and not all(word.listed for word in words if word):
+            if group in ("asked", "called") and not all(
+                word.listed and not part.isupper() for word, part in zip(words, parts, strict=True) if word
+            ):
                 continue
             if max((max(word.first, word.last) for word in words if word), default=0) < 1:
                 continue

@@ -15,7 +15,8 @@ class SurnameWithPager(WordRecogniser):
     category = Category.PHONE
     score = 0.75
     pattern = re.compile(
-        r"(?:(?<=[.!?] )|(?<=[.!?]  )|(?m:^)|(?<=[-–—] ))(?:[A-Z]\.[ ]?)?(?P<name>[A-Z]['’]?[^\W\d_]{2,20}(?:-[A-Z][^\W\d_]{1,20})?)"
+        r"(?:(?<=[.!?] )|(?<=[.!?]  )|(?m:^)|(?<=[-–—] ))(?:[A-Z]\.[ ]?)?"
+        r"(?P<name>[A-Z]['’]?[^\W\d_]{2,20}(?:-[A-Z][^\W\d_]{1,20})?)"
         r"(?:,?[ ](?:MD|DO|PA|PA-C|NP|RN|PGY-?\d|MS-?\d))?[ ]{1,2}#?(?P<phi>\d{4,5})(?=[ ]{0,3}(?:[\r\n]|\Z))"
     )
 

@@ -39,20 +39,29 @@ _OBJECT: Final = (
     r"rounds|IV|traction|pressure|c-spine|hands|\d\dg|in\swith|out\sof|away|home|lunch|dinner|flowers)\b)"
 )
 _TO_DO: Final = "|".join(sorted(_BASE | words("irregular_bases"), key=len, reverse=True))
-_ADVERB: Final = r"(?:(?:then|also|just|now|again|later|already|still|kindly|both|all|himself|herself|never|[a-z]{3,10}ly)\s)?"
+_ADVERB: Final = (
+    r"(?:(?:then|also|just|now|again|later|already|still|kindly|both|all|himself|herself|never|"
+    r"[a-z]{3,10}ly)\s)?"
+)
 
 DEED: Final = (
     rf",?\s{_ADVERB}(?:(?:{_SAID})(?![\w/-])|(?:{_SAID_OF}){_OBJECT}"
-    rf"|(?:would|could|can|should|cannot|can't|won't|wouldn't|didn't|did\snot|doesn't|does\snot|will(?:\snot)?|may|might|"
-    rf"agreed\sto|wants\sto|plans\sto|to|able\sto|going\sto|asking\sto|is\sto|was\sto)\s{_ADVERB}(?:{_TO_DO})(?![\w-])"
+    rf"|(?:would|could|can|should|cannot|can't|won't|wouldn't|didn't|did\snot|doesn't|does\snot|"
+    rf"will(?:\snot)?|may|might|"
+    rf"agreed\sto|wants\sto|plans\sto|to|able\sto|going\sto|asking\sto|is\sto|"
+    rf"was\sto)\s{_ADVERB}(?:{_TO_DO})(?![\w-])"
     r"|(?:(?:is|was|has\sbeen|were|are)\s)?(?:made\saware|informed|in\sagreement|in\sattendance|"
     r"not\savailable|unavailable|off\stoday|on\svacation|on\scall|covering|"
     r"(?:with|w/)\s(?:pt|patient|him|her|family)|scrubbed|willing|able\sand\swilling|"
-    r"tearful|anxious\sabout|upset|grateful|worried|concerned|the\s(?:first|second|third|fourth|fifth|youngest|oldest|"
-    r"eldest|only)\s(?:of|child)|at\s(?:work|home|school|bs)|not\spresent|(?:now\s)?present\sfor|in\s(?:to\ssee|the\swaiting))(?!\w)"
+    r"tearful|anxious\sabout|upset|grateful|worried|concerned|the\s(?:first|second|third|fourth|"
+    r"fifth|youngest|oldest|"
+    r"eldest|only)\s(?:of|child)|at\s(?:work|home|school|bs)|not\spresent|(?:now\s)?present\sfor|"
+    r"in\s(?:to\ssee|the\swaiting))(?!\w)"
     r"|left\s(?:around|for|before|when|to|him|her|them|us|home|work|early|town)\b"
-    r"|(?:has|had|have)\s(?:seen|called|agreed|asked|reviewed|spoken|met|been\s(?:told|seen|informed|notified|"
-    r"following|living|seeing|taking|in\stouch)|come|left|gone|moved|signed|given|a\sbed|no\s(?:phone|car|ride|concerns|"
+    r"|(?:has|had|have)\s(?:seen|called|agreed|asked|reviewed|spoken|met|been\s(?:told|seen|"
+    r"informed|notified|"
+    r"following|living|seeing|taking|in\stouch)|come|left|gone|moved|signed|given|a\sbed|"
+    r"no\s(?:phone|car|ride|concerns|"
     r"questions|complaints)|the\sfilms|CP|chest\spain|questions|concerns|poa)(?!\w))"
 )
 

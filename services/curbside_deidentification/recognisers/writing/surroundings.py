@@ -57,8 +57,8 @@ _SIGNED: Final = _table((2, phrases("sign_off")))
 ANY_LABEL: Final = 0.25
 # What a full stop shortens before a name.
 _SHORTENED: Final = frozenset(
-    """pt attn appt dr drs mr mrs ms prof phys det ofc sgt lt capt cpl insp fr rev chap msgr rab br bro sr st hon gov sen atty
-    esq asst mgr supv coord tech anes surg ref prov neph card""".split()  # noqa: SIM905
+    """pt attn appt dr drs mr mrs ms prof phys det ofc sgt lt capt cpl fr rev chap msgr rab br bro sr st hon gov sen
+    atty esq asst mgr supv coord tech anes surg ref prov neph card""".split()  # noqa: SIM905
 )
 _FAR: Final = 44
 _LAST_LINE: Final = re.compile(r"[^\r\n]{1,30}\s{0,20}\Z")
@@ -117,7 +117,10 @@ _AGE: Final = (
     rf"day)s?[\s-]old\b|m/o|d/o|[mf]\b)"
 )
 # "Osgood - 68M", "Osgood | 68 y/o".
-_AGED: Final = r",?\s(?:age|aged|ages)\s\d{1,3}\b|\s?[-–—|/,:]{1,2}\s{0,2}\d{1,3}\s?(?:[MF]\b|y\.?\s?/?o\b|yom\b|yof\b|yr\b)"
+_AGED: Final = (
+    r",?\s(?:age|aged|ages)\s\d{1,3}\b|(?:\s[-–—]\s|\s?[|/,]\s?|:\s)\d{1,3}\s?(?:(?-i:[MF])\b|"
+    r"y\.?\s?/?o\b|yom\b|yof\b|yr\b)"
+)
 _ID: Final = (
     r"\s{0,4}[(,/|-]{0,2}\s{0,4}(?:\(?(?:MRN?|M\.R\.|DOB|D\.O\.B|MR\s?#|med(?:ical)?\s(?:rec(?:ord)?|"
     r"record)\s?(?:#|no|number)|"
@@ -150,10 +153,14 @@ _NUMBERED: Final = (
 _SERVICE: Final = "|".join(sorted(phrases("services")))
 # What people have: "Osgood's note".
 _OF: Final = (
-    r"['’]s\s(?:own|patients?|cat|dog|house|home|apartment|trailer|truck|car|birthday|wedding|funeral|statement|wishes|questions|"
-    r"records|paperwork|insurance|employer|lawyer|attorney|parents|children|kids|bedside|belongings|clothes|glasses|dentures|"
+    r"['’]s\s(?:own|patients?|cat|dog|house|home|apartment|trailer|truck|car|birthday|wedding|"
+    r"funeral|statement|wishes|questions|"
+    r"records|paperwork|insurance|employer|lawyer|attorney|parents|children|kids|bedside|"
+    r"belongings|clothes|glasses|dentures|"
     r"walker|wheelchair|bed|voice|name|opinion|advice|consult|consultation|orders?|notes|exam|assessment|"
-    r"attention|permission|consent|signature|pager|cell|number|schedule|clinic|practice|partner|concerns?|behavior|note|chart|labs|CT|MRI|x-ray|family|room|care|case|condition|phone|teacher|doctor|nurse|office|recs|"
+    r"attention|permission|consent|signature|pager|cell|number|schedule|clinic|practice|partner|"
+    r"concerns?|behavior|note|chart|labs|CT|MRI|x-ray|family|room|care|case|condition|phone|"
+    r"teacher|doctor|nurse|office|recs|"
     rf"request|report|behalf|service|team|{'|'.join(sorted(_KIN))})\b"
 )
 _STRONGLY: Final = re.compile(
