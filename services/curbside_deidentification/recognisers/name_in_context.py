@@ -42,7 +42,7 @@ _OF_A_THING: Final = re.compile(
     re.IGNORECASE,
 )
 _THING: Final = re.compile(
-    r"[ ]?[-–—][ ]?[\w]|[ ](?:[A-Z]|signs|tests?|scales?|rats?|mice|mouse|strain|mesh|devices?|"
+    r"[ ](?:signs|tests?|scales?|rats?|mice|mouse|strain|mesh|devices?|"
     r"blades?|scalpels?|punch|rods?|"
     r"plates?|screws?|nails?|bod(?:y|ies)|cells?|factor|facies|salt|cycle|mouth|collateral|"
     r"electro\w*|algorithm|drains?|"
@@ -60,6 +60,8 @@ _NO_SURNAME: Final = re.compile(r"(?:[a-z]{3}s|ing|ly|tion|ment|ism|osis|itis|em
 _AUXILIARY: Final = re.compile(
     r"[ ](?!(?:is|was|has|had|said|went|came|saw|left|took|gave|got)\b)[a-z]+(?<!s)(?<!ed)\b"
 )
+_IN_CAPITALS: Final = re.compile(r"[ ]?[-–—][ ]?\w|[ ][A-Z]")
+_NOBODY: Final = PEOPLES | BARE_EPONYMS
 _MONTHS: Final = frozenset(("april", "may", "june", "august"))
 _PAIR: Final = 2.5  # a frequent given name and a frequent surname
 _TWO_WORDS: Final = re.compile(r"[A-Z][a-z]+[ ][A-Z][a-z]+")
@@ -128,9 +130,13 @@ class NameInContext:
             return candidate.end
         if total < (_ENOUGH if left or right or inside > 1 else _ENOUGH_BY_ITSELF):
             return None
-        if not candidate.listed and left < 1 and (right < _STRONG or _NO_SURNAME.search(candidate.parts[-1])):
+        if (
+            not candidate.listed
+            and left < 1
+            and (right < _STRONG or not candidate.parts or _NO_SURNAME.search(candidate.parts[-1]))
+        ):
             return None
-        if before_eponym(text, candidate.end):
+        if before_eponym(text, candidate.end) or (left < 1 and _THING.match(text, candidate.end)):
             return None
         if left < _STRONG and right < _DEGREE and _abbreviates(text, candidate):
             return None
@@ -154,7 +160,7 @@ def _mid_sentence(text: str, candidate: Candidate) -> bool:
     """Whether small letters stand before and none of a heading or another name behind: "by Hand at noon"."""
     if not all(part[1:].islower() and part.casefold() not in PEOPLES for part in candidate.parts):
         return False
-    if candidate.parts[0].casefold() in _MONTHS and len(candidate.parts) == 1:
+    if len(candidate.parts) == 1 and candidate.parts[0].casefold() in _MONTHS:
         return False
     small = _SMALL.search(text, max(0, candidate.start - 20), candidate.start)
     return small is not None and _GOES_ON_IN_CAPITALS.match(text, candidate.end) is None
@@ -184,12 +190,13 @@ def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
             len(part) < 4
             or part.isupper()
             or part.casefold() in lexicon.eponyms
-            or part.casefold() in PEOPLES
+            or part.casefold() in _NOBODY
             for part in candidate.parts
         )
         and (candidate.given or not text.endswith("of ", 0, candidate.start))
         and _OF_A_THING.search(text, max(0, candidate.start - 14), candidate.start) is None
         and _THING.match(text, candidate.end) is None
+        and _IN_CAPITALS.match(text, candidate.end) is None
         and not before_eponym(text, candidate.end)
     )
 

@@ -57,8 +57,9 @@ _SIGNED: Final = _table((2, phrases("sign_off")))
 ANY_LABEL: Final = 0.25
 # What a full stop shortens before a name.
 _SHORTENED: Final = frozenset(
-    """pt attn appt dr drs mr mrs ms prof phys det ofc sgt lt capt cpl fr rev chap msgr rab br bro sr st hon gov sen
-    atty esq asst mgr supv coord tech anes surg ref prov neph card""".split()  # noqa: SIM905
+    """pt attn appt dr drs mr mrs ms prof phys det ofc sgt lt capt cpl fr rev
+    chap msgr rab br bro sr st hon gov
+    sen atty esq asst mgr supv coord tech anes surg ref prov neph card""".split()  # noqa: SIM905
 )
 _FAR: Final = 44
 _LAST_LINE: Final = re.compile(r"[^\r\n]{1,30}\s{0,20}\Z")
