@@ -9,6 +9,7 @@ import re
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
+from curbside_deidentification.recognisers.writing.labels import digits
 
 
 class NumberedRun(PatternRecogniser):
@@ -27,4 +28,4 @@ class NumberedRun(PatternRecogniser):
     )
 
     def valid(self, match: re.Match[str]) -> bool:
-        return sum(letter.isdigit() for letter in match["phi"]) >= 5
+        return len(digits(match["phi"])) >= 5
