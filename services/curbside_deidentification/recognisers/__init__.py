@@ -40,6 +40,7 @@ from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.email import Email
 from curbside_deidentification.recognisers.facility import Facility
 from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
+from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
@@ -183,6 +184,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     LastFirst(),
     NameInContext(),
     NameInCell(),
+    FamilyName(),
     SpelledName(),
     ParticledName(),
     Speaker(),

@@ -28,6 +28,11 @@ _BEHIND: Final = re.compile(
     rf"(?<![\w-])(?i:{_DONE})(?:[ ]?[:,#-])?[ ]{{1,2}}(?P<one>{_INITIALS})(?:/(?P<two>[A-Z]{{2,4}}))?"
     r"(?![\w/&-]|[ ](?:[a-z]{4,}|-))"
 )
+# Two capitals are initials behind who does it, at the end of what is said.
+_TWO: Final = re.compile(
+    r"\b(?i:tech(?:nologist|nician)?|sonographer|phlebotomist|initials?|operator|scribe|typist|recorder|sitter)"
+    r"[ :]{1,2}(?P<one>[A-Z]{2})(?=[.,;)]?[ ]{0,2}(?:[\r\n]|\Z)|[.;)])"
+)
 # An entry that begins with a time of day, and ends with who made it.
 _ENTRY: Final = re.compile(
     r"(?m:^)[>*\[( \t]{0,6}(?:\d{1,2}[-/]\d{1,2}(?:[-/]\d{2,4})?[ ,]{1,2})?\d{1,2}:?\d\d[^\r\n]{3,300}?"
@@ -53,7 +58,7 @@ class LoggedInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         found: set[str] = set()
-        for pattern in (_BEHIND, _ENTRY, _LAST, _TIMED):
+        for pattern in (_BEHIND, _TWO, _ENTRY, _LAST, _TIMED):
             for match in pattern.finditer(text):
                 groups = [group for group, value in match.groupdict().items() if value]
                 wanted = [group for group in groups if _are_initials(match[group], lexicon)]

@@ -188,7 +188,7 @@ def _by_itself(text: str, candidate: Candidate, lexicon: Lexicon) -> bool:
         and len(candidate.parts) > 0
         and not any(
             len(part) < 4
-            or part.isupper()
+            or (part.isupper() and (len(part) < 5 or _in_prose(text, candidate)))
             or part.casefold() in lexicon.eponyms
             or part.casefold() in _NOBODY
             for part in candidate.parts
@@ -228,7 +228,7 @@ def _names_a_thing(text: str, candidate: Candidate, lexicon: Lexicon, left: floa
     if part.casefold() in lexicon.eponyms and right < _DEGREE and candidate.weight + left + right < _EPONYM:
         if right >= _STRONG and (is_deed(text, candidate.end) or is_possessor(text, candidate.end)):
             return False
-        if left >= 1 and part.casefold() not in BARE_EPONYMS and not part.isupper():
+        if left >= 1 and part.casefold() not in BARE_EPONYMS and (left >= _STRONG or not part.isupper()):
             return False
         goes_on = text[candidate.end : candidate.end + 1] == " "
         return left < _STRONG or goes_on

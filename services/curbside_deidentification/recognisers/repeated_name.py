@@ -8,7 +8,9 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN, before_eponym
+from curbside_deidentification.domain.known import RULES
 from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import BARE_EPONYMS
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 
@@ -42,6 +44,11 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
                 plain.add(bare.casefold())
     if not rare and not plain:
         return
+    # Whoever is Reginald is also Reg: where that is no word.
+    for name in rare | plain:
+        rare |= {
+            short for short in RULES.nicknames.get(name, ()) if not lexicon.is_word(short) and len(short) > 2
+        }
     for match in TOKEN.finditer(text):
         word = match[0]
         bare = word.removesuffix("'s").removesuffix("’s")
@@ -62,7 +69,7 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
 def _inside_sentence(text: str, match: re.Match[str], bare: str, lexicon: Lexicon) -> bool:
     """Whether a capital at `match` says that the word is a name: not where a sentence, a value or a heading
     begins, nor in a line of capitals, nor next to another capitalised word ("Hand Surgery")."""
-    if len(bare) < 3 or bare.isupper() or bare.casefold() in lexicon.eponyms:
+    if len(bare) < 3 or bare.isupper() or bare.casefold() in BARE_EPONYMS:
         return False
     before = text[max(0, match.start() - 8) : match.start()].rstrip(" ")[-1:]
     if not before or before in _OPENS or before_eponym(text, match.start() + len(bare)):

@@ -9,6 +9,7 @@ KNOWN_DIGEST = RULES.digest
 
 __all__ = [
     "KNOWN_DIGEST",
+    "RULES",
     "Known",
     "KnownFindings",
     "KnownWords",

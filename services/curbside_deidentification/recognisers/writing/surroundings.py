@@ -44,6 +44,7 @@ _CUES: Final = _table(
 )
 # With a comma, a bracket or a dash between: an apposition.
 _APPOSED: Final = _table(
+    (1.5, phrases("short_roles")),
     (1.5, phrases("services")),
     (1, _STAFF),
     (2, _KIN),
