@@ -25,6 +25,8 @@ def found(text: str, category: Category = Category.NAME) -> list[str]:
     [
         # The subject of what only people do, although the name is a word.
         ("Stone cleared her for surgery.", "Stone"),
+        ("Seen by Reginald Whitaker. Then Reggie left.", "Reggie"),
+        ("Home with family (the Pruitts).", "Pruitts"),
         ("Hope picked up the pills.", "Hope"),
         ("Marsh would resect; Frost disagrees.", "Marsh"),
         ("Marsh would resect; Frost disagrees.", "Frost"),
@@ -109,6 +111,9 @@ def test_what_is_no_name_stays(text: str) -> None:
         ("CARE CONFERENCE 8/5\nseen", Category.DATE, "8/5"),
         ("called @ lab 9/10 @1120, read back", Category.DATE, "9/10"),
         ("Compared with the 1/7 study.", Category.DATE, "1/7"),
+        ("adm 11-3; stable", Category.DATE, "11-3"),
+        ("Flu shot 10/1.", Category.DATE, "10/1"),
+        ("95M from Aspen Court.", Category.LOCATION, "Aspen Court"),
         ("mother died by suicide at 93.", Category.AGE, "93"),
         ("Interpreter #885352 present", Category.OTHER_ID, "885352"),
         ("INC 217757 dispatched", Category.OTHER_ID, "217757"),
@@ -123,7 +128,7 @@ def test_other_kinds_beside_them_go(text: str, category: Category, value: str) -
 @pytest.mark.parametrize(
     ("text", "category"),
     [
-        ("strength 5/5. Gave 1/2 tab.", Category.DATE),
+        ("strength 5/5. Gave 1/2 tab. Admitted 2-3 times.", Category.DATE),
         ("OMIM # 253000; 58410-2^CBC", Category.OTHER_ID),
         ("Suite 4000\n", Category.PHONE),
         ("Junior High School", Category.FACILITY),

@@ -33,6 +33,7 @@ from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
 from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
+from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
@@ -125,6 +126,7 @@ from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
+from curbside_deidentification.recognisers.residence import Residence
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
@@ -227,6 +229,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     Hl7Location(),
     University(),
     School(),
+    Residence(),
     PlaceOfCare(),
     PlaceOfTransfer(),
     LabelledPlace(),
@@ -249,6 +252,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     MonthAndDayRange(),
     LoneMonthAndDay(),
     CuedMonthAndDay(),
+    DashedMonthAndDay(),
     DayOfMonth(),
     WrittenDate(),
     MonthAlone(),
