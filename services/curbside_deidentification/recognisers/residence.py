@@ -20,7 +20,8 @@ class Residence(WordRecogniser):
         r"(?:Court|Manor|Village|Terrace|Pointe|Gardens|"
         r"Glen|Oaks|Pines|Meadows?|Commons|Heights|Estates|Acres|Ranch|Villas?|Lodge|Hills|Ridge|"
         r"Grove|Springs|Woods|"
-        r"Creek|Landing|Crossing|Towers|Apartments|Hollow|Haven|Harbor|Shores|Assisted[ ]Living|Senior[ ]Living|"
+        r"Creek|Landing|Crossing|"
+        r"Towers|Apartments|Hollow|Haven|Harbor|Shores|Assisted[ ]Living|Senior[ ]Living|"
         r"Care[ ]Center|Convalescent|Rehab))(?![\w-])"
     )
 
