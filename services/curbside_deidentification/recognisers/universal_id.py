@@ -9,9 +9,9 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 
 class UniversalId(PatternRecogniser):
-    """RFC 9562: they name one record, message or device; and ISO 8824 object identifiers of thirty
-    characters and more, which DICOM gives to studies. Shorter ones name systems and organisations; those of HL7's
-    code systems and DICOM's classes are public."""
+    """RFC 9562: they name one record, message or device; and ISO 8824 object identifiers of thirty characters
+    and more, which DICOM gives to studies. Shorter ones name systems and organisations; those of HL7's code
+    systems and DICOM's classes are public."""
 
     category = Category.OTHER_ID
     score = 0.9

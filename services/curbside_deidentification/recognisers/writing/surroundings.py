@@ -165,11 +165,17 @@ _OF: Final = (
     r"teacher|doctor|nurse|office|recs|"
     rf"request|report|behalf|service|team|{'|'.join(sorted(_KIN))})\b"
 )
+# Degrees and years of training that the list of degrees has not.
+_LEARNING: Final = (
+    r"MS-?[1-4]|CA-?[1-3]|R[1-5]|SRNA|SN|LMSW|LSW|CCLS|CRC|CHES|LAc|LMFT|LPC|LMHC|CADC|BCBA|Esq"
+)
 _STRONGLY: Final = re.compile(
     rf"(?P<age>{_AGE}|{_AGED})|(?P<id>{_ID})|(?P<degree>\s?,?\s{{0,3}}\(?(?-i:{CREDENTIAL}|DO|MD|NP-C|"
     rf"FNP(?:-[A-Z]{{1,2}})?|AGNP|CMA|RMA|MA|CNA|LVN|RPh|CCC-SLP|OTR/?L?|RRT|DVM|"
-    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d|MS-?[1-4]|CA-?[1-3]|R[1-5]|SRNA|SN|LMSW|LSW|CCLS|CRC|CHES|LAc|LMFT|LPC|LMHC|CADC|BCBA|Esq)(?!\w))|(?P<numbered>{_NUMBERED})|"
-    rf"(?P<says>{_SAYS})|(?P<deed>{DEED})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|(?P<of>{_OF})|(?P<number>\s\([A-Z]{{0,2}}\d[\d-]{{5,}}\))|(?P<arrow>\s?(?:->|=>|→)\s?(?=[A-Z]))|(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
+    rf"MSN|EMT(?:-[PB])?|BS|RDMS|RVT|CST|ACNP|PGY-?\d|{_LEARNING})(?!\w))|(?P<numbered>{_NUMBERED})|"
+    rf"(?P<says>{_SAYS})|(?P<deed>{DEED})|(?P<service>\s\((?:{_SERVICE})\)|\s[-–]\s(?:{_SERVICE})\b)|"
+    rf"(?P<of>{_OF})|(?P<number>\s\([A-Z]{{0,2}}\d[\d-]{{5,}}\))|(?P<arrow>\s?(?:->|=>|→)\s?(?=[A-Z]))|"
+    rf"(?P<record>:[ ]?\d{{1,2}}[-/]\d|"
     rf"\s{{1,3}}[A-Z]{{0,3}}\d[\d-]{{4,}})|(?P<kin>\s?[,(]\s?(?:(?:his|her|the|our|my|your|an?|pt'?s?|"
     rf"patient's)\s)?(?:home\s|primary\s|charge\s)?(?:{'|'.join(sorted(_KIN | _STAFF))})\b)",
     re.IGNORECASE,
