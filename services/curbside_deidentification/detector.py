@@ -24,6 +24,7 @@ from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
+from curbside_deidentification.recognisers.repeated_initials import repeated_initials
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.statistical import Statistical
@@ -77,6 +78,7 @@ class Detector:
             repeated = [
                 *repeated_ids(text, found),
                 *repeated_days(text, found),
+                *repeated_initials(text, repeatable(found, text), lexicon),
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]

@@ -108,6 +108,12 @@ def load_lexicon() -> Lexicon:
 
 
 @cache
+def abbreviations() -> frozenset[str]:
+    """Abbreviations of medicine, its trades and its papers, of two to eight letters."""
+    return _lines("abbreviations.txt")
+
+
+@cache
 def towns() -> frozenset[str]:
     """The towns and states of data/places.txt, as they are written."""
     return frozenset((_DATA / "places.txt").read_text("utf-8").splitlines())

@@ -124,6 +124,7 @@ from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
+from curbside_deidentification.recognisers.repeated_initials import repeated_initials
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.residence import Residence
@@ -153,6 +154,7 @@ from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.universal_id import UniversalId
 from curbside_deidentification.recognisers.university import University
+from curbside_deidentification.recognisers.unknown_initials import UnknownInitials
 from curbside_deidentification.recognisers.unnumbered_street import UnnumberedStreet
 from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
@@ -175,6 +177,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     PatientName(),
     TypistInitials(),
     LoggedInitials(),
+    UnknownInitials(),
     SlashSignature(),
     IntroducedName(),
     NameInLine(),
@@ -328,5 +331,6 @@ def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
     yield from found
     yield from repeated_ids(text, found)
     yield from repeated_days(text, found)
+    yield from repeated_initials(text, found, lexicon)
     yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
     yield from place_repetitions(text, found, lexicon)

@@ -1,0 +1,81 @@
+"""Initials of people whom the document names, and initials found once. 45 CFR 164.514(b)(2)(i)(A)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.writing.initials import DAY, TIME, is_listed, letters_of
+
+# What these find is initials as it stands, alone or in pairs.
+_OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "UnknownInitials", "KnownInitials"})
+_WRITTEN: Final = re.compile(
+    r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?P<form>[A-Z]{2,4}|[a-z]{2,4}|(?:[A-Z]\.[ ]?){1,3}[A-Z]\.?|[A-Z](?:[ ][A-Z]){2})"
+    r"(?![\w’-]|'(?!s))"
+)
+# Two letters are too few: they count beside a stamp, a dash, a bracket, a stroke or a line's end.
+_STAMPED_BEFORE: Final = re.compile(
+    rf"(?:{TIME}|{DAY}|[-–—~/:=>|,]|[(\[]|(?:\A|[\r\n])[ \t>*#•-]{{0,6}}|(?i:\b(?:by|per|pt|init|initials|client|subject)))[ ]?$"
+)
+_STAMPED_BEHIND: Final = re.compile(
+    rf"[.;,)\]]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[ ,]{{1,2}}(?:{TIME}|{DAY})(?!\d)|[)\]]|[ ]?[/=>|:](?!\d)|['’]s[ ]"
+)
+
+
+def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Iterator[Span]:
+    """Two to four letters that are the initials of a full name in `names`, or that a rule took for initials.
+
+    Of "Robert Feldmann" these are RF, and R?F with any letter between, for a middle name is seldom written.
+    What is a word or an abbreviation is none of them.
+    """
+    people, sure = set[str](), set[str]()
+    for span in names:
+        if span.category is not Category.NAME:
+            continue
+        written = text[span.start : span.end]
+        if span.recogniser in _OF_INITIALS:
+            sure.update(_parts(written))
+        else:
+            people.update(_initials_of(written))
+    if not people and not sure:
+        return
+    for match in _WRITTEN.finditer(text):
+        bare = letters_of(match["form"])
+        capitals = match["form"].isupper()
+        fits = bare in sure or (capitals and (bare in people or (bare[0] + bare[-1] in people and len(bare) == 3)))
+        if not fits or (is_listed(bare, lexicon) and "." not in match["form"]):
+            continue
+        if len(bare) == 2 and not (bare in sure and capitals) and not _stamped(text, match):
+            continue
+        yield Span(match.start("form"), match.end("form"), Category.NAME, 0.7, "RepeatedInitials")
+
+
+def _parts(written: str) -> Iterator[str]:
+    """The initials in what a rule took: "JDM/rtk/12" holds two."""
+    for part in re.split(r"[/:|&+]|\s{2,}", written):
+        bare = letters_of(part)
+        if 2 <= len(bare) <= 4:
+            yield bare
+
+
+def _initials_of(written: str) -> Iterator[str]:
+    """RF, RJF and the like of "Robert J. Feldmann", of "Feldmann, Robert J" as well."""
+    last, comma, first = written.partition(",")
+    words = [word for word in TOKEN.findall(f"{first} {last}" if comma else written) if word.casefold() not in BETWEEN_NAMES]
+    heads = "".join(word[0] for word in words).casefold()
+    if not (2 <= len(heads) <= 4 and heads.isascii()) or any(len(word) < 2 for word in (words[0], words[-1])):
+        return
+    yield heads
+    yield heads[0] + heads[-1]
+
+
+def _stamped(text: str, match: re.Match[str]) -> bool:
+    before = text[max(0, match.start() - 24) : match.start()]
+    return (
+        _STAMPED_BEFORE.search(before) is not None and _STAMPED_BEHIND.match(text, match.end()) is not None
+    )

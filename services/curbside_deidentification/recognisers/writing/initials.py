@@ -1,0 +1,43 @@
+"""Which letters may be somebody's initials, and what is a word, an abbreviation or a unit instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
+from curbside_deidentification.domain.name_words import NEVER_NAME, words
+
+_THINGS: Final = words("abbreviations") | words("no_initials") | words("no_person") | NEVER_NAME
+# A day, or a time of day, as logs write them.
+DAY: Final = (
+    r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.]\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{2,4}|"
+    r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2}(?:,[ ]?\d{2,4})?"
+)
+TIME: Final = r"(?:[01]?\d|2[0-3]):[0-5]\d(?:[ ]?[AaPp]\.?[Mm]\.?)?|(?:[01]\d|2[0-3])[0-5]\d(?:[ ]?h(?:rs?)?)?"
+DEGREE: Final = (
+    r"(?:MD|DO|RN|LPN|LVN|NP(?:-C)?|PA(?:-C)?|FNP|CNA|CRNA|RRT|RT|MA|CMA|CRC|CCRC|RPh|RPH|PharmD|PHARMD|"
+    r"SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.|PCT|CST|MLS|MT|OTR|DPT|MS[1-4]|PGY[- ]?\d)(?![\w])"
+)
+
+
+def letters_of(written: str) -> str:
+    """The letters of "J.D.M.", "J D M" or "jdm" in small."""
+    return re.sub(r"[^a-z]+", "", written.casefold())
+
+
+def is_listed(written: str, lexicon: Lexicon) -> bool:
+    """Whether `written` is a word, or an abbreviation of medicine, its trades and its papers."""
+    bare = letters_of(written)
+    return bare in _THINGS or bare in abbreviations() or lexicon.is_word(bare)
+
+
+def spells_out(before: str, bare: str) -> bool:
+    """Whether the last words of `before` begin with the letters `bare`: "mean arterial pressure (MAP)"."""
+    heads = "".join(word[0] for word in re.findall(r"[^\W\d_]+", before)[-2 * len(bare) :]).casefold()
+    at = -1
+    for letter in bare:
+        at = heads.find(letter, at + 1)
+        if at < 0:
+            return False
+    return True
