@@ -10,7 +10,14 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.writing.initials import DAY, TIME, is_listed, letters_of
+from curbside_deidentification.recognisers.writing.initials import (
+    DAY,
+    DEGREE,
+    TIME,
+    is_known,
+    is_listed,
+    letters_of,
+)
 
 # What these find is initials as it stands, alone or in pairs.
 _OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "UnknownInitials", "KnownInitials"})
@@ -26,6 +33,15 @@ _STAMPED_BEHIND: Final = re.compile(
     rf"[.;,)\]]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[ ,]{{1,2}}(?:{TIME}|{DAY})(?!\d)|[)\]]|[ ]?[/=>|:](?!\d)|['’]s[ ]"
 )
 
+# Two who did something together, or one for the other.
+_PAIR: Final = re.compile(
+    r"(?<![\w/.-])(?P<one>[A-Z]{3})(?:[ ]?(?:/|\+|&|->|>|=)[ ]?|[ ](?:and|AND|for|FOR|to|TO)[ ])(?P<other>[A-Z]{3})(?![\w/-])"
+)
+_LEGEND_BEFORE: Final = re.compile(r"(?<![\w.'’/-])(?P<form>[A-Z]{2,4}|(?:[A-Z]\.){2,3})[ ]?[)=:–—-]?[ ]{0,2}$")
+_LEGEND_BEHIND: Final = re.compile(
+    rf"(?:,?[ ]{DEGREE})?[ ]?[(\[=:–—-][ ]?(?P<form>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}})(?![\w.])"
+)
+
 
 def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Iterator[Span]:
     """Two to four letters that are the initials of a full name in `names`, or that a rule took for initials.
@@ -33,6 +49,8 @@ def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Ite
     Of "Robert Feldmann" these are RF, and R?F with any letter between, for a middle name is seldom written.
     What is a word or an abbreviation is none of them.
     """
+    names = list(names)
+    yield from _beside_names(text, names)
     people, sure = set[str](), set[str]()
     for span in names:
         if span.category is not Category.NAME:
@@ -52,7 +70,32 @@ def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Ite
             continue
         if len(bare) == 2 and not (bare in sure and capitals) and not _stamped(text, match):
             continue
-        yield Span(match.start("form"), match.end("form"), Category.NAME, 0.7, "RepeatedInitials")
+        yield _span(match.start("form"), match.end("form"))
+    for match in _PAIR.finditer(text):
+        one, other = letters_of(match["one"]), letters_of(match["other"])
+        for first, second, group in ((one, other, "other"), (other, one, "one")):
+            if first in sure and not is_listed(first, lexicon) and not is_known(second, lexicon):
+                yield _span(*match.span(group))
+
+
+def _beside_names(text: str, names: Iterable[Span]) -> Iterator[Span]:
+    """The initials in a legend: "JDM = Jo Marsh", "Jo Marsh, RN (JDM)"; there even those that are a word."""
+    for span in names:
+        if span.category is not Category.NAME:
+            continue
+        own = set(_initials_of(text[span.start : span.end]))
+        if not own:
+            continue
+        for match in (
+            _LEGEND_BEFORE.search(text[max(0, span.start - 12) : span.start]),
+            _LEGEND_BEHIND.match(text, span.end),
+        ):
+            if match is None:
+                continue
+            bare = letters_of(match["form"])
+            if bare in own or (len(bare) == 3 and bare[0] + bare[-1] in own):
+                shift = max(0, span.start - 12) if match.re is _LEGEND_BEFORE else 0
+                yield _span(match.start("form") + shift, match.end("form") + shift)
 
 
 def _parts(written: str) -> Iterator[str]:
@@ -79,3 +122,7 @@ def _stamped(text: str, match: re.Match[str]) -> bool:
     return (
         _STAMPED_BEFORE.search(before) is not None and _STAMPED_BEHIND.match(text, match.end()) is not None
     )
+
+
+def _span(start: int, end: int) -> Span:
+    return Span(start, end, Category.NAME, 0.7, "RepeatedInitials")

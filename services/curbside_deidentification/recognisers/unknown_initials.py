@@ -8,26 +8,39 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import words
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.writing.initials import DAY, DEGREE, TIME, is_listed, spells_out
+from curbside_deidentification.recognisers.writing.initials import (
+    DAY,
+    DEGREE,
+    TIME,
+    is_known,
+    is_listed,
+    spells_out,
+)
 
+_KIN: Final = words("kin")
 _TOKEN: Final = re.compile(
     r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?:(?P<tight>[A-Z]{3})|(?P<dotted>(?:[A-Z]\.){2,3})|"
     r"(?P<spaced>[A-Z][ ][A-Z][ ][A-Z](?=[ \t.]{0,3}(?:[\r\n]|\Z))))(?![\w’-]|'(?!s))"
 )
 # Who did it stands behind these, and the acts that make them so.
 _DOER: Final = (
-    r"by|per|w/|d/w|s/w|c/w|cc|mt|tech|techs?|scrub|circ|circulator|anes|anesth|rn|rph|rt|sitter|transport|escort|"
-    r"relief|relieved|prelim|preliminary|final|read|over-?read|signed|sig|sign|rvw'?d|rev|reviewed|review|path|rev(?:iew)?|"
+    r"by|per|w/|d/w|s/w|c/w|cc|mt|rn|rph|rt|relieved|prelim|preliminary|final|read|over-?read|signed|sig|sign|rvw'?d|rev|reviewed|review|path|rev(?:iew)?|"
     r"verif|verified|noted|marked|2nd|second|1st|init|initials|inits?|ask|told|tell|notified|called|paged|phoned|drawn|coll|"
     r"collected|rec'?d|received|name|proofed|edited|ed|qa|qc|typed|tr|trans|counted|count|entered|monitor|witness|wit|given|corrected|"
     r"(?:discussed|reviewed|seen|spoke|spoken|confirmed|verified|agreed|checked|counted|signed|"
     r"examined|rounded|staffed)[ ](?:with|c|to)|"
     r"(?:called|reported|phoned|tel|given|handoff|report|faxed|sent|turned[ ]over|care)[ ]to|"
-    r"pt|pts|patient|client|subject|subj|participant|proband|then|until|by[ ]tech|care"
+    r"pts|then|until|peers?|with|kids?|from"
+)
+# Before these stands a person, whatever follows.
+_PERSON: Final = (
+    r"pt|patient|client|subject|subj|participant|proband|sitter|transport|escort|scrub|circ|circulator|anes|"
+    r"anesth|relief|techs?|initials|inits?"
 )
 _BEFORE: Final = re.compile(
-    rf"(?P<doer>(?<![\w/-])(?:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)$"
+    rf"(?P<person>(?<![\w/-])(?i:{_PERSON})[:#.]?[ ]{{1,3}}[(]?)$|(?P<doer>(?<![\w/-])(?i:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)$"
     rf"|(?P<time>(?<![\d/.-])(?:{TIME}|{DAY})[ ]?[-,:|/@]?[ ]{{0,2}})$"
     r"|(?P<many>(?<![\w])(?:[A-Z]{3}|(?:[A-Z]\.){2,3})(?:[ ]?[/+&>=|-]+[ ]?|,[ ]|[ ](?:and|AND|for|FOR|to|TO|or)[ ]))$"
     r"|(?P<mark>(?:[-–—~>|=+]|->|[,;:.!?)\]%]|[ ]{2}|_{3,})[ \t]{0,3}|[(\[{][ ]?)$"
@@ -41,8 +54,28 @@ _BEHIND: Final = re.compile(
     rf"|(?P<sex>[ ,/]{{1,3}}\d{{1,3}}[ ]?(?:[MFmf]\b|y|Y)|[ ](?i:is)[ ](?i:an?)[ ]\d)"
     r"|(?P<joint>[ ]?[/+&>=|][ ]?[A-Z])"
     r"|(?P<mark>[)\]};,.:|](?=[ ]|\Z)|[ ]?[|=>][ ])"
-    r"|(?P<acts>[ ](?i:notified|aware|to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged|for[ ][A-Z]{3}\b))"
+    r"|(?P<child>[ ]\(\d{1,2}[)y ])"
+    r"|(?P<acts>[ ](?i:s/p|c/o|h/o|tolerated|attended|agrees|endorses|notified|aware|to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged|for[ ][A-Z]{3}\b))"
     r"|(?P<possessed>['’]s[ ])"
+)
+# Two letters: of whom something is told, who stand with others of two letters, or before a day at a line's end.
+_TWO: Final = re.compile(
+    rf"(?<![\w.'’/-])(?P<told>[A-Z]{{2}})(?=[ ](?i:reports|reported|states|stated|denies|denied|endorses|endorsed|feels|"
+    rf"presents)\b|['’]s[ ](?:{'|'.join(sorted(_KIN))})\b)"
+    rf"|(?<=[a-z][,;] )(?P<dated>[A-Z]{{2}})(?=[ ](?:{DAY}|{TIME})(?!\d)[ \t\d:]{{0,8}}(?m:$))"
+    rf"|\b(?i:peers|siblings|sibs|kids|children|roommates|friends|brothers|sisters)[ ](?P<first>[A-Z]{{2}})(?:,[ ]|[ ]and[ ])(?P<second>[A-Z]{{2}})(?!\w)"
+)
+# Small letters at a line's end behind a day, a time, a long number, a stroke or a tilde.
+_SMALL: Final = re.compile(
+    rf"(?:(?<![\d/.-])(?:{DAY}|{TIME})[ ,:;|-]{{1,3}}|(?<!\d)\d{{5,12}}[ /-]{{1,2}}|(?:^|[ \t\r\n])[/~][ ]?)"
+    r"(?P<small>[a-z]{3})(?=[.]?[ \t]{0,3}(?:[\r\n]|\Z))"
+)
+# Where hardly anything but initials stands, an abbreviation that few know is somebody's, too.
+_SURE: Final = re.compile(
+    rf"[(\[](?P<degree>[A-Z]{{3}}),[ ]{DEGREE}|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<signed>[A-Z]{{3}}),[ ]{DEGREE}[ \t]{{0,4}}(?m:$)"
+    rf"|(?i:\b(?:pt|patient|subject|subj|staff|tech|typist|transcriber|nurse)[ ]init(?:ials)?:?[ _]{{1,9}})(?P<form>[A-Z]{{3}})(?!\w)"
+    rf"|\[(?P<mark>[A-Z]{{3}})\][ \t]{{0,4}}(?m:$)"
+    rf"|(?m:^)[^\r\n]{{0,120}}[a-z\d.,;][ ](?:{TIME})[ ](?P<timed>[A-Z]{{3}})[ \t]{{0,4}}(?m:$)"
 )
 
 
@@ -53,7 +86,12 @@ class UnknownInitials:
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for match in _TOKEN.finditer(text):
             if not is_listed(match[0], lexicon) and _stands_for_somebody(text, match):
-                yield Span(match.start(), match.end(), Category.NAME, 0.75, "UnknownInitials")
+                yield _span(match.start(), match.end())
+        for pattern, known in ((_TWO, is_known), (_SMALL, is_listed), (_SURE, is_known)):
+            for match in pattern.finditer(text):
+                for group, written in match.groupdict().items():
+                    if written and not known(written, lexicon):
+                        yield _span(*match.span(group))
 
 
 def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
@@ -66,9 +104,15 @@ def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
     if match["spaced"]:
         return match["spaced"] not in ("A B C", "A B D")
     if match["dotted"]:
-        return first in ("doer", "many", "time", "open") or second in ("degree", "sex", "acts")
-    if first == "time":
+        return first in ("doer", "person", "many", "time", "open") or second in ("degree", "sex", "acts", "child")
+    if first in ("time", "person"):
         return True
+    if first == "open" and second == "mark":
+        return False  # a heading's abbreviation: "NCR, not related"
     if second in ("time", "degree", "sex", "acts", "joint", "possessed"):
         return first is not None
     return first in ("doer", "many", "mark", "open") and second is not None or (first == "word" and second == "end")
+
+
+def _span(start: int, end: int) -> Span:
+    return Span(start, end, Category.NAME, 0.75, "UnknownInitials")

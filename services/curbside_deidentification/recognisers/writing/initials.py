@@ -32,6 +32,13 @@ def is_listed(written: str, lexicon: Lexicon) -> bool:
     return bare in _THINGS or bare in abbreviations() or lexicon.is_word(bare)
 
 
+def is_known(written: str, lexicon: Lexicon) -> bool:
+    """Whether `written` is a word or one of the abbreviations that stand everywhere: for places where hardly
+    anything but initials stands."""
+    bare = letters_of(written)
+    return bare in _THINGS or lexicon.is_word(bare)
+
+
 def spells_out(before: str, bare: str) -> bool:
     """Whether the last words of `before` begin with the letters `bare`: "mean arterial pressure (MAP)"."""
     heads = "".join(word[0] for word in re.findall(r"[^\W\d_]+", before)[-2 * len(bare) :]).casefold()
