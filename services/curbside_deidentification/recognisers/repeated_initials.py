@@ -37,6 +37,19 @@ _STAMPED_BEHIND: Final = re.compile(
 _PAIR: Final = re.compile(
     r"(?<![\w/.-])(?P<one>[A-Z]{3})(?:[ ]?(?:/|\+|&|->|>|=)[ ]?|[ ](?:and|AND|for|FOR|to|TO)[ ])(?P<other>[A-Z]{3})(?![\w/-])"
 )
+# So many different initials make a log of a document.
+_MANY: Final = 2
+_DOER: Final = (
+    r"(?:by|per|tech|scrub|circ|anes|prelim|final|read|signed|marked|rn|rph|verif|rev|2nd|noted|relief|transport|sitter|"
+    r"witness|wit\.?|monitor|entered|qc|qa|coll|rec'?d|x[12]|c|to|seen w/|spoke w/)"
+)
+_LOGGED_BEHIND: Final = re.compile(
+    rf"(?:(?:{TIME}|{DAY})[ ]|[~\[(|/+>-][ ]?|(?<![\w/])(?i:{_DOER})[:#]?[ ]{{1,2}}|(?:^|[\r\n])[ \t]{{0,4}})(?P<form>[A-Z]{{3}})"
+    rf"(?=[.,;]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[)\]]|[ ,]{{1,2}}(?:{TIME}|{DAY}|{DEGREE}|\d{{1,3}}[MF]\b)|[.,;][ ]|[ ]?[/|+=>][ ]?[A-Z]{{3}}\b)"
+)
+_LOGGED_BEFORE: Final = re.compile(
+    rf"(?:(?m:^)[ \t]{{0,4}}|[a-z\d%.,;][ ])(?P<form>[A-Z]{{3}})(?=[ ](?:{TIME}|{DAY})(?!\d)|[ ]?=[ ]?[A-Z][a-z])"
+)
 _LEGEND_BEFORE: Final = re.compile(r"(?<![\w.'’/-])(?P<form>[A-Z]{2,4}|(?:[A-Z]\.){2,3})[ ]?[)=:–—-]?[ ]{0,2}$")
 _LEGEND_BEHIND: Final = re.compile(
     rf"(?:,?[ ]{DEGREE})?[ ]?[(\[=:–—-][ ]?(?P<form>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}})(?![\w.])"
@@ -76,6 +89,22 @@ def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Ite
         for first, second, group in ((one, other, "other"), (other, one, "one")):
             if first in sure and not is_listed(first, lexicon) and not is_known(second, lexicon):
                 yield _span(*match.span(group))
+    if len({one for one in sure if len(one) == 3 and not is_listed(one, lexicon)}) >= _MANY:
+        yield from _in_log(text, lexicon)
+
+
+def _in_log(text: str, lexicon: Lexicon) -> Iterator[Span]:
+    """Where a document is full of initials, letters in their place are some, even where medicine has an
+    abbreviation of these letters that few use."""
+    found = set[str]()
+    for pattern in (_LOGGED_BEHIND, _LOGGED_BEFORE):
+        for match in pattern.finditer(text):
+            if not is_known(match["form"], lexicon):
+                found.add(match["form"])
+                yield _span(*match.span("form"))
+    if found:
+        for match in re.finditer(rf"(?<![\w.-])(?:{'|'.join(sorted(found))})(?![\w.’'-])", text):
+            yield _span(*match.span())
 
 
 def _beside_names(text: str, names: Iterable[Span]) -> Iterator[Span]:

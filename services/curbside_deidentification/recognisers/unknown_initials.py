@@ -75,7 +75,7 @@ _SURE: Final = re.compile(
     rf"[(\[](?P<degree>[A-Z]{{3}}),[ ]{DEGREE}|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<signed>[A-Z]{{3}}),[ ]{DEGREE}[ \t]{{0,4}}(?m:$)"
     rf"|(?i:\b(?:pt|patient|subject|subj|staff|tech|typist|transcriber|nurse)[ ]init(?:ials)?:?[ _]{{1,9}})(?P<form>[A-Z]{{3}})(?!\w)"
     rf"|\[(?P<mark>[A-Z]{{3}})\][ \t]{{0,4}}(?m:$)"
-    rf"|(?m:^)[^\r\n]{{0,120}}[a-z\d.,;][ ](?:{TIME})[ ](?P<timed>[A-Z]{{3}})[ \t]{{0,4}}(?m:$)"
+    rf"|(?<=[a-z\d.,;] )(?:{TIME})[ ](?P<timed>[A-Z]{{3}})[ \t]{{0,4}}(?m:$)"
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
 from curbside_deidentification.domain.name_words import NEVER_NAME, words
 
-_THINGS: Final = words("abbreviations") | words("no_initials") | words("no_person") | NEVER_NAME
+_THINGS: Final = words("abbreviations") | words("no_initials") | words("no_person") | words("orders") | NEVER_NAME
 # A day, or a time of day, as logs write them.
 DAY: Final = (
     r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.]\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{2,4}|"
