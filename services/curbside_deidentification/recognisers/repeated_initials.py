@@ -17,6 +17,7 @@ from curbside_deidentification.recognisers.writing.initials import (
     is_known,
     is_listed,
     letters_of,
+    spells_out,
 )
 
 # What these find is initials as it stands, alone or in pairs.
@@ -27,7 +28,7 @@ _WRITTEN: Final = re.compile(
 )
 # Two letters are too few: they count beside a stamp, a dash, a bracket, a stroke or a line's end.
 _STAMPED_BEFORE: Final = re.compile(
-    rf"(?:{TIME}|{DAY}|[-–—~/:=>|,]|[(\[]|(?:\A|[\r\n])[ \t>*#•-]{{0,6}}|(?i:\b(?:by|per|pt|init|initials|client|subject)))[ ]?$"
+    rf"(?:{TIME}|{DAY}|[-–—~/:=>|,]|[(\[]|(?:\A|[\r\n])[ \t>*#•-]{{0,6}}|(?i:\b(?:by|per|pt|init|initials|client|subject)))[ ]?\Z"
 )
 _STAMPED_BEHIND: Final = re.compile(
     rf"[.;,)\]]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[ ,]{{1,2}}(?:{TIME}|{DAY})(?!\d)|[)\]]|[ ]?[/=>|:](?!\d)|['’]s[ ]"
@@ -44,15 +45,17 @@ _DOER: Final = (
     r"witness|wit\.?|monitor|entered|qc|qa|coll|rec'?d|x[12]|c|to|seen w/|spoke w/)"
 )
 _LOGGED_BEHIND: Final = re.compile(
-    rf"(?:(?:{TIME}|{DAY})[ ]|[~\[(|/+>-][ ]?|(?<![\w/])(?i:{_DOER})[:#]?[ ]{{1,2}}|(?:^|[\r\n])[ \t]{{0,4}})(?P<form>[A-Z]{{3}})"
+    rf"(?:(?:{TIME}|{DAY})[ ]|[~\[(|/+>-][ ]?|(?<![\w/])(?i:{_DOER})[:#]?[ ]{{1,2}})(?P<form>[A-Z]{{3}})"
     rf"(?=[.,;]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[)\]]|[ ,]{{1,2}}(?:{TIME}|{DAY}|{DEGREE}|\d{{1,3}}[MF]\b)|[.,;][ ]|[ ]?[/|+=>][ ]?[A-Z]{{3}}\b)"
 )
 _LOGGED_BEFORE: Final = re.compile(
-    rf"(?:(?m:^)[ \t]{{0,4}}|[a-z\d%.,;][ ])(?P<form>[A-Z]{{3}})(?=[ ](?:{TIME}|{DAY})(?!\d)|[ ]?=[ ]?[A-Z][a-z])"
+    rf"(?:(?m:^)[ \t]{{0,4}}|[a-z\d%.,;][ ])(?P<form>[A-Z]{{3}})(?=[ ](?:{TIME}|{DAY})(?!\d)|[ ]?=[ ]?[A-Z][a-z]|,[ ]{DEGREE})"
 )
-_LEGEND_BEFORE: Final = re.compile(r"(?<![\w.'’/-])(?P<form>[A-Z]{2,4}|(?:[A-Z]\.){2,3})[ ]?[)=:–—-]?[ ]{0,2}$")
+_LEGEND_BEFORE: Final = re.compile(
+    r"(?<![\w.'’/-])(?P<form>[A-Z]{2,4}|(?:[A-Z]\.){2,3})[ ]?[)=:–—-]?[ ]{0,2}\Z"
+)
 _LEGEND_BEHIND: Final = re.compile(
-    rf"(?:,?[ ]{DEGREE})?[ ]?[(\[=:–—-][ ]?(?P<form>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}})(?![\w.])"
+    rf"(?:,?[ ]{DEGREE})?[ ]?[(\[=:–—-][ ]?(?P<form>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}})(?![\w.]|[ ]?#?\d)"
 )
 
 
@@ -78,7 +81,9 @@ def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Ite
     for match in _WRITTEN.finditer(text):
         bare = letters_of(match["form"])
         capitals = match["form"].isupper()
-        fits = bare in sure or (capitals and (bare in people or (bare[0] + bare[-1] in people and len(bare) == 3)))
+        fits = bare in sure or (
+            capitals and (bare in people or (bare[0] + bare[-1] in people and len(bare) == 3))
+        )
         if not fits or (is_listed(bare, lexicon) and "." not in match["form"]):
             continue
         if len(bare) == 2 and not (bare in sure and capitals) and not _stamped(text, match):
@@ -99,8 +104,12 @@ def _in_log(text: str, lexicon: Lexicon) -> Iterator[Span]:
     found = set[str]()
     for pattern in (_LOGGED_BEHIND, _LOGGED_BEFORE):
         for match in pattern.finditer(text):
-            if not is_known(match["form"], lexicon):
-                found.add(match["form"])
+            form = match["form"]
+            earlier = text[max(0, match.start("form") - 48) : match.start("form")]
+            if not is_known(form, lexicon) and not (
+                earlier[-1:] in ("(", "[") and spells_out(earlier, form.casefold())
+            ):
+                found.add(form)
                 yield _span(*match.span("form"))
     if found:
         for match in re.finditer(rf"(?<![\w.-])(?:{'|'.join(sorted(found))})(?![\w.’'-])", text):
@@ -138,7 +147,11 @@ def _parts(written: str) -> Iterator[str]:
 def _initials_of(written: str) -> Iterator[str]:
     """RF, RJF and the like of "Robert J. Feldmann", of "Feldmann, Robert J" as well."""
     last, comma, first = written.partition(",")
-    words = [word for word in TOKEN.findall(f"{first} {last}" if comma else written) if word.casefold() not in BETWEEN_NAMES]
+    words = [
+        word
+        for word in TOKEN.findall(f"{first} {last}" if comma else written)
+        if word.casefold() not in BETWEEN_NAMES
+    ]
     heads = "".join(word[0] for word in words).casefold()
     if not (2 <= len(heads) <= 4 and heads.isascii()) or any(len(word) < 2 for word in (words[0], words[-1])):
         return
@@ -148,9 +161,7 @@ def _initials_of(written: str) -> Iterator[str]:
 
 def _stamped(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - 24) : match.start()]
-    return (
-        _STAMPED_BEFORE.search(before) is not None and _STAMPED_BEHIND.match(text, match.end()) is not None
-    )
+    return _STAMPED_BEFORE.search(before) is not None and _STAMPED_BEHIND.match(text, match.end()) is not None
 
 
 def _span(start: int, end: int) -> Span:

@@ -40,24 +40,27 @@ _PERSON: Final = (
     r"anesth|relief|techs?|initials|inits?"
 )
 _BEFORE: Final = re.compile(
-    rf"(?P<person>(?<![\w/-])(?i:{_PERSON})[:#.]?[ ]{{1,3}}[(]?)$|(?P<doer>(?<![\w/-])(?i:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)$"
-    rf"|(?P<time>(?<![\d/.-])(?:{TIME}|{DAY})[ ]?[-,:|/@]?[ ]{{0,2}})$"
-    r"|(?P<many>(?<![\w])(?:[A-Z]{3}|(?:[A-Z]\.){2,3})(?:[ ]?[/+&>=|-]+[ ]?|,[ ]|[ ](?:and|AND|for|FOR|to|TO|or)[ ]))$"
-    r"|(?P<mark>(?:[-–—~>|=+]|->|[,;:.!?)\]%]|[ ]{2}|_{3,})[ \t]{0,3}|[(\[{][ ]?)$"
-    r"|(?P<open>(?:\A|[\r\n])[ \t>*#•-]{0,6}(?:\d{1,2}[.)][ ])?)$"
-    r"|(?P<word>[\w'’][ ])$"
+    rf"(?P<person>(?<![\w/-])(?:(?i:{_PERSON})[:#.]?[ ]{{1,3}}|(?i:{_DOER}):[ ]{{1,3}})[(]?)\Z|(?P<doer>(?<![\w/-])(?i:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)\Z"
+    rf"|(?P<time>(?<![\d/.-])(?:{TIME}|{DAY})[ ]?[-,:|/@]?[ ]{{0,2}})\Z"
+    r"|(?P<many>(?<![\w])(?:[A-Z]{3}|(?:[A-Z]\.){2,3})(?:[ ]?[/+&>=|-]+[ ]?|,[ ]|[ ](?:and|AND|for|FOR|to|TO|or)[ ]))\Z"
+    r"|(?P<mark>(?:[-–—~>|=+]|->|[,;:.!?)\]%]|[ ]{2}|_{3,})[ \t]{0,3}|[(\[{][ ]?)\Z"
+    r"|(?P<open>(?:\A|[\r\n])[ \t>*#•-]{0,6}(?:\d{1,2}[.)][ ])?)\Z"
+    r"|(?P<word>[\w'’][ ])\Z"
 )
 _BEHIND: Final = re.compile(
     rf"(?P<end>[.,;)\]]{{0,2}}[ \t]{{0,4}}(?:[\r\n]|\Z))"
-    rf"|(?P<time>[ ,;:/|-]{{1,3}}(?:at[ ]|@[ ]?|on[ ])?(?:{TIME}|{DAY})(?![\d]))"
+    rf"|(?P<time>[ ,;:/|-]{{1,3}}(?:(?i:at|on)[ ]|@[ ]?)?(?:{TIME}|{DAY})(?![\d]))"
     rf"|(?P<degree>[ ,]{{1,2}}{DEGREE})"
     rf"|(?P<sex>[ ,/]{{1,3}}\d{{1,3}}[ ]?(?:[MFmf]\b|y|Y)|[ ](?i:is)[ ](?i:an?)[ ]\d)"
-    r"|(?P<joint>[ ]?[/+&>=|][ ]?[A-Z])"
+    r"|(?P<joint>(?:[ ]?[/+&>|][ ]?|[ ]=[ ]|=(?=[A-Z][a-z]))[A-Z])"
     r"|(?P<mark>[)\]};,.:|](?=[ ]|\Z)|[ ]?[|=>][ ])"
     r"|(?P<child>[ ]\(\d{1,2}[)y ])"
-    r"|(?P<acts>[ ](?i:s/p|c/o|h/o|tolerated|attended|agrees|endorses|notified|aware|to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged|for[ ][A-Z]{3}\b))"
+    r"|(?P<acts>[ ](?i:s/p|c/o|h/o|tolerated|attended|agrees|endorses|notified|aware|to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged)\b)"
+    r"|(?P<other>[ ](?i:for|to|and)[ ][A-Z]{3}(?![\w-]))"
+    r"|(?P<bracket>[ ][(])"
     r"|(?P<possessed>['’]s[ ])"
 )
+_CHILD: Final = re.compile(r"[ ]\(\d{1,2}[)y ]")
 # Two letters: of whom something is told, who stand with others of two letters, or before a day at a line's end.
 _TWO: Final = re.compile(
     rf"(?<![\w.'’/-])(?P<told>[A-Z]{{2}})(?=[ ](?i:reports|reported|states|stated|denies|denied|endorses|endorsed|feels|"
@@ -75,6 +78,9 @@ _SURE: Final = re.compile(
     rf"[(\[](?P<degree>[A-Z]{{3}}),[ ]{DEGREE}|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<signed>[A-Z]{{3}}),[ ]{DEGREE}[ \t]{{0,4}}(?m:$)"
     rf"|(?i:\b(?:pt|patient|subject|subj|staff|tech|typist|transcriber|nurse)[ ]init(?:ials)?:?[ _]{{1,9}})(?P<form>[A-Z]{{3}})(?!\w)"
     rf"|\[(?P<mark>[A-Z]{{3}})\][ \t]{{0,4}}(?m:$)"
+    rf"|(?<![\w/-])(?i:sitter|transport|escort|scrub|circ|anes|relief|techs?|verif|verified[ ]rph|path[ ]rev|prelim|rec'd|noted|marked|"
+    rf"entered|monitor|qc|qa|2nd|counted[ ]by|(?:reviewed|discussed|seen|spoke)[ ](?:with|w/|c)|d/w|s/w|inj[ ]by|performed[ ]by|read[ ]by|"
+    rf"wit\.|wit|witness|copy[ ]given,|to[ ]release,|sig):?[ ]{{1,3}}(?P<doer>[A-Z]{{3}})(?=[.,;/)]|[ \t]{{0,4}}(?m:$)|[ ](?:{TIME}|{DAY})(?!\d)|[ ](?:for|until)[ ])"
     rf"|(?<=[a-z\d.,;] )(?:{TIME})[ ](?P<timed>[A-Z]{{3}})[ \t]{{0,4}}(?m:$)"
 )
 
@@ -85,7 +91,9 @@ class UnknownInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for match in _TOKEN.finditer(text):
-            if not is_listed(match[0], lexicon) and _stands_for_somebody(text, match):
+            child = match["dotted"] and _CHILD.match(text, match.end())
+            listed = is_known if child else is_listed
+            if not listed(match[0], lexicon) and _stands_for_somebody(text, match):
                 yield _span(match.start(), match.end())
         for pattern, known in ((_TWO, is_known), (_SMALL, is_listed), (_SURE, is_known)):
             for match in pattern.finditer(text):
@@ -104,14 +112,27 @@ def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
     if match["spaced"]:
         return match["spaced"] not in ("A B C", "A B D")
     if match["dotted"]:
-        return first in ("doer", "person", "many", "time", "open") or second in ("degree", "sex", "acts", "child")
+        return first in ("doer", "person", "many", "time", "open") or second in (
+            "degree",
+            "sex",
+            "acts",
+            "child",
+        )
     if first in ("time", "person"):
         return True
     if first == "open" and second == "mark":
         return False  # a heading's abbreviation: "NCR, not related"
-    if second in ("time", "degree", "sex", "acts", "joint", "possessed"):
+    if second in ("time", "degree", "sex", "acts", "joint", "other", "possessed"):
         return first is not None
-    return first in ("doer", "many", "mark", "open") and second is not None or (first == "word" and second == "end")
+    if second == "bracket":
+        return first == "doer"
+    return (
+        first in ("doer", "many", "mark", "open")
+        and second is not None
+        or (
+        first == "word" and second in ("end", "mark")
+    )
+    )
 
 
 def _span(start: int, end: int) -> Span:

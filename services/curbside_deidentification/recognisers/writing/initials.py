@@ -8,13 +8,17 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
 from curbside_deidentification.domain.name_words import NEVER_NAME, words
 
-_THINGS: Final = words("abbreviations") | words("no_initials") | words("no_person") | words("orders") | NEVER_NAME
+_THINGS: Final = (
+    words("abbreviations") | words("no_initials") | words("no_person") | words("orders") | NEVER_NAME
+)
 # A day, or a time of day, as logs write them.
 DAY: Final = (
     r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.]\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{2,4}|"
     r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2}(?:,[ ]?\d{2,4})?"
 )
-TIME: Final = r"(?:[01]?\d|2[0-3]):[0-5]\d(?:[ ]?[AaPp]\.?[Mm]\.?)?|(?:[01]\d|2[0-3])[0-5]\d(?:[ ]?h(?:rs?)?)?"
+TIME: Final = (
+    r"(?:[01]?\d|2[0-3]):[0-5]\d(?:[ ]?[AaPp]\.?[Mm]\.?)?|(?:[01]\d|2[0-3])[0-5]\d(?:[ ]?h(?:rs?)?)?"
+)
 DEGREE: Final = (
     r"(?:MD|DO|RN|LPN|LVN|NP(?:-C)?|PA(?:-C)?|FNP|CNA|CRNA|RRT|RT|MA|CMA|CRC|CCRC|RPh|RPH|PharmD|PHARMD|"
     r"SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.|PCT|CST|MLS|MT|OTR|DPT|MS[1-4]|PGY[- ]?\d)(?![\w])"
