@@ -187,6 +187,38 @@ NUMBERS: Final[Mapping[str, Callable[[Values], str]]] = MappingProxyType(
                 _ipv6(v),
             )
         ),
+        "mac": lambda v: v.random.choice(":-").join(
+            v.digits(1) + v.random.choice("abcdef") for _ in range(6)
+        ),
+        "tracking": lambda v: v.random.choice(
+            (
+                f"1Z{v.digits(3)}{v.letters(1)}{v.digits(2)}{v.digits(10)}",
+                f"9400 {v.digits(4)} {v.digits(4)} {v.digits(4)}",
+            )
+        ),
+        "prescription": lambda v: v.random.choice(
+            (v.digits(7), f"{v.digits(7)}-{v.digits(5)}", f"C{v.digits(6)}")
+        ),
+        "badge": lambda v: v.random.choice((v.digits(4), v.digits(5), f"{v.letters(1)}{v.digits(4)}")),
+        "donor": lambda v: v.random.choice(
+            (f"{v.letters(4)}{v.digits(3)}", f"W{v.digits(4)} {v.digits(2)} {v.digits(6)}")
+        ),
+        "block": lambda v: (
+            f"{v.letters(1)}{v.digits(2)}-{v.digits(5)}-{v.letters(1)}{v.random.randrange(1, 9)}"
+        ),
+        "defense": lambda v: f"1{v.digits(9)}",
+        "passport": lambda v: v.random.choice((v.digits(9), f"{v.letters(1)}{v.digits(8)}")),
+        "reference": lambda v: v.random.choice(
+            (
+                v.digits(6),
+                f"REF{v.digits(7)}",
+                f"{v.digits(4)}-{v.digits(4)}",
+                f"{v.letters(2)}{v.digits(2)}-{v.digits(4)}",
+            )
+        ),
+        "parking": lambda v: v.random.choice((f"{v.letters(1)}-{v.digits(4)}", v.digits(5))),
+        "boat": lambda v: f"{v.letters(2)} {v.digits(4)} {v.letters(2)}",
+        "foreign_phone": lambda v: f"+44 20 7946 0{v.digits(3)}",
         "telephone": lambda v: f"{v.random.choice(_AREAS)}55501{v.random.randrange(100):02d}",
         "short": lambda v: f"555-01{v.random.randrange(100):02d}",
         "pager": lambda v: v.digits(v.random.choice((4, 5))),
@@ -205,6 +237,20 @@ PHONE_STYLES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
         "one": lambda n: f"1-{n[:3]}-{n[3:6]}-{n[6:]}",
         "plus": lambda n: f"+1 {n[:3]} {n[3:6]} {n[6:]}",
         "bare": lambda n: n,
+        "loose": lambda n: f"{n[:3]} {n[3:6]}-{n[6:]}",
+        "dashes_spaced": lambda n: f"{n[:3]} - {n[3:6]} - {n[6:]}",
+        "one_dotted": lambda n: f"1.{n[:3]}.{n[3:6]}.{n[6:]}",
+        "country_bare": lambda n: f"+1{n}",
+        "seven": lambda n: f"{n[3:6]}-{n[6:]}",
+        "seven_dotted": lambda n: f"{n[3:6]}.{n[6:]}",
+        "seven_spaced": lambda n: f"{n[3:6]} {n[6:]}",
+        "seven_bare": lambda n: n[3:],
+        "tail": lambda n: n[6:],
+        "words": lambda n: " ".join(
+            ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")[int(d)]
+            for d in n
+        ),
+        "bracketed": lambda n: f"[{n[:3]}] {n[3:6]}-{n[6:]}",
     }
 )
 
@@ -214,5 +260,7 @@ SSN_STYLES: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
         "spaced": lambda n: f"{n[:3]} {n[3:5]} {n[5:]}",
         "bare": lambda n: n,
         "last_four": lambda n: n[5:],
+        "dotted": lambda n: f"{n[:3]}.{n[3:5]}.{n[5:]}",
+        "spread": lambda n: f"{n[:3]} - {n[3:5]} - {n[5:]}",
     }
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +20,7 @@ from curbside.testing.notes.cast import Address, Cast
 from curbside.testing.notes.dates import DATE_STYLES
 from curbside.testing.notes.numbers import PHONE_STYLES, SSN_STYLES
 from curbside.testing.notes.people import NAME_STYLES
-from curbside.wording import in_words
+from curbside.wording import in_words, ordinal, ordinal_in_words
 
 _OLDEST_THAT_IS_TOLD: Final = 89  # 45 CFR 164.514(b)(2)(i)(C): ages over 89
 
@@ -82,6 +83,18 @@ _NUMBERS: Final[Mapping[str, Category]] = MappingProxyType(
         "biometric": Category.BIOMETRIC,
         "photo": Category.PHOTO,
         "ip": Category.IP,
+        "mac": Category.DEVICE,
+        "tracking": Category.OTHER_ID,
+        "prescription": Category.OTHER_ID,
+        "badge": Category.OTHER_ID,
+        "donor": Category.OTHER_ID,
+        "block": Category.OTHER_ID,
+        "defense": Category.OTHER_ID,
+        "reference": Category.OTHER_ID,
+        "passport": Category.LICENSE,
+        "parking": Category.VEHICLE,
+        "boat": Category.VEHICLE,
+        "foreign_phone": Category.PHONE,
         "pager": Category.PHONE,
         "extension": Category.PHONE,
         "short": Category.PHONE,
@@ -172,6 +185,32 @@ def _elder_age(scene: Scene, style: str) -> list[Piece]:
     return _of_age(scene.cast.elder_age, style or "number", True)
 
 
+def _ordinal_of_age(age: int) -> str:
+    tens = "one hundred and" if age > 100 else "ninety"
+    if age % 10 == 0:
+        return "one hundredth" if age == 100 else "ninetieth"
+    return f"{tens}{' ' if age > 100 else '-'}{ordinal_in_words(age % 10)}"
+
+
+_OLD_STYLES: Final[Mapping[str, Callable[[int], str]]] = MappingProxyType(
+    {
+        "number": str,
+        "words": in_words,
+        "ordinal": ordinal,
+        "ordinal_words": _ordinal_of_age,
+        "months": lambda age: f"{12 * age:,}",
+        "decade": lambda age: f"{age // 10 * 10}s",
+        "decade_words": lambda age: "nineties" if age < 100 else "hundreds",
+        "noun": lambda age: "nonagenarian" if age < 100 else "centenarian",
+    }
+)
+
+
+def _old_age(scene: Scene, style: str) -> list[Piece]:
+    """An age that Safe Harbor always lists, without what a sentence says around it."""
+    return [phi(_OLD_STYLES[style or "number"](90 + scene.cast.elder_age % 14), Category.AGE)]
+
+
 def _of_age(age: int, style: str, female: bool) -> list[Piece]:
     number, rest = {
         "number": (str(age), ""),
@@ -189,6 +228,9 @@ def _of_age(age: int, style: str, female: bool) -> list[Piece]:
     if age <= _OLDEST_THAT_IS_TOLD:
         return [Piece(number + rest)]
     return [phi(number, Category.AGE), *([neutral(rest)] if rest else [])]
+
+
+_ROAD: Final = re.compile(r"^\d+ ")
 
 
 def _full_address(address: Address, before_unit: str, before_city: str) -> list[Piece]:
@@ -210,6 +252,9 @@ _ADDRESS_STYLES: Final[Mapping[str, Callable[[Address], list[Piece]]]] = Mapping
         "caps_city": lambda a: [phi(a.city.upper(), Category.LOCATION)],
         "city_state": lambda a: [phi(a.city, Category.LOCATION), neutral(f", {a.state}")],
         "zip": lambda a: [phi(a.zip, Category.LOCATION)],
+        "road": lambda a: [phi(_ROAD.sub("", a.street), Category.LOCATION)],
+        "no_commas": lambda a: _full_address(a, " ", " "),
+        "town_line": lambda a: [phi(f"{a.street}\n{a.city}", Category.LOCATION)],
         "caret": lambda a: [
             phi(f"{a.street}^{a.unit}^{a.city}".upper(), Category.LOCATION),
             neutral(f"^{a.state}^"),
@@ -237,6 +282,17 @@ def _ssn(scene: Scene, style: str) -> list[Piece]:
     return [phi(SSN_STYLES[style or "dashed"](number), Category.SSN)]
 
 
+_RANGES: Final[Mapping[str, Callable[[date, date], str]]] = MappingProxyType(
+    {
+        "figures": lambda a, b: f"{a.month}/{a.day}-{b.month}/{b.day}",
+        "figures_spaced": lambda a, b: f"{a.month}/{a.day} - {b.month}/{b.day}",
+        "abbreviated": lambda a, b: (
+            f"{DATE_STYLES['month_day_short'](a)} - {DATE_STYLES['month_day_short'](b)}"
+        ),
+    }
+)
+
+
 def _range(scene: Scene, style: str) -> list[Piece]:
     first, last = scene.cast.days["admitted"], scene.cast.days["today"]
     if style == "months":
@@ -247,6 +303,8 @@ def _range(scene: Scene, style: str) -> list[Piece]:
             else f"{month} {first.day} - {other} {last.day}, {last.year}"
         )
         return [phi(spelt, Category.DATE)]
+    if style in _RANGES:
+        return [phi(_RANGES[style](first, last), Category.DATE)]
     if style == "short":
         return [
             phi(f"{first.month}/{first.day}-{last.month}/{last.day}/{last.year % 100:02d}", Category.DATE)
@@ -264,7 +322,15 @@ def _email(scene: Scene, style: str) -> list[Piece]:
     user = re.sub(r"[^a-z.]", "", f"{person.first[0]}.{person.last}".casefold()) + scene.cast.number(
         "email", "pager"
     )
-    return [phi(f"{user}@{scene.cast.text('domain', 'domains')}", Category.EMAIL)]
+    host = scene.cast.text("domain", "domains")
+    at, dot = {
+        "spoken": (" at ", " dot "),
+        "bracketed": ("[at]", "[dot]"),
+        "paren": (" (at) ", " (dot) "),
+        "spaced": (" @ ", "."),
+        "tag": ("+appt@", "."),
+    }.get(style, ("@", "."))
+    return [phi(f"{user}{at}{host.replace('.', dot)}", Category.EMAIL)]
 
 
 def _url(scene: Scene, style: str) -> list[Piece]:
@@ -273,6 +339,9 @@ def _url(scene: Scene, style: str) -> list[Piece]:
         "": f"https://portal.{host}/visits/{path}",
         "bare": f"www.{host}/{path}",
         "file": f"http://pacs.{host}/view?id={path}",
+        "host": f"mychart.{host}",
+        "deep": f"portal.{host}/p/{path}?v=2",
+        "caps": f"WWW.{host.upper()}",
     }
     return [phi(forms[style], Category.URL)]
 
@@ -319,6 +388,10 @@ _OTHERS: Final[Mapping[str, Callable[[Scene, str], list[Piece]]]] = MappingProxy
         "time": _time,
         "facility": lambda scene, style: _facility(scene, "facility", style),
         "other_facility": lambda scene, style: _facility(scene, "other_facility", style),
+        "old_age": _old_age,
+        "place": lambda _, style: [phi(style, Category.LOCATION)],
+        "aside": lambda _, style: [neutral(style)],
+        "house": lambda _, style: [phi(style, Category.FACILITY)],
         "county": lambda scene, _: [
             phi(f"{scene.cast.text('county', 'counties')} County", Category.LOCATION)
         ],
