@@ -28,14 +28,20 @@ _TOLD: Final = re.compile(
     rf"(?:at|to|until|till|past|beyond)\s(?:(?:the\s)?age\s(?:of\s)?)?(?:be\s)?(?:{_NEARLY})?|"
     r"(?:died|passed(?:\saway)?|expired)\s(?:by|of|from|in|with|after)\s[a-z][a-z\s-]{2,40}?\s(?:at|aged?)\s(?:age\s)?|"
     r"(?:deceased|dec\.|d\.)\s?[(:,-]?\s?|"
-    r"(?:approaching|nearing|turning)\s|"
+    r"(?:approaching|nearing|turning)\s|(?:alive|living),?\s[(]?|made\sit\sto\s|"
+    r"(?:say(?:s|ing)|despite|about|for|of|jokes)\s(?:\w+\s)?being\s(?!\d+\s[a-z]+s\b)|"
     rf"(?:he|she|who|{_KIN}|(?:Mr|Mrs|Ms|Miss|Dr)\.?\s[A-Z][\w'-]{{1,20}})(?:\s(?:just|recently))?\s"
     rf"(?:is|was|turn(?:ed|s)|will\sbe)\s(?:{_NEARLY}|a\s(?=\Z))?)\Z",
     re.IGNORECASE,
 )
+# "At 94, she is": what a person is at an age.
+_AT: Final = re.compile(r"\bat\s(?:age\s|nearly\s|almost\s)?\Z", re.IGNORECASE)
+_PERSON: Final = re.compile(
+    r",?\s(?:s?he|they|the\spatient|pt|his|her|mom|dad|Mrs?\.|Ms\.)\b(?!\sblood|\sheart|\spulse)", re.IGNORECASE
+)
 _BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
 _GOES_ON: Final = re.compile(
-    r"\s?(?:[,;.)]|\Z)|\s(?:and|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
+    r"\s?(?:[,;.)]|\+(?!\d)|\Z)|\s(?:and|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
     re.IGNORECASE,
 )
 # A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.
@@ -51,6 +57,8 @@ class AgeTold(PatternRecogniser):
 
     def valid(self, match: re.Match[str]) -> bool:
         text, (start, end) = match.string, match.span("phi")
+        if _AT.search(text, max(0, start - 12), start) and _PERSON.match(text, end):
+            return True
         if _TOLD.search(text, max(0, start - 60), start):
             return True
         if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):

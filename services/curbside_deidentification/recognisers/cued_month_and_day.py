@@ -35,7 +35,7 @@ class CuedMonthAndDay(PatternRecogniser):
         r"colonoscopy|EGD|cath|angiogram|hearing|meeting|call|report|letter|incident|accident|MVC|"
         r"MVA|shift)\b)"
         r"|\b[Pp]/?[Uu](?:[ ][A-Z][\w'’-]{1,20}){1,3}[ ]"
-        r"|\A\s{0,9}[A-Z][A-Za-z:,/& -]{3,40}?[ ](?:-[ ])?(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|w/|\Z))"
+        r"|\A\s{0,9}[A-Z][A-Za-z:,/& -]{3,40}?[ ](?:-[ ])?(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|w/|:[ ]|\Z))"
         r"|(?m:^)[ \t]{0,6}(?=[\d/]{3,5}[ ](?:\d{1,2}[ap]m?[ ]?[-–][ ]?\d{1,2}[ap]|(?:day|night|"
         r"evening|noc|AM|PM)[ ]?(?:shift)?:?\b)))"
         rf"(?P<phi>{MONTH_DAY}){NO_MEASURE}(?!-\d)"

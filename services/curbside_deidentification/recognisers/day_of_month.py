@@ -34,6 +34,10 @@ _COUNTED: Final = (
 
 
 _PLACED: Final = re.compile(rf"\b(?:{_PLACING})\s\Z", re.IGNORECASE)
+_MOVED: Final = re.compile(
+    r"\b(?:moved|postponed|pushed|bumped|changed|delayed|rescheduled)\s[^.;\n]{0,40}?(?:to|until|till)\s\Z",
+    re.IGNORECASE,
+)
 _GOES_ON: Final = re.compile(_AFTER, re.IGNORECASE)
 
 
@@ -55,6 +59,8 @@ class DayOfMonth(PatternRecogniser):
         if not match["phi"][4].isdigit() or _GOES_ON.match(match.string, match.end()) is None:
             return False
         before = match.string[max(0, match.start() - 28) : match.start()]
+        if _MOVED.search(match.string, max(0, match.start() - 60), match.start()):
+            return True
         return _PLACED.search(before) is not None or (
             match["range"] is not None and before.casefold().endswith("from ")
         )

@@ -24,7 +24,7 @@ _PLACING: Final = (
     r"performed|done|placed|started|stopped|held|changed|removed|inserted|extubated|intubated|obtained|"
     r"scheduled(?:\sfor)?|(?:last|next)(?:\s(?:seen|dose|visit|appt|appointment|BM|HD|dialysis|void|"
     r"menses))?|"
-    r"LMP|LKW|onset|date|DOB|born|birthday|comparison|prior|compared\s(?:to|with)|again|returned|tomorrow|"
+    r"LMP|LNMP|EDC|EDD|EDB|DOI|DOL|DOV|LKW|onset|date|DOB|born|birthday|comparison|prior|compared\s(?:to|with)|again|returned|tomorrow|"
     r"today|"
     r"yesterday|expected|anticipated|transferred|readmitted|hospitali[sz]ed|presented|fell|injury|surgery|"
     r"filled|"
@@ -40,12 +40,14 @@ _DONE: Final = (
     r"cath(?:eterization)?|stent(?:ing|s)?|scan|replacement|fixation|transplant(?:ation)?|fusion|resection|"
     r"ablation|emboli[sz]ation|implantation|placement|amputation|delivery|c-section|transfusion|injection|"
     r"infusion|chemo(?:therapy)?|radiation|dialysis|procedure|operation|excision|drainage|debridement|"
-    r"closure|reconstruction|TKA|THA|TKR|THR|ORIF|CABG|TURP|TAVR|PCI|ERCP|EGD|cultures?|labs?|UA|BMP|CMP|CBC"
+    r"closure|reconstruction|TKA|THA|TKR|THR|ORIF|CABG|TURP|TAVR|PCI|ERCP|EGD|(?:[BUSW]|sputum\s|blood\s|urine\s)?Cx|"
+    r"cultures?|labs?|UA|BMP|CMP|CBC"
 )
 
 
 _BEFORE: Final = re.compile(
     rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
+    r"\b(?:POD|PPD|HD|DOL|(?:post-?op|hospital)\sday|day)\s?#?\s?\d{1,3},?\s?[(,-]?\s?|"
     rf"\b(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|from\s|\()?|\[)\Z",
     re.IGNORECASE,
 )
@@ -60,7 +62,7 @@ class MonthAndDay(PatternRecogniser):
     category = Category.DATE
     score = 0.8
     pattern = re.compile(
-        rf"(?<![\w./+-])(?P<phi>{MONTH_DAY}(?:(?:,|\s(?:and|&|or))\s{MONTH_DAY})*){NO_MEASURE}(?!-\d)",
+        rf"(?<![\w./+-])(?P<phi>{MONTH_DAY}(?:(?:,|\s(?:and|&|or|vs\.?|versus))\s{MONTH_DAY})*){NO_MEASURE}(?!-\d)",
         re.IGNORECASE,
     )
 
@@ -77,12 +79,14 @@ class MonthAndDay(PatternRecogniser):
 
 
 class WeekdayWithFigures(PatternRecogniser):
-    """ "Sat 3/4": a weekday in capitals or with one, since "sat" is a saturation too."""
+    """ "Sat 3/4", "3/4 (Sat)": a weekday in capitals or with one, since "sat" is a saturation too."""
 
     category = Category.DATE
     score = 0.85
     pattern = re.compile(
         r"\b(?P<phi>(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:day)?|"
         r"(?:MON|TUES?|WED(?:NES)?|THU(?:RS?)?|FRI|SAT(?:UR)?|SUN)(?:DAY)?)[.,]{0,2}\s{1,2}"
-        rf"(?:\()?{MONTH_DAY})(?!-\d)"
+        rf"(?:\()?{MONTH_DAY}|"
+        rf"{MONTH_DAY}\s?\((?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|MON|TUES?|WED|THU(?:RS?)?|FRI|SAT|SUN)"
+        r"(?i:(?:nes|ur)?day)?\.?\))(?!-\d)"
     )

@@ -13,6 +13,7 @@ from curbside_deidentification.recognisers.writing.dates import (
     MONTH,
     TIME,
     WEEKDAY,
+    WEEKDAY_NAME,
     YEAR,
     YEAR_WORDS,
 )
@@ -24,10 +25,13 @@ _AMBIGUOUS: Final = frozenset(("may", "march", "mar", "dec", "sep"))
 _PLACING: Final = re.compile(
     r"(?:\b(?:on|by|since|until|till|from|before|after|in|of|to|through|around|about|dated?|born|dob|and|was|"
     r"lmp|rx|"
-    r"surgery|seen|visit|appointment|admitted|discharged|started|due|early|late|mid|next|last|this)\W{0,3}|"
+    r"surgery|seen|here|opened|closed|refilled|visit|appointment|admitted|discharged|started|due|early|late|mid|next|last|this)\W{0,3}|"
     r"[:|(])\s*$",
     re.IGNORECASE,
 )
+# "27MAR" on a bottle, "THU DEC 14" on a board.
+_TIGHT: Final = re.compile(r"\d\d[A-Z]{3}\b")
+_WEEKDAY: Final = re.compile(rf"{WEEKDAY_NAME}[.,]{{0,2}}\s", re.IGNORECASE)
 _SURE: Final = re.compile(r"(?:19|20)\d\d|['’]\d\d|\d(?:st|nd|rd|th)\b|\bof\b|[-/]|[a-z]{4,}", re.IGNORECASE)
 
 
@@ -56,6 +60,8 @@ class WrittenDate(PatternRecogniser):
         if month is None or month[0].casefold() not in _AMBIGUOUS:
             return True
         if not month[0].islower() and not month[0].isupper():
+            return True
+        if _TIGHT.match(match[0]) or _WEEKDAY.match(match[0]):
             return True
         rest = match[0][: month.start()] + match[0][month.end() :]
         before = match.string[max(0, match.start() - 16) : match.start()]

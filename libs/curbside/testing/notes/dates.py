@@ -71,7 +71,7 @@ DATE_STYLES: Final[Mapping[str, Callable[[date], str]]] = MappingProxyType(
         ),
         "weekday_next": lambda d: f"next {_weekday(d)}",
         "weekday_ago": lambda d: f"a week ago {_weekday(d)}",
-        "weekday_before": lambda d: f"the {_weekday(d)} before last",
+        "weekday_before": lambda d: f"{_weekday(d)} before last",
         "weekday_caps": lambda d: f"{_weekday(d)[:3].upper()} {_month(d)[:3].upper()} {d.day}",
         "month_day_full": lambda d: f"{d.month:02d}/{d.day:02d}",
         "month_day_short": lambda d: f"{_month(d)[:3]} {d.day}",
