@@ -39,6 +39,7 @@ from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
+from curbside_deidentification.recognisers.donation_number import DonationNumber
 from curbside_deidentification.recognisers.email import Email
 from curbside_deidentification.recognisers.facility import Facility
 from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
@@ -110,10 +111,12 @@ from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
+from curbside_deidentification.recognisers.parcel import Parcel
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
+from curbside_deidentification.recognisers.phone_in_words import PhoneInWords
 from curbside_deidentification.recognisers.phone_with_use import PhoneWithUse
 from curbside_deidentification.recognisers.photo_file import PhotoFile
 from curbside_deidentification.recognisers.place_in_header import PlaceInHeader
@@ -297,6 +300,8 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     MacAddress(),
     OtherId(),
     NumberedRun(),
+    DonationNumber(),
+    Parcel(),
     BareId(),
     UniversalId(),
     Hl7Field(),
@@ -312,6 +317,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     NationalPhone(),
     PhoneWithUse(),
     SpokenPhone(),
+    PhoneInWords(),
     CardNumber(),
     NhsNumber(),
     SocialInsuranceNumber(),

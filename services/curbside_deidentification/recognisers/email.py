@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
+
+
+_AT: Final = r"(?:[ ]?[\[({<][ ]?(?i:at|@)[ ]?[\])}>]|[ ]{1,2}@)"
+_DOT: Final = r"(?:[ ]?[\[({<][ ]?(?i:dot|\.)[ ]?[\])}>][ ]?|[ ](?:dot|DOT)[ ])"
+_DOTTED: Final = rf"[ ]?(?:[\w-]{{1,63}}{_DOT}){{1,4}}"
+_TOP: Final = r"(?i:com|org|net|edu|gov|mil|us|info|health)\b"
 
 
 class Email(PatternRecogniser):
@@ -15,7 +22,7 @@ class Email(PatternRecogniser):
     pattern = re.compile(
         r"(?<![\w.+-])[\w.+'-]{1,64}@(?:[\w-]{1,63}\.)*[\w-]{1,63}\.[A-Za-z]{2,24}\b|"
         # As people write it who do not want to be found: "jdoe at example dot org".
-        r"(?<![\w.+-])[\w.+-]{1,64}\s[\[(]?(?:at|AT)[\])]?\s[\w-]{1,63}\s[\[(]?(?:dot|DOT)[\])]?\s"
-        r"(?:com|org|net|edu|gov|COM|ORG|NET|EDU|GOV)\b"
+        # or with brackets: "jdoe[at]example[dot]org"; and as a dictation or a wrapped line has it: "jdoe @ example.org".
+        rf"(?<![\w.+-])[\w.+-]{{1,64}}(?:\s(?:at|AT){_DOTTED}|{_AT}(?:{_DOTTED}|[ ]?(?:[\w-]{{1,63}}\.){{1,4}})){_TOP}"
     )
     score = 0.98

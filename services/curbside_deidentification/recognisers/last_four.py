@@ -22,7 +22,7 @@ class LastFour(PatternRecogniser):
         r"on)(?:[ ](?:the|his|her|their|my|"
         r"your|patient['’]?s?|pt['’]?s?|card|account)){0,2})?"
         r"(?:[ ](?:ssn|ss\#?|social(?:[ ]security)?(?:[ ](?:number|no\.?|\#))?|card|account))?"
-        r"(?:[ ]\([a-z ]{2,16}\))?[ ]{0,2}(?:are|is|were|was)?[ ]?[:#=(\"]{0,2}[ ]{0,2})"
+        r"(?:[ ]\([a-z ]{2,16}\))?[ ]{0,2}(?:are|is|were|was)?[ ]?[:#=(\",]{0,2}[ ]{0,2})"
         r"(?:[X*]{2,12}[- ]?){0,3}(?P<phi>\d{4})(?![\w%]|\.\d)",
         re.IGNORECASE,
     )

@@ -11,7 +11,8 @@ _NUMBERED = by_initial(
     r"path(?:ology)?|surg(?:ical)?\.?\ path(?:ology)?|cyto(?:logy)?|lab|exam|placer|filler|rx|prescription|"
     r"referral|trial|site|enrol?lment|randomi[sz]ation|staff|user|worker|transcription|voice|text|message|"
     r"police\ report|event|bar\ ?code|wristband|locker|access|surgical|request|appointment|appt|log|kit|"
-    r"case|specimen|sample|order|study|job|doc(?:ument)?|dictation|report|claim|subject|acc|req|confirmation"
+    r"case|specimen|sample|order|study|job|doc(?:ument)?|dictation|report|claim|subject|acc|req|confirmation|"
+    r"inmate|parolee|offender|detainee|booking|docket|badge|interpreter|screening"
 )
 
 
@@ -22,10 +23,12 @@ class OtherId(LabelledId):
     score = 0.92
     pattern = labelled(
         r"accession|accn|requisition|worker(?:s'|'s|s)?\ comp(?:ensation)?(?:\ claim)?|confirmation|"
-        r"escription\ document|tracking|TID|DocID|JobID|VJN|extension=|"
+        r"escription\ document|locker|(?:valuables|property)\ (?:envelope|bag)|(?:meal|key|swipe)\ ?card|pass\ ?code|"
+        r"UNOS|OPTN|tracking|TID|DocID|JobID|VJN|extension=|"
         r"(?:(?<=\()|\b)ID(?=\s?[#:=|])|identifier(?=\s?[#:=|\"])|"
         rf"(?:{_NUMBERED})\.?\ ?(?:number|no\.?|num|nbr|id|identifier|\#)",
         r"case|specimen|sample|order|ref(?:erence)?|ID|study|file|ticket|job|doc(?:ument)?|dictation|dict|"
         r"report|rpt|conf|claim|subject|participant|acc|spec|path|slide|block|trans|see\ also|req|employee|"
-        r"badge|donor|encounter|visit|incident",
+        r"badge|donor|encounter|visit|incident|kit|graft|envelope|booking|docket|inmate|parolee|record|PIN|"
+        r"requisition|loan|parcel|conference|meeting",
     )

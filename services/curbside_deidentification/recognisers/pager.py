@@ -21,7 +21,7 @@ _LABELLED: Final = re.compile(
     re.IGNORECASE,
 )
 _PAGE: Final = re.compile(
-    r"(?:(?<![\w.])(?:[pb]|[Pp]:\s?|[Pp]\.\s|[Pp][Gg][:#]\s?|pg\s|(?:page|PAGE)\s)|(?<=[A-Z.,)]\s)[PB])\Z"
+    r"(?:(?<![\w.])(?:[pb]|[Pp]:\s?|[Pp]\.\s|[Pp][Gg][:#]\s?|pg\s|(?:page|Page|PAGE)\s)|(?<=[A-Z.,)]\s)[PB])\Z"
 )
 _X: Final = re.compile(r"(?<!\w)(?<!\d\s)[xX][ -]?\Z")
 # "x4321" behind one of these is an extension; elsewhere it is how much a microscope enlarges.

@@ -17,8 +17,8 @@ class Phone(PatternRecogniser):
 
     category = Category.PHONE
     pattern = re.compile(
-        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:\(\s?\d{{3}}\s?\)[-/]?\s?|\d{{3}}(?:{_SEP}{{1,2}}|/))"
-        rf"\d{{3}}{_SEP}{{1,2}}\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
+        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:[(\[]\s?\d{{3}}\s?[)\]][-/]?\s?|\d{{3}}(?:{_SEP}{{1,3}}|/))"
+        rf"\d{{3}}{_SEP}{{1,3}}\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
         r"\+\d{1,3}(?:[-. ]?\(?\d{1,5}\)?){2,5})(?![\w-])",
         re.IGNORECASE,
     )

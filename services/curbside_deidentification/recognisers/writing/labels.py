@@ -62,6 +62,17 @@ def digits(value: str) -> str:
     return "".join(character for character in value if character.isdigit())
 
 
+def _is_long_pair(value: str) -> bool:
+    """Whether "6547-7482" is one number and no range: four and four figures, neither round nor a year."""
+    first, dash, second = value.partition("-")
+    return (
+        bool(dash)
+        and len(first) == len(second) == 4
+        and not (first.endswith("00") or second.endswith("00"))
+        and not (_YEAR.fullmatch(first) and _YEAR.fullmatch(second))
+    )
+
+
 class LabelledId(PatternRecogniser):
     """A value behind its label: it has three digits or more and is no year, day or measurement."""
 
@@ -75,7 +86,7 @@ class LabelledId(PatternRecogniser):
         sign = match.groupdict().get("sign")
         if sign is None:
             return True
-        if _QUANTITY.fullmatch(value) or _UNIT.match(text, end):
+        if (_QUANTITY.fullmatch(value) and not _is_long_pair(value)) or _UNIT.match(text, end):
             return False
         if sign.strip(" \n\t("):
             return True
