@@ -105,8 +105,10 @@ from curbside_deidentification.recognisers.named_person import NamedPerson
 from curbside_deidentification.recognisers.named_street import NamedStreet
 from curbside_deidentification.recognisers.national_phone import NationalPhone
 from curbside_deidentification.recognisers.newborn_name import NewbornName
+from curbside_deidentification.recognisers.neighbourhood import Neighbourhood
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
+from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
@@ -136,6 +138,7 @@ from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
+from curbside_deidentification.recognisers.shop import Shop
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
@@ -154,6 +157,7 @@ from curbside_deidentification.recognisers.titled_name import TitledName
 from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
+from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.universal_id import UniversalId
@@ -221,6 +225,10 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     ForeignStreet(),
     PlacedAddress(),
     StreetCorner(),
+    NumberedRoad(),
+    Shop(),
+    Neighbourhood(),
+    TownBelowStreet(),
     County(),
     Postcode(),
     ThreeDigitZip(),

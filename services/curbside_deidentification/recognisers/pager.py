@@ -11,7 +11,7 @@ from curbside_deidentification.recognisers.writing.alternatives import by_initia
 
 _LABEL: Final = by_initial(
     r"pager|pgr|bpr|beeper|bleep|page(?:d|\sme)?(?=\s(?:at|on|to)\b|\s?[#:])|ext(?:ension)?|spectra\s?link|"
-    r"vocera|ascom|voalte"
+    r"vocera|ascom|voalte|(?-i:PIN)"
 )
 # What stands before the number: a label, or a credential with "#".
 _LABELLED: Final = re.compile(

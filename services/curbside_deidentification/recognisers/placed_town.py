@@ -23,7 +23,7 @@ _COUNTRIES: Final = frozenset(
 # describes.
 _ENDS: Final = re.compile(
     r"[ ]{0,2}(?:[.,;)\r\n]|$)|[ ](?i:and|on|for|at|with|where|who|since|when|before|after|in|to|by|until|"
-    r"as|but|last|this|visiting|working|staying|"
+    r"as|but|over|during|again|all|once|every|each|he|she|last|this|visiting|working|staying|"
     r"today|now|yesterday|via|because|then|during|area)\b"
 )
 # What people do in towns, up to three words before the preposition.
@@ -33,6 +33,7 @@ _LIVED: Final = re.compile(
     r"home|house|apartment|farm|family|visiting|visited|stay(?:s|ed|ing)|travel(?:l?ed|l?ing|s)|drove|"
     r"driven|flew|"
     r"arrived|moved|originally|native|vacation(?:ing)?|clinic|hospital|office|ave|st|street|rd|road|"
+    r"flight|divert(?:s|ed)?|commut(?:es?|ed|ing)|flown|bus|train|college|school|jail|prison|relocated|"
     r"terrace|way|lane|ln|drive|dr|blvd|hwy|cir|pkwy|court|ct|place|pl|trl|loop)\b\.?"
     r"(?:[ ][^\W\d_]{1,12}){0,3}[ ]$"
 )

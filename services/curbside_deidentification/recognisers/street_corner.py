@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, WORD
+
+
+_ORDINAL: Final = r"\d{1,3}(?i:st|nd|rd|th)(?:[ ](?:St|Street|Ave|Avenue)\b)?"
 
 
 class StreetCorner(PatternRecogniser):
@@ -18,7 +22,7 @@ class StreetCorner(PatternRecogniser):
     category = Category.LOCATION
     score = 0.85
     pattern = re.compile(
-        rf"\b(?:corner|intersection|junction)[ ]of[ ](?P<phi>(?:\d{{1,6}}[ ])?{WORD}\.?(?:[ ]"
-        rf"(?:{WORD}|\d{{1,4}})\.?){{0,4}}"
-        rf"[ ](?:and|&)[ ]{CAPITALISED}(?:[ ]{CAPITALISED}){{0,3}})(?!\w)"
+        rf"\b(?i:corner|intersection|junction)[ ](?i:of)[ ](?P<phi>(?:(?:\d{{1,6}}[ ])?{WORD}\.?(?:[ ]"
+        rf"(?:{WORD}|\d{{1,4}})\.?){{0,4}}|{_ORDINAL})"
+        rf"[ ](?i:and|&)[ ](?:{CAPITALISED}(?:[ ](?:{CAPITALISED}|\d{{1,4}})){{0,3}}|{_ORDINAL}))(?!\w)"
     )

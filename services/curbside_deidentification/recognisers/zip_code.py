@@ -15,5 +15,7 @@ class Zip(PatternRecogniser):
     category = Category.LOCATION
     pattern = re.compile(
         rf"\b(?:{STATE},?\s+|"
-        rf"(?i:zip)(?i:\s?code)?\s{{0,2}}[:#]?\s{{0,2}}(?:is\s)?)(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\w-])"
+        rf"(?i:zip)(?i:\s?code)?\s{{0,2}}[:#]?\s{{0,2}}(?:is\s)?|"
+        r"(?i:(?:lives?|lived|living|resid(?:es?|ing)|moved|home|house|apartment|address)\s(?:is\s)?"
+        r"(?:in|to|from|near|at)\s))(?P<phi>\d{5}(?:-\d{4})?)(?![\w-])"
     )
