@@ -95,7 +95,7 @@ def test_what_is_measured_or_counted_stays(text: str) -> None:
         ("95yo with CHF, 101F with a fall, 94 M c/o pain", ["95", "101", "94"]),
         ("Age/Sex: 94/F; AGE 101Y; Age: 095Y", ["94", "101", "95"]),
         ("one hundred and two-year-old woman", ["one hundred and two"]),
-        ("his 101st birthday", ["101"]),
+        ("his 101st birthday", ["101st"]),
         ("Mr. Osei is 92 and frail", ["92"]),
         ("born in 1919, seen in 2014", ["1919"]),
         ("born in 1939, seen in 2014", []),
