@@ -11,7 +11,7 @@ from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY
 
 _KIN: Final = (
     r"(?:great[- ])?(?:grand)?(?:mother|father|parents?|aunt|uncle|mom|dad)|sister|brother|wife|husband|"
-    r"spouse|cousin|patient|pt|MGM|MGF|PGM|PGF"
+    r"spouse|cousin|sib(?:ling)?|patient|pt|MGM|MGF|PGM|PGF"
 )
 _NEARLY: Final = r"(?:about|almost|nearly|over|around|approximately|now|currently|already|only|a\sripe)\s"
 _NO_AGE: Final = (
@@ -41,7 +41,7 @@ _PERSON: Final = re.compile(
 )
 _BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
 _GOES_ON: Final = re.compile(
-    r"\s?(?:[,;.)]|\+(?!\d)|\Z)|\s(?:and|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
+    r"\s?(?:[,;.)]|\+(?!\d)|\Z)|\s(?:and|A&W|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
     re.IGNORECASE,
 )
 # A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.

@@ -21,10 +21,11 @@ class AgeWithSex(PatternRecogniser):
     score = 0.85
     pattern = re.compile(
         rf"(?<![\w./-])(?P<phi>{NINETIES})(?:\s?/\s?|\s|-)?(?:[MF]|(?:fe)?male|WM|WF|BM|BF|AAM|"
-        rf"AAF)(?=[,:]?\s{{1,2}}(?:with|w/|"
+        rf"AAF)(?=[,:]?\s{{1,2}}(?:with|"
         r"who|h/o|hx|PMHx?|c/o|s/p|p/w|presents?|presenting|presented|adm(?:itted)?|here|found|brought|BIBA|"
         r"BIBEMS|"
         r"was|is|has|had|from|sent|transferred|seen|known|in|on|p/t|pt|patient|resident|smoker|DNR)\b|"
+        r",?\s{1,2}w/|(?<=\dM)\s{1,2}(?:ASA\s\d|[a-z]{4,}\s|[A-Z]{3,}\s[a-z])|"
         r",\s[a-z]|\)|"
         r"\s{0,3}(?:\n|\Z)|\s{2,}|\s?\|)",
         re.IGNORECASE,

@@ -23,6 +23,6 @@ class Email(PatternRecogniser):
         r"(?<![\w.+-])[\w.+'-]{1,64}@(?:[\w-]{1,63}\.)*[\w-]{1,63}\.[A-Za-z]{2,24}\b|"
         # As people write it who do not want to be found: "jdoe at example dot org".
         # or with brackets: "jdoe[at]example[dot]org"; and as a dictation or a wrapped line has it: "jdoe @ example.org".
-        rf"(?<![\w.+-])[\w.+-]{{1,64}}(?:\s(?:at|AT){_DOTTED}|{_AT}(?:{_DOTTED}|[ ]?(?:[\w-]{{1,63}}\.){{1,4}})){_TOP}"
+        rf"(?<![\w.+-])(?:[\w+-]{{1,32}} (?:dot|DOT) ){{0,2}}[\w.+-]{{1,64}}(?:\s(?:at|AT){_DOTTED}|{_AT}(?:{_DOTTED}|[ ]?(?:[\w-]{{1,63}}\.){{1,4}})){_TOP}"
     )
     score = 0.98

@@ -36,7 +36,7 @@ class LabelledFacility(WordRecogniser):
         r"primary|service|dialysis|discharge|admitting|billing|visit|collection|patient['’]?s?|current|"
         r"name[ ]of)[ ])?"
         r"(?:facility|hospital|clinic|pharmacy|practice|organi[sz]ation|employer|nursing[ ]home|"
-        r"dialysis[ ](?:unit|center)|snf|alf|ltac|agency|home[ ]health(?:[ ]agency)?|hospice|institution|"
+        r"dialysis[ ](?:unit|center)|snf|alf|ltac|ltc|nh|agency|home[ ]health(?:[ ]agency)?|hospice|institution|"
         r"group[ ]home|"
         r"shelter|work[ ]?place|place[ ]of[ ](?:employment|service)|(?:service|visit|encounter)[ ]location|"
         r"performing[ ]lab(?:oratory)?|(?:lab|laboratory)[ ]name|school[ ]name)(?:[ ](?:name|site))?)"

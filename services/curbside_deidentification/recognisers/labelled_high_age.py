@@ -9,7 +9,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY_WORDS
 
 _LABEL = (
-    r"\bage[ds]?(?:\s(?:of|at\s(?:death|onset|diagnosis|admission|visit|exam|time\sof\s\w{3,12})))?"
+    r"\bage[ds]?(?:\s(?:of|at\s(?:death|onset|diagnosis|dx|admission|visit|exam|time\sof\s\w{3,12})))?"
     r"(?:\s?\((?:yrs?|years?|y)\))?(?:\s?/\s?(?:sex|gender|race|DOB))?"
 )
 

@@ -10,7 +10,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 _WORD: Final = (
     r"(?:\s?\([A-Za-z /]{2,20}\))?\s{0,2}(?:\b(?:numbers?|no|num|id)\b\.?)?\s{0,2}(?:[#:=(]|\b(?:is|was|"
-    r"of|ending(?:\sin)?)\b)?"
+    r"of|ending(?:\sin)?)\b)?(?:\s{0,2}ending(?:\sin)?)?"
 )
 
 
@@ -25,7 +25,7 @@ class LabelledVehicle(PatternRecogniser):
         r"hull(?:\s(?:id|number|no\.?))?|(?:boat|vessel|watercraft|jet\s?ski|snowmobile|ATV)\s(?:reg(?:istration|\.)?|number|no\.?|id)|"
         r"(?:boat|vessel|trailer|aircraft|plane),?\s(?:registration|reg)|tail\s(?:number|no\.?))|"
         rf"plates?|tags?|DMV|vehicle\s(?:reg(?:istration)?|id)){_WORD}\s{{0,2}}[#:]?\s{{0,2}}"
-        r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:(?-i:[A-Z]{2}[ -]?\d{4}[ -]?[A-Z]{2})|(?-i:[A-Z]{2,3}[ -]\d{3,4})|[A-Z0-9]{17}|(?-i:\d{1,4}[- ][A-Z]{2,3})|"
+        r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:(?-i:[A-Z]{2}[ -]?\d{4}[ -]?[A-Z]{2})|(?-i:[A-Z]{2} [A-Z0-9]{2,4}[ -]\d{2,4})|(?-i:[A-Z]{2,3}[ -]\d{3,4})|[A-Z0-9]{17}|(?-i:\d{1,4}[- ][A-Z]{2,3})|"
         r"[A-Z0-9]{1,8}(?:[- ](?=[A-Z]{0,4}\d)[A-Z0-9]{1,8})?))(?![\w-]|\.\d)",
         re.IGNORECASE,
     )

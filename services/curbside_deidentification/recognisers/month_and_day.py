@@ -9,6 +9,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEASURE, is_fraction, is_measured
 
+_FIGURES: Final = re.compile(r"\d{1,2}/\d{1,2}")
 # "cut by 1/2", "narrowed by 2/3": of an amount, no date.
 _CHANGED: Final = re.compile(
     r"(?:reduc|decreas|increas|cut|shorten|lower|rais|taper|dimin|shr[iau]nk|fill|compress|collaps|narrow|"
@@ -47,6 +48,7 @@ _DONE: Final = (
 
 _BEFORE: Final = re.compile(
     rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
+    r"\bC\d{1,2}\s?D\d{1,2}\s?[=:(]?\s?|"
     r"\b(?:POD|PPD|HD|DOL|(?:post-?op|hospital)\sday|day)\s?#?\s?\d{1,3},?\s?[(,-]?\s?|"
     rf"\b(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|from\s|\()?|\[)\Z",
     re.IGNORECASE,
@@ -71,7 +73,7 @@ class MonthAndDay(PatternRecogniser):
         placed = _BEFORE.search(text, max(0, start - 40), start)
         if placed is None:
             return False
-        if not is_fraction(match["phi"].split()[-1]):
+        if not all(map(is_fraction, _FIGURES.findall(match["phi"]))):
             return True
         return not is_measured(text, placed.start()) and not _CHANGED.search(
             text, max(0, placed.start() - 30), placed.start()

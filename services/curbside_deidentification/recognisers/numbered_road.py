@@ -26,6 +26,6 @@ class NumberedRoad(PatternRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        rf"\b(?i:(?:on|off|at|near|along|down|from|of)(?:[ ]of)?)[ ](?:the[ ])?(?P<phi>(?:{_SPELT}|{_SHORT})"
+        rf"(?:\b(?i:(?:on|off|at|near|along|down|from|of)(?:[ ]of)?)[ ](?:the[ ])?|\b(?=(?:{_SPELT}|{_SHORT})[ ](?i:MV[AC]|north|south|east|west|bound|collision|crash|exit|near|at)))(?P<phi>(?:{_SPELT}|{_SHORT})"
         rf"(?:[ ]?(?i:[&/]|and|at|near)[ ]?(?:{_SPELT}|{_SHORT}|{_STREET}))?)(?![\w%]|[./]\d|[ ]?(?:mg|mL|mCi))"
     )

@@ -10,7 +10,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.alternatives import by_initial
 
 _LABEL: Final = by_initial(
-    r"pager|pgr|bpr|beeper|bleep|page(?:d|\sme)?(?=\s(?:at|on|to)\b|\s?[#:])|ext(?:ension)?|spectra\s?link|"
+    r"pager|pgr|bpr|beep|beeper|voice\s?mail(?:\sbox)?|mailbox|bleep|page(?:d|\sme)?(?=\s(?:at|on|to)\b|\s?[#:])|ext(?:ension)?|spectra\s?link|"
     r"vocera|ascom|voalte|(?-i:PIN)"
 )
 # What stands before the number: a label, or a credential with "#".

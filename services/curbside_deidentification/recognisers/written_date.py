@@ -30,7 +30,7 @@ _PLACING: Final = re.compile(
     re.IGNORECASE,
 )
 # "27MAR" on a bottle, "THU DEC 14" on a board.
-_TIGHT: Final = re.compile(r"\d\d[A-Z]{3}\b")
+_TIGHT: Final = re.compile(r"\d\d[A-Z]{3}(?![A-Za-z])")
 _WEEKDAY: Final = re.compile(rf"{WEEKDAY_NAME}[.,]{{0,2}}\s", re.IGNORECASE)
 _SURE: Final = re.compile(r"(?:19|20)\d\d|['’]\d\d|\d(?:st|nd|rd|th)\b|\bof\b|[-/]|[a-z]{4,}", re.IGNORECASE)
 
@@ -49,6 +49,7 @@ class WrittenDate(PatternRecogniser):
         rf"{WEEKDAY}(?:{DAY}{_MORE_DAYS}{{0,3}}|"
         rf"{DAY_WORD})(?:[\s-]{{0,2}}|[./])(?:(?:day\s)?of\s)?{MONTH}(?![a-z])\.?"
         rf"(?:,?[\s-]?{YEAR}\b|[-/.]?\d{{2,4}}\b|,?\s{YEAR_WORDS})?{TIME}|"
+        rf"(?:19|20)\d\d(?P<sep>[-/ ]){MONTH}(?P=sep)\d\d\b|"
         rf"(?:mid-)?{MONTH}\b\.?(?:(?:,?\s(?:of\s)?|-|/)?{YEAR}\b|,?\s(?:of\s)?{YEAR_WORDS}|[-/]\d\d\b)"
         r")",
         re.IGNORECASE,

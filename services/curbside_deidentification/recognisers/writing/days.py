@@ -35,7 +35,7 @@ _MEASURED: Final = re.compile(
     r"Gleason|biceps|triceps|patell\w{1,3}|achilles|brachioradialis|flex(?:ion|ors?)|exten(?:sion|sors?)|"
     r"(?:ab|ad)duct\w{2,3}|(?:dorsi|plantar)flexion|deltoids?|quad(?:riceps|s)?|hamstrings?|grip|BUN|"
     r"creatinine|"
-    r"hgb|hct|H[/&]H|AST|ALT|PTT|WBC|platelets?|O[DSU]|VA|weeks|nodes|cores)\b|\d[ \t]?\Z)[^.;\n]{0,30}$",
+    r"hgb|hct|H[/&]H|AST|ALT|PTT|WBC|platelets?|O[DSU]|VA|weeks|nodes|cores)\b|\d[ \t]?\Z)[^.;\n]{0,30}\Z",
     re.IGNORECASE,
 )
 
