@@ -34,7 +34,6 @@ from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
 from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
-from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
@@ -104,8 +103,8 @@ from curbside_deidentification.recognisers.name_with_initial import NameWithInit
 from curbside_deidentification.recognisers.named_person import NamedPerson
 from curbside_deidentification.recognisers.named_street import NamedStreet
 from curbside_deidentification.recognisers.national_phone import NationalPhone
-from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.neighbourhood import Neighbourhood
+from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numbered_road import NumberedRoad
@@ -145,7 +144,6 @@ from curbside_deidentification.recognisers.social_insurance_number import Social
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
 from curbside_deidentification.recognisers.speaker import Speaker
-from curbside_deidentification.recognisers.spelled_name import SpelledName
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner

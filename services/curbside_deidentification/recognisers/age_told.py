@@ -37,7 +37,8 @@ _TOLD: Final = re.compile(
 # "At 94, she is": what a person is at an age.
 _AT: Final = re.compile(r"\bat\s(?:age\s|nearly\s|almost\s)?\Z", re.IGNORECASE)
 _PERSON: Final = re.compile(
-    r",?\s(?:s?he|they|the\spatient|pt|his|her|mom|dad|Mrs?\.|Ms\.)\b(?!\sblood|\sheart|\spulse)", re.IGNORECASE
+    r",?\s(?:s?he|they|the\spatient|pt|his|her|mom|dad|Mrs?\.|Ms\.)\b(?!\sblood|\sheart|\spulse)",
+    re.IGNORECASE,
 )
 _BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
 _GOES_ON: Final = re.compile(

@@ -10,17 +10,18 @@ from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEA
 
 
 class CuedMonthAndDay(PatternRecogniser):
-    """Also in a note's title ("CARE CONFERENCE 8/5") and before a shift ("8/9 7p-7a")."""
+    """Also in a note's title ("CARE CONFERENCE 8/5") and before a shift ("8/9 7p-7a"), where any day
+    stands."""
 
     category = Category.DATE
     score = 0.75
     pattern = re.compile(
         r"(?:\b(?:[Nn]ext[ ](?:[a-z]{1,12}[ ]){1,2}(?:on[ ]|is[ ])?|(?i:hearing|court(?:[ ]date)?|"
         r"arraignment|audit|deadline|"
-        r"review|reconsented|consented|scheduled|rescheduled|booked|(?:moved|pushed|"
-        r"extended)[ ]to|until|till|thru|effective|eff|"
-        r"expires?|last[ ](?:seen|dose|visit|fill|filled|worked|day|bm|period)|picked[ ]up|chat|"
-        r"huddle|to[ ]scope|himself|herself|"
+        r"review|reconsented|consented|scheduled|rescheduled|booked|(?:moved|pushed|extended)[ ]to|until|"
+        r"till|thru|effective|eff|"
+        r"expires?|last[ ](?:seen|dose|visit|fill|filled|worked|day|bm|period)|picked[ ]up|chat|huddle|"
+        r"to[ ]scope|himself|herself|"
         r"transferred(?:[ ]to)?|discharged|readmitted|moved|relapsed|quit|married|divorced|arrested|released)"
         r"(?:[ ][A-Z][\w'’.-]{1,20}){0,4}[ :]{1,2}(?:on[ ]|for[ ]|by[ ])?)"
         r"|\b(?i:shot|vaccine|vaccinated|booster|covid|flu|tdap|avail(?:able)?|taken|notified|completed|signed|obtained|"
@@ -35,10 +36,10 @@ class CuedMonthAndDay(PatternRecogniser):
         r"colonoscopy|EGD|cath|angiogram|hearing|meeting|call|report|letter|incident|accident|MVC|"
         r"MVA|shift)\b)"
         r"|\b[Pp]/?[Uu](?:[ ][A-Z][\w'’-]{1,20}){1,3}[ ]"
-        r"|\A\s{0,9}[A-Z](?:[A-Za-z:,/& -]|\d(?=[A-Z])){3,40}?[ ](?:-[ ])?"
-        r"(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|w/|:[ ]|[A-Z][\w'’-]{1,20}[ ]->|\Z))"
-        r"|(?m:^)[ \t]{0,6}(?=[\d/]{3,5}[ ](?:\d{1,2}[ap]m?[ ]?[-–][ ]?\d{1,2}[ap]|(?:day|night|"
-        r"evening|noc|AM|PM)[ ]?(?:shift)?:?\b)))"
+        r"|\A\s{0,9}[A-Z](?:[A-Za-z:,/& -]|\d(?=[A-Z])){3,40}?[ ](?:-[ ])?(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|"
+        r"w/|:[ ]|[A-Z][\w'’-]{1,20}[ ]->|\Z))"
+        r"|(?m:^)[ \t]{0,6}(?=[\d/]{3,5}[ ](?:\d{1,2}[ap]m?[ ]?[-–][ ]?\d{1,2}[ap]|(?:day|night|evening|"
+        r"noc|AM|PM)[ ]?(?:shift)?:?\b)))"
         rf"(?P<phi>{MONTH_DAY}){NO_MEASURE}(?!-\d)"
     )
 

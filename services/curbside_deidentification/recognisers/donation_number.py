@@ -17,6 +17,8 @@ class DonationNumber(PatternRecogniser):
     score = 0.88
     pattern = re.compile(
         r"(?<![\w-])(?P<phi>[A-NP-Z]\d{4} ?\d{2} ?\d{6}(?: ?\d{2})?|"
-        r"(?:(?<=\bUNOS )|(?<=\bUNOS# )|(?<=\bUNOS ID )|(?<=\bOPTN )|(?<=\bOPTN ID )|(?<=\b[Dd]onor )|(?<=\b[Dd]onor ID )|"
-        r"(?<=\b[Gg]raft )|(?<=\b[Uu]nit )|(?<=\bDONOR )|(?<=\bGRAFT )|(?<=\bUNIT ))[A-Z]{3,4}\d{3,4})(?![\w-])"
+        r"(?:(?<=\bUNOS )|(?<=\bUNOS# )|(?<=\bUNOS ID )|(?<=\bOPTN )|(?<=\bOPTN ID )|(?<=\b[Dd]onor )|"
+        r"(?<=\b[Dd]onor ID )|"
+        r"(?<=\b[Gg]raft )|(?<=\b[Uu]nit )|(?<=\bDONOR )|(?<=\bGRAFT )|"
+        r"(?<=\bUNIT ))[A-Z]{3,4}\d{3,4})(?![\w-])"
     )

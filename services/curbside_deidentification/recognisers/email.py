@@ -8,7 +8,6 @@ from typing import Final
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 
-
 _AT: Final = r"(?:[ ]?[\[({<][ ]?(?i:at|@)[ ]?[\])}>]|[ ]{1,2}@)"
 _DOT: Final = r"(?:[ ]?[\[({<][ ]?(?i:dot|\.)[ ]?[\])}>][ ]?|[ ](?:dot|DOT)[ ])"
 _DOTTED: Final = rf"[ ]?(?:[\w-]{{1,63}}{_DOT}){{1,4}}"
@@ -22,7 +21,8 @@ class Email(PatternRecogniser):
     pattern = re.compile(
         r"(?<![\w.+-])[\w.+'-]{1,64}@(?:[\w-]{1,63}\.)*[\w-]{1,63}\.[A-Za-z]{2,24}\b|"
         # As people write it who do not want to be found: "jdoe at example dot org".
-        # or with brackets: "jdoe[at]example[dot]org"; and as a dictation or a wrapped line has it: "jdoe @ example.org".
-        rf"(?<![\w.+-])(?:[\w+-]{{1,32}} (?:dot|DOT) ){{0,2}}[\w.+-]{{1,64}}(?:\s(?:at|AT){_DOTTED}|{_AT}(?:{_DOTTED}|[ ]?(?:[\w-]{{1,63}}\.){{1,4}})){_TOP}"
+        # or with brackets, "jdoe[at]example[dot]org"; and as a dictation has it: "jdoe @ example.org".
+        rf"(?<![\w.+-])(?:[\w+-]{{1,32}} (?:dot|DOT) ){{0,2}}[\w.+-]{{1,64}}(?:\s(?:at|AT){_DOTTED}|"
+        rf"{_AT}(?:{_DOTTED}|[ ]?(?:[\w-]{{1,63}}\.){{1,4}})){_TOP}"
     )
     score = 0.98

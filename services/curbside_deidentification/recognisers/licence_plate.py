@@ -20,12 +20,17 @@ class LabelledVehicle(PatternRecogniser):
 
     category = Category.VEHICLE
     pattern = re.compile(
-        rf"\b(?:(?P<sure>VIN|(?:licen[cs]e|lic\.?|vehicle|registration|number|car|parking)\s(?:plate|tag|plt)s?|"
-        r"(?:parking|garage|handicap(?:ped)?|disabled|visitor|valet)\s(?:permit|placard|pass|sticker|decal|hang\s?tag|ticket)|"
-        r"hull(?:\s(?:id|number|no\.?))?|(?:boat|vessel|watercraft|jet\s?ski|snowmobile|ATV)\s(?:reg(?:istration|\.)?|number|no\.?|id)|"
+        rf"\b(?:(?P<sure>VIN|(?:licen[cs]e|lic\.?|vehicle|registration|number|car|parking)\s(?:plate|tag|"
+        rf"plt)s?|"
+        r"(?:parking|garage|handicap(?:ped)?|disabled|visitor|valet)\s(?:permit|placard|pass|sticker|"
+        r"decal|hang\s?tag|ticket)|"
+        r"hull(?:\s(?:id|number|no\.?))?|(?:boat|vessel|watercraft|jet\s?ski|snowmobile|"
+        r"ATV)\s(?:reg(?:istration|\.)?|number|no\.?|id)|"
         r"(?:boat|vessel|trailer|aircraft|plane),?\s(?:registration|reg)|tail\s(?:number|no\.?))|"
         rf"plates?|tags?|DMV|vehicle\s(?:reg(?:istration)?|id)){_WORD}\s{{0,2}}[#:]?\s{{0,2}}"
-        r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:(?-i:[A-Z]{2}[ -]?\d{4}[ -]?[A-Z]{2})|(?-i:[A-Z]{2} [A-Z0-9]{2,4}[ -]\d{2,4})|(?-i:[A-Z]{2,3}[ -]\d{3,4})|[A-Z0-9]{17}|(?-i:\d{1,4}[- ][A-Z]{2,3})|"
+        r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:(?-i:[A-Z]{2}[ -]?\d{4}[ -]?[A-Z]{2})|"
+        r"(?-i:[A-Z]{2} [A-Z0-9]{2,4}[ -]\d{2,4})|(?-i:[A-Z]{2,3}[ -]\d{3,4})|[A-Z0-9]{17}|"
+        r"(?-i:\d{1,4}[- ][A-Z]{2,3})|"
         r"[A-Z0-9]{1,8}(?:[- ](?=[A-Z]{0,4}\d)[A-Z0-9]{1,8})?))(?![\w-]|\.\d)",
         re.IGNORECASE,
     )

@@ -16,7 +16,8 @@ class ListedMonthAndDay(PatternRecogniser):
     category = Category.DATE
     score = 0.75
     pattern = re.compile(
-        rf"(?:(?m:^)[ \t]{{0,8}}(?:[-*•>][ ])?\(?|(?P<inside>(?<=[a-z][.;] )))(?P<phi>{MONTH_DAY})(?:(?P<sign>[ ]?[:–)-][ \t])|"
+        rf"(?:(?m:^)[ \t]{{0,8}}(?:[-*•>][ ])?\(?|"
+        rf"(?P<inside>(?<=[a-z][.;] )))(?P<phi>{MONTH_DAY})(?:(?P<sign>[ ]?[:–)-][ \t])|"
         rf"(?=[ \t]{{1,4}}[A-Za-z])){NO_MEASURE}"
         r"(?(inside)(?=[A-Z]))"
     )

@@ -15,7 +15,9 @@ class Neighbourhood(PatternRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        rf"\b(?i:the|in|from|at)[ ](?P<phi>{CAP}(?:[ ]{CAP}){{0,2}})[ ](?i:neighbou?rhood|subdivision|section[ ]of[ ]town|"
-        r"(?:housing|public)[ ]projects?|projects|mobile[ ]home[ ]park|trailer[ ]park|trailer[ ]court|apartments?|condos?|"
+        rf"\b(?i:the|in|from|at)[ ](?P<phi>{CAP}(?:[ ]{CAP}){{0,2}})[ ](?i:neighbou?rhood|subdivision|"
+        rf"section[ ]of[ ]town|"
+        r"(?:housing|public)[ ]projects?|projects|mobile[ ]home[ ]park|trailer[ ]park|trailer[ ]court|"
+        r"apartments?|condos?|"
         r"townhouses|campground|reservation|exit|overpass)\b"
     )

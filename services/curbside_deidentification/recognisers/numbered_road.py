@@ -10,7 +10,8 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.places import CAP
 
 _SPELT: Final = (
-    r"(?i:(?:(?:county|state|township|forest|farm|ranch|rural|us|u\.s\.)[ ](?:road|rd|route|rte|rt|highway|hwy)|"
+    r"(?i:(?:(?:county|state|township|forest|farm|ranch|rural|us|u\.s\.)[ ](?:road|rd|route|rte|rt|"
+    r"highway|hwy)|"
     r"farm[ ]to[ ]market|interstate|highway|hwy|rte|rt|route)\.?)[ -]{1,2}(?:[A-Z]-?)?\d{1,4}[A-Z]?"
 )
 # Of an isotope of iodine and a sign of ultrasound a road has the letters; a road is driven on.
@@ -26,6 +27,9 @@ class NumberedRoad(PatternRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        rf"(?:\b(?i:(?:on|off|at|near|along|down|from|of)(?:[ ]of)?)[ ](?:the[ ])?|\b(?=(?:{_SPELT}|{_SHORT})[ ](?i:MV[AC]|north|south|east|west|bound|collision|crash|exit|near|at)))(?P<phi>(?:{_SPELT}|{_SHORT})"
-        rf"(?:[ ]?(?i:[&/]|and|at|near)[ ]?(?:{_SPELT}|{_SHORT}|{_STREET}))?)(?![\w%]|[./]\d|[ ]?(?:mg|mL|mCi))"
+        rf"(?:\b(?i:(?:on|off|at|near|along|down|from|of)(?:[ ]of)?)[ ](?:the[ ])?|\b(?=(?:{_SPELT}|"
+        rf"{_SHORT})[ ](?i:MV[AC]|north|south|east|west|bound|collision|crash|exit|near|"
+        rf"at)))(?P<phi>(?:{_SPELT}|{_SHORT})"
+        rf"(?:[ ]?(?i:[&/]|and|at|near)[ ]?(?:{_SPELT}|{_SHORT}|{_STREET}))?)(?![\w%]|[./]\d|[ ]?(?:mg|mL|"
+        rf"mCi))"
     )

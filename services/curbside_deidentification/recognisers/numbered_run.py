@@ -18,9 +18,13 @@ class NumberedRun(PatternRecogniser):
     category = Category.OTHER_ID
     score = 0.75
     pattern = re.compile(
-        r"(?:\b(?:INC|Inc|INCIDENT|Incident|RUN|Run|PCR|CAD|DISPATCH|Dispatch|TRIP|Trip|BADGE|Badge|CALL[ ]?NO|TICKET|Ticket|CASE|Case|"
-        r"UNIT[ ]?ID|BOOKING|[Bb]ooking|DOCKET|[Dd]ocket|[Mm]atch run|MATCH RUN|(?:[Rr]un|[Cc]all|[Ii]ncident|[Tt]rip|[Dd]ispatch|[Bb]adge)(?=[ ](?:no\.?|number|#))|OPERATOR|Operator|INTERPRETER|Interpreter)[ ]?(?:ID|No\.?|no\.?|NO\.?|Number|number|NUMBER)?[ ]?[:#]{0,2}[ ]{0,2}|"
-        r"(?<![\w&])(?<!OMIM )(?<!MIM )(?<!PMID )(?<!CPT )[#№][ ]?|\b[A-Z]{2,6}#[ ]?)(?P<phi>(?:[A-Z]{1,3}-?)?\d[\d-]{3,11}\d(?:/\d{4,10})?)(?![\w%]|[.,]\d|\s?(?:mg|ml|mcg|tabs?|units?)\b)"
+        r"(?:\b(?:INC|Inc|INCIDENT|Incident|RUN|Run|PCR|CAD|DISPATCH|Dispatch|TRIP|Trip|BADGE|Badge|"
+        r"CALL[ ]?NO|TICKET|Ticket|CASE|Case|"
+        r"UNIT[ ]?ID|BOOKING|[Bb]ooking|DOCKET|[Dd]ocket|[Mm]atch run|MATCH RUN|(?:[Rr]un|[Cc]all|"
+        r"[Ii]ncident|[Tt]rip|[Dd]ispatch|[Bb]adge)(?=[ ](?:no\.?|number|#))|OPERATOR|Operator|"
+        r"INTERPRETER|Interpreter)[ ]?(?:ID|No\.?|no\.?|NO\.?|Number|number|NUMBER)?[ ]?[:#]{0,2}[ ]{0,2}|"
+        r"(?<![\w&])[#№][ ]?|\b[A-Z]{2,6}#[ ]?)(?P<phi>(?:[A-Z]{1,3}-?)?\d[\d-]{3,11}\d(?:/\d{4,10})?)"
+        r"(?![\w%]|[.,]\d|\s?(?:mg|ml|mcg|tabs?|units?)\b)"
     )
 
     def valid(self, match: re.Match[str]) -> bool:

@@ -23,7 +23,8 @@ class OtherId(LabelledId):
     score = 0.92
     pattern = labelled(
         r"accession|accn|requisition|worker(?:s'|'s|s)?\ comp(?:ensation)?(?:\ claim)?|confirmation|"
-        r"escription\ document|locker|(?:valuables|property)\ (?:envelope|bag)|(?:meal|key|swipe)\ ?card|pass\ ?code|"
+        r"escription\ document|locker|(?:valuables|property)\ (?:envelope|bag)|(?:meal|key|swipe)\ ?card|"
+        r"pass\ ?code|"
         r"UNOS|OPTN|tracking|TID|DocID|JobID|VJN|extension=|"
         r"(?:(?<=\()|\b)ID(?=\s?[#:=|])|identifier(?=\s?[#:=|\"])|"
         rf"(?:{_NUMBERED})\.?\ ?(?:number|no\.?|num|nbr|id|identifier|\#)",

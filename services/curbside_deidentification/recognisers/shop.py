@@ -13,11 +13,16 @@ from curbside_deidentification.recognisers.writing.places import CAP
 
 # Chains that say nothing of a place; which of their shops it is does.
 _CHAIN: Final = (
-    r"CVS|Walgreens?|Rite[ -]?Aid|Wal-?[Mm]art|Costco|Kroger|Publix|Safeway|Target|Meijer|Duane[ ]Reade|H-?E-?B|Sam['’]s[ ]Club|"
-    r"McDonald['’]s|Burger[ ]King|Starbucks|YMCA|YWCA|Salvation[ ]Army|Goodwill|Greyhound|Planet[ ]Fitness|Home[ ]Depot|Lowe['’]s|"
+    r"CVS|Walgreens?|Rite[ -]?Aid|Wal-?[Mm]art|Costco|Kroger|Publix|Safeway|Target|Meijer|Duane[ ]Reade|"
+    r"H-?E-?B|Sam['’]s[ ]Club|"
+    r"McDonald['’]s|Burger[ ]King|Starbucks|YMCA|YWCA|Salvation[ ]Army|Goodwill|Greyhound|"
+    r"Planet[ ]Fitness|Home[ ]Depot|Lowe['’]s|"
     r"WALGREENS|WALMART|COSTCO|KROGER"
 )
-_SHOP: Final = r"(?i:pharmacy|drug[ ]?store|shelter|store|branch|church|gas[ ]station|nursing[ ]home|group[ ]home|motel|laundromat)"
+_SHOP: Final = (
+    r"(?i:pharmacy|drug[ ]?store|shelter|store|branch|church|gas[ ]station|nursing[ ]home|"
+    r"group[ ]home|motel|laundromat)"
+)
 
 
 class Shop(WordRecogniser):

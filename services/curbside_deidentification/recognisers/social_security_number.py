@@ -9,9 +9,9 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 
 
 class SocialSecurityNumber(PatternRecogniser):
-    """Social security number, (G): hyphens, points or spaces, whole or masked, and with the letter that Medicare put
-    behind it until 2018. SSA, "Social Security Number Randomization", 2011. Numbers that were never issued
-    go as well: in a report they are typing errors of real ones."""
+    """Social security number, (G): hyphens, points or spaces, whole or masked, and with the letter that
+    Medicare put behind it until 2018. SSA, "Social Security Number Randomization", 2011. Numbers that were
+    never issued go as well: in a report they are typing errors of real ones."""
 
     category = Category.SSN
     pattern = re.compile(

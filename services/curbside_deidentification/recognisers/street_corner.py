@@ -9,7 +9,6 @@ from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.addresses import CAPITALISED, WORD
 
-
 _ORDINAL: Final = r"\d{1,3}(?i:st|nd|rd|th)(?:[ ](?:St|Street|Ave|Avenue)\b)?"
 
 

@@ -18,7 +18,8 @@ class TownBelowStreet(WordRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        rf"\d{{1,6}}[ ](?:[NSEW]\.?[ ])?(?:{CAP}[ ]|\d{{1,3}}(?:st|nd|rd|th)[ ]){{1,4}}{STREET}\.?[^\n\r]{{0,16}}[ \t]{{0,3}}"
+        rf"\d{{1,6}}[ ](?:[NSEW]\.?[ ])?(?:{CAP}[ ]|\d{{1,3}}(?:st|nd|rd|"
+        rf"th)[ ]){{1,4}}{STREET}\.?[^\n\r]{{0,16}}[ \t]{{0,3}}"
         rf"\r?\n[>| \t]{{0,8}}(?P<phi>{TOWN})(?=[ \t]{{0,4}}(?:,|\r?\n|\Z))"
     )
 

@@ -14,8 +14,9 @@ _NAME: Final = rf"(?:[NSEW]\.?[ ])?(?:(?:St\.[ ])?{CAP}[ ]|\d{{1,3}}(?:st|nd|rd|
 _SURE: Final = "Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Highway|Hwy|Parkway|Pkwy|Turnpike"
 _SHARED: Final = "Court|Ct|Circle|Cir|Terrace|Ter|Trail|Trl|Place|Pl|Loop|Pike|Alley|Crescent"
 _END: Final = (
-    r"\.?(?:[ ](?:and|in|by|where|when|near|at|with|overpass|bridge|exit|station|stop|shelter|address|apartment|house)\b|"
-    r"[,;)]|\.?(?:\s{1,2}(?=[A-Z])|$))"
+    r"\.?(?:[ ](?:and|in|by|where|when|near|at|with|overpass|bridge|exit|station|stop|shelter|address|"
+    r"apartment|house)\b|"
+    r"[,;)]|\.?$)"
 )
 
 
@@ -26,7 +27,9 @@ class UnnumberedStreet(PatternRecogniser):
     category = Category.LOCATION
     score = 0.8
     pattern = re.compile(
-        rf"(?:\b(?:(?P<on>on|near|off|along|down)|at|from|to|of|and)[ ](?:the[ ])?|(?<=[a-z])(?P<beside>,)[ ])"
-        rf"(?P<phi>{_NAME}(?:{_SURE}|(?(beside)Ct(?=[ ]?[.,;)]|$)|Drive)|St(?={_END})|(?(on)(?:{_SHARED}|Dr(?={_END}))|(?!)))"
+        rf"(?:\b(?:(?P<on>on|near|off|along|down)|at|from|to|of|and)[ ](?:the[ ])?|"
+        rf"(?<=[a-z])(?P<beside>,)[ ])"
+        rf"(?P<phi>{_NAME}(?:{_SURE}|(?(beside)Ct(?=[ ]?[.,;)]|$)|Drive)|St(?={_END})|(?(on)(?:{_SHARED}|"
+        rf"Dr(?={_END}|\.\s))|(?!)))"
         r"\b\.?)(?![\w-])"
     )
