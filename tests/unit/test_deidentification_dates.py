@@ -118,3 +118,18 @@ def test_a_fraction_is_no_more_than_a_whole_that_scales_have(figures: str, fract
 )
 def test_two_scores_of_one_scale_are_no_range_of_days(first: str, second: str, days: bool) -> None:
     assert is_range(first, second) is days
+
+
+@pytest.mark.parametrize(
+    ("text", "phi"),
+    [
+        ("Next CT 6/2 (Thu). POD#2 (3/3). C2D1 = 5/11", ["6/2 (Thu)", "3/3", "5/11"]),
+        ("Opened 27MAR, expires 2019-Mar-04", ["27MAR", "2019-Mar-04"]),
+        ("Surgery was moved from March 13th to the 5th.", ["March 13th to the 5th"]),
+        ("LMP 3/2, EDC 10/12. Scan of 062418", ["3/2", "10/12", "062418"]),
+        ("her ninety-second birthday. At 94, she gardens. Pt's age (93)", ["ninety-second", "94", "93"]),
+        ("At 94% she is well. Father made it to 96, mother only to 71.", ["96"]),
+    ],
+)
+def test_days_and_ages_that_nothing_labels(text: str, phi: list[str]) -> None:
+    assert sorted(found(text)) == sorted(phi)

@@ -67,6 +67,8 @@ def _is_long_pair(value: str) -> bool:
     first, dash, second = value.partition("-")
     return (
         bool(dash)
+        and first.isdigit()
+        and second.isdigit()
         and len(first) == len(second) == 4
         and not (first.endswith("00") or second.endswith("00"))
         and not (_YEAR.fullmatch(first) and _YEAR.fullmatch(second))
