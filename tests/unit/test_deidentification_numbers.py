@@ -123,3 +123,24 @@ def test_alternatives_by_their_initial_match_what_they_did(word: str) -> None:
     patterns = (rf"(?:{alternatives})", by_initial(alternatives))
     matches = [re.fullmatch(pattern, word, re.IGNORECASE) is not None for pattern in patterns]
     assert matches == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (
+            "Left six one seven, five five five, zero one four nine.",
+            "six one seven, five five five, zero one four nine",
+        ),
+        ("Shipped UPS 1Z692P762758341106.", "1Z692P762758341106"),
+        ("Unit W4250 19 123456 issued", "W4250 19 123456"),
+        ("PD case 6547-7482 filed", "6547-7482"),
+        ("parking permit W-1435", "W-1435"),
+        ("boat, registration CT 3674 XZ", "CT 3674 XZ"),
+        ("jdoe[at]example[dot]org bounced", "jdoe[at]example[dot]org"),
+        ("line busy at 555.0123", "555.0123"),
+        ("soc 961 - 49 - 2118", "961 - 49 - 2118"),
+    ],
+)
+def test_numbers_in_odd_forms_are_found(text: str, value: str) -> None:
+    assert value in [what for _, what in found(text)]

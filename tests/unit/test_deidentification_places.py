@@ -150,3 +150,22 @@ def test_what_is_beside_a_place_stays(case: str) -> None:
 @pytest.mark.parametrize("text", cases(NONE))
 def test_what_is_no_place_stays(text: str) -> None:
     assert marked(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Struck at the corner of Elm and 3rd.", "Elm and 3rd"),
+        ("MVC at I-40 and Tower Rd.", "I-40 and Tower Rd."),
+        ("Lives off County Road 12.", "County Road 12"),
+        ("Treated with I-131 and on I-131 since.", None),
+        ("Rx to CVS on Orchard.", "Orchard"),
+        ("Meds from the Mobile Walgreens.", "Mobile"),
+        ("lives in the Riverside neighborhood", "Riverside"),
+        ("She lives in 67401 and has no car.", "67401"),
+    ],
+)
+def test_places_of_roads_and_shops_are_found(text: str, place: str | None) -> None:
+    spans = find_by_rule(text, document_lexicon(text, POLICY.lexicon))
+    places = [text[span.start : span.end] for span in spans if span.category is Category.LOCATION]
+    assert place in places if place else places == []
