@@ -85,10 +85,36 @@ def test_a_name_goes(text: str, name: str) -> None:
         ("Tech initials JDZ; done", "JDZ"),
         ("61F (GJW) with chest pain", "GJW"),
         ("ALF / WRK / 827082", "ALF / WRK / 827082"),
+        # Beside a time, a degree, other initials, or who is told of.
+        ("0630 JQM IV site clean", "JQM"),
+        ("Sponges correct x2 JQM/RZK", "RZK"),
+        ("BG 212, 4u given [JQM]", "JQM"),
+        ("Subject JQM tolerated the infusion.", "JQM"),
+        ("Foley care done ~JQM", "JQM"),
+        ("JZ reports sleeping better.", "JZ"),
+        ("Kids: J.Q. (7) and others", "J.Q."),
+        ("Shipped 6/21/2019, jqm", "jqm"),
+        # Of a name in the document, and found once.
+        ("Seen by Ruth Osgood, MD. Plan as above, RO/", "RO"),
+        ("Signatures: CRP = Clara Papadopoulos", "CRP"),
+        ("0630 JQM turned\n0800 jqm bath", "jqm"),
     ],
 )
 def test_initials_go(text: str, initials: str) -> None:
     assert initials in names(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mean arterial pressure (MAP) 65. CBC, BMP at 0600. NPO p MN, d/c IVF.",
+        "Closed with 2-0 PDS. MRI w/o contrast, s/p TKA, c/o SOB, N/V.",
+        "0600 CBC\n0630 BMP\n0700 NPO",
+        "A/P: COPD/CHF. Sensory intact PP/LT. PT/OT, MD/RN aware.",
+    ],
+)
+def test_medical_abbreviations_are_no_initials(text: str) -> None:
+    assert not names(text)
 
 
 @pytest.mark.parametrize(

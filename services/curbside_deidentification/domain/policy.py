@@ -17,6 +17,7 @@ from curbside_deidentification.domain.known import KNOWN_DIGEST, KnownWords
 from curbside_deidentification.domain.language import LanguageRules
 from curbside_deidentification.domain.lexicon import (
     Lexicon,
+    abbreviations,
     load_lexicon,
     small_zip_areas,
     town_states,
@@ -66,6 +67,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         towns(),
         frozenset(town_states()),
         small_zip_areas(),
+        abbreviations(),
     ):
         digest.update("\n".join(sorted(words)).encode())
     eponyms = frozenset(data["allow"]["eponyms"].split())

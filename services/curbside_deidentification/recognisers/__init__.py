@@ -107,12 +107,10 @@ from curbside_deidentification.recognisers.neighbourhood import Neighbourhood
 from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
-from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
-from curbside_deidentification.recognisers.parcel import Parcel
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
@@ -123,6 +121,7 @@ from curbside_deidentification.recognisers.photo_file import PhotoFile
 from curbside_deidentification.recognisers.place_in_header import PlaceInHeader
 from curbside_deidentification.recognisers.place_of_care import LabelledPlace, PlaceOfCare, PlaceOfTransfer
 from curbside_deidentification.recognisers.placed_address import PlacedAddress
+from curbside_deidentification.recognisers.placed_initials import PlacedInitials
 from curbside_deidentification.recognisers.placed_town import PlacedTown
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
@@ -183,6 +182,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     PatientName(),
     TypistInitials(),
     LoggedInitials(),
+    PlacedInitials(),
     UnknownInitials(),
     SlashSignature(),
     IntroducedName(),

@@ -21,14 +21,16 @@ from curbside_deidentification.recognisers.writing.initials import (
 )
 
 # What these find is initials as it stands, alone or in pairs.
-_OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "UnknownInitials", "KnownInitials"})
+_OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "PlacedInitials", "UnknownInitials"})
 _WRITTEN: Final = re.compile(
-    r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?P<form>[A-Z]{2,4}|[a-z]{2,4}|(?:[A-Z]\.[ ]?){1,3}[A-Z]\.?|[A-Z](?:[ ][A-Z]){2})"
+    r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?P<form>[A-Z]{2,4}|[a-z]{2,4}|"
+    r"(?:[A-Z]\.[ ]?){1,3}[A-Z]\.?|[A-Z](?:[ ][A-Z]){2})"
     r"(?![\w’-]|'(?!s))"
 )
 # Two letters are too few: they count beside a stamp, a dash, a bracket, a stroke or a line's end.
 _STAMPED_BEFORE: Final = re.compile(
-    rf"(?:{TIME}|{DAY}|[-–—~/:=>|,]|[(\[]|(?:\A|[\r\n])[ \t>*#•-]{{0,6}}|(?i:\b(?:by|per|pt|init|initials|client|subject)))[ ]?\Z"
+    rf"(?:{TIME}|{DAY}|[-–—~/:=>|,]|[(\[]|(?:\A|[\r\n])[ \t>*#•-]{{0,6}}|"
+    rf"(?i:\b(?:by|per|pt|init|initials|client|subject)))[ ]?\Z"
 )
 _STAMPED_BEHIND: Final = re.compile(
     rf"[.;,)\]]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[ ,]{{1,2}}(?:{TIME}|{DAY})(?!\d)|[)\]]|[ ]?[/=>|:](?!\d)|['’]s[ ]"
@@ -36,7 +38,8 @@ _STAMPED_BEHIND: Final = re.compile(
 
 # Two who did something together, or one for the other.
 _PAIR: Final = re.compile(
-    r"(?<![\w/.-])(?P<one>[A-Z]{3})(?:[ ]?(?:/|\+|&|->|>|=)[ ]?|[ ](?:and|AND|for|FOR|to|TO)[ ])(?P<other>[A-Z]{3})(?![\w/-])"
+    r"(?<![\w/.-])(?P<one>[A-Z]{3})"
+    r"(?:[ ]?(?:/|\+|&|->|>|=)[ ]?|[ ](?:and|AND|for|FOR|to|TO)[ ])(?P<other>[A-Z]{3})(?![\w/-])"
 )
 # So many different initials make a log of a document.
 _MANY: Final = 2
@@ -45,11 +48,14 @@ _DOER: Final = (
     r"witness|wit\.?|monitor|entered|qc|qa|coll|rec'?d|x[12]|c|to|seen w/|spoke w/)"
 )
 _LOGGED_BEHIND: Final = re.compile(
-    rf"(?:(?:{TIME}|{DAY})[ ]|[~\[(|/+>-][ ]?|(?<![\w/])(?i:{_DOER})[:#]?[ ]{{1,2}})(?P<form>[A-Z]{{3}})"
-    rf"(?=[.,;]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[)\]]|[ ,]{{1,2}}(?:{TIME}|{DAY}|{DEGREE}|\d{{1,3}}[MF]\b)|[.,;][ ]|[ ]?[/|+=>][ ]?[A-Z]{{3}}\b)"
+    rf"(?:(?:{TIME}|{DAY})[ ]|[~\[(|/+>-][ ]?|"
+    rf"(?<![\w/])(?i:{_DOER})[:#]?[ ]{{1,2}})(?P<form>[A-Z]{{3}})"
+    rf"(?=[.,;]?[ \t]{{0,4}}(?:[\r\n]|\Z)|[)\]]"
+    rf"|[ ,]{{1,2}}(?:{TIME}|{DAY}|{DEGREE}|\d{{1,3}}[MF]\b)|[.,;][ ]|[ ]?[/|+=>][ ]?[A-Z]{{3}}\b)"
 )
 _LOGGED_BEFORE: Final = re.compile(
-    rf"(?:(?m:^)[ \t]{{0,4}}|[a-z\d%.,;][ ])(?P<form>[A-Z]{{3}})(?=[ ](?:{TIME}|{DAY})(?!\d)|[ ]?=[ ]?[A-Z][a-z]|,[ ]{DEGREE})"
+    rf"(?:(?m:^)[ \t]{{0,4}}|[a-z\d%.,;][ ])(?P<form>[A-Z]{{3}})"
+    rf"(?=[ ](?:{TIME}|{DAY})(?!\d)|[ ]?=[ ]?[A-Z][a-z]|,[ ]{DEGREE})"
 )
 _LEGEND_BEFORE: Final = re.compile(
     r"(?<![\w.'’/-])(?P<form>[A-Z]{2,4}|(?:[A-Z]\.){2,3})[ ]?[)=:–—-]?[ ]{0,2}\Z"

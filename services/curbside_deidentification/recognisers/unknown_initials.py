@@ -8,7 +8,6 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
-from curbside_deidentification.domain.name_words import words
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.initials import (
     DAY,
@@ -19,16 +18,16 @@ from curbside_deidentification.recognisers.writing.initials import (
     spells_out,
 )
 
-_KIN: Final = words("kin")
 _TOKEN: Final = re.compile(
     r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?:(?P<tight>[A-Z]{3})|(?P<dotted>(?:[A-Z]\.){2,3})|"
     r"(?P<spaced>[A-Z][ ][A-Z][ ][A-Z](?=[ \t.]{0,3}(?:[\r\n]|\Z))))(?![\w’-]|'(?!s))"
 )
 # Who did it stands behind these, and the acts that make them so.
 _DOER: Final = (
-    r"by|per|w/|d/w|s/w|c/w|cc|mt|rn|rph|rt|relieved|prelim|preliminary|final|read|over-?read|signed|sig|sign|rvw'?d|rev|reviewed|review|path|rev(?:iew)?|"
-    r"verif|verified|noted|marked|2nd|second|1st|init|initials|inits?|ask|told|tell|notified|called|paged|phoned|drawn|coll|"
-    r"collected|rec'?d|received|name|proofed|edited|ed|qa|qc|typed|tr|trans|counted|count|entered|monitor|witness|wit|given|corrected|"
+    r"by|per|w/|d/w|s/w|c/w|cc|mt|rn|rph|rt|relieved|prelim|preliminary|final|read|over-?read|signed|sig|sign|"
+    r"rvw'?d|reviewed|review|path|rev|verif|verified|noted|marked|2nd|second|1st|ask|told|tell|notified|called|"
+    r"paged|phoned|drawn|coll|collected|rec'?d|received|name|proofed|edited|ed|qa|qc|typed|tr|trans|counted|"
+    r"count|entered|monitor|witness|wit|given|corrected|"
     r"(?:discussed|reviewed|seen|spoke|spoken|confirmed|verified|agreed|checked|counted|signed|"
     r"examined|rounded|staffed)[ ](?:with|c|to)|"
     r"(?:called|reported|phoned|tel|given|handoff|report|faxed|sent|turned[ ]over|care)[ ]to|"
@@ -40,9 +39,11 @@ _PERSON: Final = (
     r"anesth|relief|techs?|initials|inits?"
 )
 _BEFORE: Final = re.compile(
-    rf"(?P<person>(?<![\w/-])(?:(?i:{_PERSON})[:#.]?[ ]{{1,3}}|(?i:{_DOER}):[ ]{{1,3}})[(]?)\Z|(?P<doer>(?<![\w/-])(?i:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)\Z"
+    rf"(?P<person>(?<![\w/-])(?:(?i:{_PERSON})[:#.]?[ ]{{1,3}}|(?i:{_DOER}):[ ]{{1,3}})[(]?)\Z"
+    rf"|(?P<doer>(?<![\w/-])(?i:{_DOER})[:#.]?[ ]{{1,3}}|(?:w/|d/w|/|x)[ ]?)\Z"
     rf"|(?P<time>(?<![\d/.-])(?:{TIME}|{DAY})[ ]?[-,:|/@]?[ ]{{0,2}})\Z"
-    r"|(?P<many>(?<![\w])(?:[A-Z]{3}|(?:[A-Z]\.){2,3})(?:[ ]?[/+&>=|-]+[ ]?|,[ ]|[ ](?:and|AND|for|FOR|to|TO|or)[ ]))\Z"
+    r"|(?P<many>(?<![\w])(?:[A-Z]{3}|(?:[A-Z]\.){2,3})"
+    r"(?:[ ]?[/+&>=|-]+[ ]?|,[ ]|[ ](?:and|AND|for|FOR|to|TO|or)[ ]))\Z"
     r"|(?P<mark>(?:[-–—~>|=+]|->|[,;:.!?)\]%]|[ ]{2}|_{3,})[ \t]{0,3}|[(\[{][ ]?)\Z"
     r"|(?P<open>(?:\A|[\r\n])[ \t>*#•-]{0,6}(?:\d{1,2}[.)][ ])?)\Z"
     r"|(?P<word>[\w'’][ ])\Z"
@@ -55,34 +56,14 @@ _BEHIND: Final = re.compile(
     r"|(?P<joint>(?:[ ]?[/+&>|][ ]?|[ ]=[ ]|=(?=[A-Z][a-z]))[A-Z])"
     r"|(?P<mark>[)\]};,.:|](?=[ ]|\Z)|[ ]?[|=>][ ])"
     r"|(?P<child>[ ]\(\d{1,2}[)y ])"
-    r"|(?P<acts>[ ](?i:s/p|c/o|h/o|tolerated|attended|agrees|endorses|notified|aware|to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged)\b)"
+    r"|(?P<acts>[ ](?i:s/p|c/o|h/o|tolerated|attended|agrees|endorses|notified|aware|"
+    r"to[ ](?:follow|call|see|relieve|cover)|relieved|called|reports|states|denies|informed|paged)\b)"
     r"|(?P<other>[ ](?i:for|to|and)[ ][A-Z]{3}(?![\w-]))"
     r"|(?P<bracket>[ ][(])"
     r"|(?P<possessed>['’]s[ ])"
 )
+_FIRST_OF_DOTTED: Final = frozenset({"doer", "person", "many", "time", "open"})
 _CHILD: Final = re.compile(r"[ ]\(\d{1,2}[)y ]")
-# Two letters: of whom something is told, who stand with others of two letters, or before a day at a line's end.
-_TWO: Final = re.compile(
-    rf"(?<![\w.'’/-])(?P<told>[A-Z]{{2}})(?=[ ](?i:reports|reported|states|stated|denies|denied|endorses|endorsed|feels|"
-    rf"presents)\b|['’]s[ ](?:{'|'.join(sorted(_KIN))})\b)"
-    rf"|(?<=[a-z][,;] )(?P<dated>[A-Z]{{2}})(?=[ ](?:{DAY}|{TIME})(?!\d)[ \t\d:]{{0,8}}(?m:$))"
-    rf"|\b(?i:peers|siblings|sibs|kids|children|roommates|friends|brothers|sisters)[ ](?P<first>[A-Z]{{2}})(?:,[ ]|[ ]and[ ])(?P<second>[A-Z]{{2}})(?!\w)"
-)
-# Small letters at a line's end behind a day, a time, a long number, a stroke or a tilde.
-_SMALL: Final = re.compile(
-    rf"(?:(?<![\d/.-])(?:{DAY}|{TIME})[ ,:;|-]{{1,3}}|(?<!\d)\d{{5,12}}[ /-]{{1,2}}|(?:^|[ \t\r\n])[/~][ ]?)"
-    r"(?P<small>[a-z]{3})(?=[.]?[ \t]{0,3}(?:[\r\n]|\Z))"
-)
-# Where hardly anything but initials stands, an abbreviation that few know is somebody's, too.
-_SURE: Final = re.compile(
-    rf"[(\[](?P<degree>[A-Z]{{3}}),[ ]{DEGREE}|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<signed>[A-Z]{{3}}),[ ]{DEGREE}[ \t]{{0,4}}(?m:$)"
-    rf"|(?i:\b(?:pt|patient|subject|subj|staff|tech|typist|transcriber|nurse)[ ]init(?:ials)?:?[ _]{{1,9}})(?P<form>[A-Z]{{3}})(?!\w)"
-    rf"|\[(?P<mark>[A-Z]{{3}})\][ \t]{{0,4}}(?m:$)"
-    rf"|(?<![\w/-])(?i:sitter|transport|escort|scrub|circ|anes|relief|techs?|verif|verified[ ]rph|path[ ]rev|prelim|rec'd|noted|marked|"
-    rf"entered|monitor|qc|qa|2nd|counted[ ]by|(?:reviewed|discussed|seen|spoke)[ ](?:with|w/|c)|d/w|s/w|inj[ ]by|performed[ ]by|read[ ]by|"
-    rf"wit\.|wit|witness|copy[ ]given,|to[ ]release,|sig):?[ ]{{1,3}}(?P<doer>[A-Z]{{3}})(?=[.,;/)]|[ \t]{{0,4}}(?m:$)|[ ](?:{TIME}|{DAY})(?!\d)|[ ](?:for|until)[ ])"
-    rf"|(?<=[a-z\d.,;] )(?:{TIME})[ ](?P<timed>[A-Z]{{3}})[ \t]{{0,4}}(?m:$)"
-)
 
 
 class UnknownInitials:
@@ -94,12 +75,7 @@ class UnknownInitials:
             child = match["dotted"] and _CHILD.match(text, match.end())
             listed = is_known if child else is_listed
             if not listed(match[0], lexicon) and _stands_for_somebody(text, match):
-                yield _span(match.start(), match.end())
-        for pattern, known in ((_TWO, is_known), (_SMALL, is_listed), (_SURE, is_known)):
-            for match in pattern.finditer(text):
-                for group, written in match.groupdict().items():
-                    if written and not known(written, lexicon):
-                        yield _span(*match.span(group))
+                yield Span(match.start(), match.end(), Category.NAME, 0.75, "UnknownInitials")
 
 
 def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
@@ -112,12 +88,7 @@ def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
     if match["spaced"]:
         return match["spaced"] not in ("A B C", "A B D")
     if match["dotted"]:
-        return first in ("doer", "person", "many", "time", "open") or second in (
-            "degree",
-            "sex",
-            "acts",
-            "child",
-        )
+        return first in _FIRST_OF_DOTTED or second in ("degree", "sex", "acts", "child")
     if first in ("time", "person"):
         return True
     if first == "open" and second == "mark":
@@ -126,14 +97,6 @@ def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
         return first is not None
     if second == "bracket":
         return first == "doer"
-    return (
-        first in ("doer", "many", "mark", "open")
-        and second is not None
-        or (
-        first == "word" and second in ("end", "mark")
-    )
-    )
-
-
-def _span(start: int, end: int) -> Span:
-    return Span(start, end, Category.NAME, 0.75, "UnknownInitials")
+    if first == "word":
+        return second in ("end", "mark")
+    return first is not None and second is not None
