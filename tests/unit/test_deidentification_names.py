@@ -95,7 +95,7 @@ def test_a_name_goes(text: str, name: str) -> None:
         ("Kids: J.Q. (7) and others", "J.Q."),
         ("Shipped 6/21/2019, jqm", "jqm"),
         # Of a name in the document, and found once.
-        ("Seen by Ruth Osgood, MD. Plan as above, RO/", "RO"),
+        ("Seen by Dr. Ruth Vanterpool. Ordered CBC, BMP and EKG. Plan of RQV above", "RQV"),
         ("Signatures: CRP = Clara Papadopoulos", "CRP"),
         ("0630 JQM turned\n0800 jqm bath", "jqm"),
     ],
