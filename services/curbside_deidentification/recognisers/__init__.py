@@ -34,6 +34,7 @@ from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
 from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
+from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
@@ -107,10 +108,12 @@ from curbside_deidentification.recognisers.neighbourhood import Neighbourhood
 from curbside_deidentification.recognisers.newborn_name import NewbornName
 from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
+from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
+from curbside_deidentification.recognisers.parcel import Parcel
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
@@ -143,6 +146,7 @@ from curbside_deidentification.recognisers.social_insurance_number import Social
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
 from curbside_deidentification.recognisers.speaker import Speaker
+from curbside_deidentification.recognisers.spelled_name import SpelledName
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
