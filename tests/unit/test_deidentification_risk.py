@@ -73,7 +73,7 @@ def test_an_undecided_known_word_is_for_a_person() -> None:
         ("Took Remeroxan 15 mg and had a Ghonberg complex.", "unknown_amid_sentences", 0),
         ("Discussed with A. Quatremer and J.R. Vandervoort.", "initials", 2),
         ("A. Chest clear. B. Heart normal.", "initials", 0),
-        ("QUATREMER^ILSE and VANDERVOORT, ILSE", "inverted_names", 2),
+        ("QUATREMER^ILSE and VANDERVOORT, ILSE", "inverted_names", 1),
         ("Wound seen 3/24, again 11/30.", "days", 2),
         ("Name: Ilse, MRN: 4471, NAME: [NAME] DOB: [DATE] phone: none", "labels", 2),
         ("Log 77S-81315 and 36602, CD4 and T2DM, 10,000 units", "codes", 2),

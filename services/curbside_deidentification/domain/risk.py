@@ -51,7 +51,10 @@ _INITIALS: Final = re.compile(
     r"\b(?:[A-Z]\.[ -]?){2,3}[A-Z][\w'’-]{2,}|(?<=[a-z,] )[A-Z]\. ?[A-Z][\w'’-]{2,}"
     r"|(?<=[a-z] )[A-Z][a-z'’-]+,? [A-Z]\.(?=\W)"
 )
-_INVERTED: Final = re.compile(r"\b[A-Z][A-Z'’-]+(?:, ?|\^)[A-Z][A-Z'’-]*\b")
+# What these find they find by the number of a field, the name of an element or the source's own list: where
+# one more stands, they find that as well, so that many of them say nothing of one that was left.
+_CERTAIN: Final = ("Hl7", "MarkedUp", "Known")
+_INVERTED: Final = re.compile(r"\b[A-Z][A-Z'’-]+(?:, ?)[A-Z][A-Z'’-]*\b")
 _DAY_OF_MONTH: Final = re.compile(
     r"(?<![\d/.-])(?:0?[1-9]|1[0-2])/(?:0[1-9]|9|1[134789]|2[1-9]|3[01])(?![\d/]|[.-]\d)"
 )
@@ -126,7 +129,7 @@ def evidence(safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words:
     return {
         "text": 1.0,
         "words": len(words),
-        "spans": len(spans),
+        "spans": sum(not span.recogniser.startswith(_CERTAIN) for span in spans),
         "weak_spans": sum(span.score <= WEAK for span in spans),
         "unknown_amid_sentences": len(amid),
         "unknown_elsewhere": len(elsewhere - amid),

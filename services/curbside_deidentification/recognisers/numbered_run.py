@@ -23,7 +23,8 @@ class NumberedRun(PatternRecogniser):
         r"UNIT[ ]?ID|BOOKING|[Bb]ooking|DOCKET|[Dd]ocket|[Mm]atch run|MATCH RUN|(?:[Rr]un|[Cc]all|"
         r"[Ii]ncident|[Tt]rip|[Dd]ispatch|[Bb]adge)(?=[ ](?:no\.?|number|#))|OPERATOR|Operator|"
         r"INTERPRETER|Interpreter)[ ]?(?:ID|No\.?|no\.?|NO\.?|Number|number|NUMBER)?[ ]?[:#]{0,2}[ ]{0,2}|"
-        r"(?<![\w&])[#№][ ]?|\b[A-Z]{2,6}#[ ]?)(?P<phi>(?:[A-Z]{1,3}-?)?\d[\d-]{3,11}\d(?:/\d{4,10})?)"
+        r"(?<![\w&])(?<!OMIM )(?<!MIM )(?<!PMID )(?<!CPT )[#№][ ]?|"
+        r"\b[A-Z]{2,6}#[ ]?)(?P<phi>(?:[A-Z]{1,3}-?)?\d[\d-]{3,11}\d(?:/\d{4,10})?)"
         r"(?![\w%]|[.,]\d|\s?(?:mg|ml|mcg|tabs?|units?)\b)"
     )
 

@@ -10,18 +10,21 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.unknown_initials import SURE
 from curbside_deidentification.recognisers.writing.initials import (
     DAY,
     DEGREE,
     TIME,
+    explained,
     is_known,
     is_listed,
     letters_of,
     spells_out,
 )
 
-# What these find is initials as it stands, alone or in pairs.
-_OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "PlacedInitials", "UnknownInitials"})
+# What these find is initials as it stands, alone or in pairs. So is what `UnknownInitials` is sure of; the
+# rest of it is too often an abbreviation of a trade.
+_OF_INITIALS: Final = frozenset({"TypistInitials", "LoggedInitials", "PlacedInitials"})
 _WRITTEN: Final = re.compile(
     r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?P<form>[A-Z]{2,4}|[a-z]{2,4}|"
     r"(?:[A-Z]\.[ ]?){1,3}[A-Z]\.?|[A-Z](?:[ ][A-Z]){2})"
@@ -78,12 +81,14 @@ def repeated_initials(text: str, names: Iterable[Span], lexicon: Lexicon) -> Ite
         if span.category is not Category.NAME:
             continue
         written = text[span.start : span.end]
-        if span.recogniser in _OF_INITIALS:
+        if span.recogniser in _OF_INITIALS or (span.recogniser, span.score) == ("UnknownInitials", SURE):
             sure.update(_parts(written))
         else:
             people.update(_initials_of(written))
     if not people and not sure:
         return
+    abbreviations = {one.casefold() for one in explained(text)}
+    people, sure = people - abbreviations, sure - abbreviations
     for match in _WRITTEN.finditer(text):
         bare = letters_of(match["form"])
         capitals = match["form"].isupper()

@@ -33,6 +33,8 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
     plain: set[str] = set()
     short: set[str] = set()
     for span in names:
+        if span.recogniser.endswith("Initials"):
+            continue  # `repeated_initials` looks for these
         words = TOKEN.findall(text[span.start : span.end])
         for word in words:
             bare = word.removesuffix("'s").removesuffix("’s")

@@ -13,6 +13,7 @@ from curbside_deidentification.recognisers.writing.initials import (
     DAY,
     DEGREE,
     TIME,
+    explained,
     is_known,
     is_listed,
     spells_out,
@@ -62,6 +63,8 @@ _BEHIND: Final = re.compile(
     r"|(?P<bracket>[ ][(])"
     r"|(?P<possessed>['’]s[ ])"
 )
+# Of those that stand beside a time, a degree or a word for a person.
+SURE: Final = 0.8
 _FIRST_OF_DOTTED: Final = frozenset({"doer", "person", "many", "time", "open"})
 _CHILD: Final = re.compile(r"[ ]\(\d{1,2}[)y ]")
 
@@ -71,11 +74,25 @@ class UnknownInitials:
     degree, a dash, other initials or who is told of, where no noun follows."""
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        abbreviations: frozenset[str] | None = None
         for match in _TOKEN.finditer(text):
             child = match["dotted"] and _CHILD.match(text, match.end())
             listed = is_known if child else is_listed
-            if not listed(match[0], lexicon) and _stands_for_somebody(text, match):
-                yield Span(match.start(), match.end(), Category.NAME, 0.75, "UnknownInitials")
+            if listed(match[0], lexicon) or not _stands_for_somebody(text, match):
+                continue
+            if abbreviations is None:
+                abbreviations = explained(text)
+            if match[0] not in abbreviations:
+                score = SURE if _beside_a_stamp(text, match) else 0.75
+                yield Span(match.start(), match.end(), Category.NAME, score, "UnknownInitials")
+
+
+def _beside_a_stamp(text: str, match: re.Match[str]) -> bool:
+    before = _BEFORE.search(text[max(0, match.start() - 48) : match.start()])
+    behind = _BEHIND.match(text, match.end())
+    return (before is not None and before.lastgroup in ("time", "person")) or (
+        behind is not None and behind.lastgroup in ("time", "degree", "sex")
+    )
 
 
 def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
@@ -98,5 +115,5 @@ def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
     if second == "bracket":
         return first == "doer"
     if first == "word":
-        return second in ("end", "mark")
+        return second == "end"
     return first is not None and second is not None

@@ -53,3 +53,22 @@ def spells_out(before: str, bare: str) -> bool:
         if at < 0:
             return False
     return True
+
+
+_EXPLAINED: Final = re.compile(r"\([ ]?([A-Z]{2,4})s?[ ]?[);,]")
+
+
+def explained(text: str) -> frozenset[str]:
+    """The abbreviations that this document explains: "adrenal leukodystrophy (ALD)" and "leukodystrophy (LD)"
+    of which the last word holds the letters in their order."""
+    found = set[str]()
+    for match in _EXPLAINED.finditer(text):
+        before, bare = text[max(0, match.start() - 60) : match.start()], match[1].casefold()
+        word = re.search(r"[a-z-]{6,}\s?\Z", before)
+        if spells_out(before, bare) or (word is not None and _in_order(bare, word[0])):
+            found.add(match[1])
+    return frozenset(found)
+
+
+def _in_order(letters: str, word: str) -> bool:
+    return re.search(".*".join(letters), word) is not None
