@@ -7,6 +7,7 @@ import itertools
 import math
 import select
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -352,19 +353,27 @@ async def test_a_slow_handler_does_not_make_memory_grow(bus: KafkaBus, settings:
     await cancelled(task)
 
 
-def fetches_no_more(consumer: Any) -> None:
+def fetches_no_more(consumer: Any) -> Callable[[], bool]:
     """A validation of its position that nobody answers: one of kafka-python's silent states."""
     for state in consumer._subscription.assignment.values():
         state._awaiting_validation, state.next_allowed_retry_time = True, math.inf
+    return lambda: True
 
 
-def waits_for_ever(consumer: Any) -> None:
-    consumer.poll = lambda **_: consumer._client._net.run(Future())
+def waits_for_ever(consumer: Any) -> Callable[[], bool]:
+    waiting = threading.Event()
+
+    def poll(**_: Any) -> Any:
+        waiting.set()
+        return consumer._client._net.run(Future())
+
+    consumer.poll = poll
+    return waiting.is_set
 
 
 @pytest.mark.parametrize("stall", [fetches_no_more, waits_for_ever])
 async def test_a_consumer_that_stands_still_is_made_anew(
-    stall: Callable[[Any], None],
+    stall: Callable[[Any], Callable[[], bool]],
     bus: KafkaBus,
     settings: KafkaSettings,
     monkeypatch: pytest.MonkeyPatch,
@@ -383,7 +392,8 @@ async def test_a_consumer_that_stands_still_is_made_anew(
     task = consuming(watched, inbox)
     await publish(bus, [received(f"first {number}", f"s{number}") for number in range(10)])
     await until(lambda: len(inbox.seen) == 10)
-    stall(readers[0]._consumer)
+    # A poll that is under way would still bring what is published now.
+    await until(stall(readers[0]._consumer))
     await publish(bus, [received(f"then {number}", f"s{number}") for number in range(10)])
     await inbox.full()
     assert len(set(inbox.seen)) == 20
