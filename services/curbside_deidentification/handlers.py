@@ -11,7 +11,7 @@ from curbside.contracts import codec
 from curbside.contracts.codec import PhiDocument
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
-from curbside.errors import BadInput
+from curbside.errors import BadInput, Conflict
 from curbside.identity.principal import Principal
 from curbside.phi import PhiText, SafeText
 from curbside.storage.blobs import BlobRef, BlobStore
@@ -38,6 +38,11 @@ class Deidentify(Protocol):
 
 class NoSubject(BadInput):
     code = "deid.no-subject"
+
+
+class NotOwnText(Conflict):
+    code = "deid.not-own-text"
+    title = "What is stored is turned back by two people"
 
 
 async def deidentify_report(
@@ -169,9 +174,16 @@ async def restore(
             field="subject",
             mend="Give the subject that the text was de-identified with.",
         )
-    return await _restored(
-        principal, text, replacements.keyed(principal.tenant, subject), database, replacements
-    )
+    subject = replacements.keyed(principal.tenant, subject)
+    async with database.read() as session:
+        # Their mapping turns any stored report back that somebody pastes here as a text of their own.
+        if await store.has_reports(session, principal.tenant, subject):
+            raise NotOwnText(
+                "reports of this patient are stored here",
+                field="subject",
+                mend="Ask for a reversal, which somebody else approves: POST /v1/reversals.",
+            )
+    return await _restored(principal, text, subject, database, replacements)
 
 
 async def restore_answer(

@@ -312,6 +312,11 @@ async def neighbours(
     return before and (before.moved_at, before.place), after and (after.moved_at, after.place)
 
 
+async def has_reports(session: AsyncSession, tenant: str, subject: str) -> bool:
+    query = select(REPORTS.c.report_id).where(REPORTS.c.tenant == tenant, REPORTS.c.subject == subject)
+    return (await session.execute(query.limit(1))).first() is not None
+
+
 async def find_mapping(session: AsyncSession, tenant: str, subject: str) -> KeptMapping | None:
     query = select(MAPPINGS).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject)
     row = (await session.execute(query)).first()

@@ -164,7 +164,7 @@ async def test_who_is_erased_and_comes_again_is_somebody_new(opened: TestPlatfor
     database = opened.platform.database
     for _ in range(2):  # while there is no key, and once another was made
         with pytest.raises(UnknownSubject):
-            await handlers.restore(CALLER, document, SUBJECT, database=database, replacements=chosen)
+            await turned_back(database, chosen, document)
         await opened.platform.blobs.put(Zone.PHI, b"", tenant="default", subject=SUBJECT)
     await handle(opened, FIRST, "r2", policy)
     await handle(opened, SECOND, "r3", policy)
@@ -172,14 +172,14 @@ async def test_who_is_erased_and_comes_again_is_somebody_new(opened: TestPlatfor
     fresh = await mapping_of(opened.platform.database)
     assert fresh is not None
     assert fresh != old
-    restored = await handlers.restore(
-        CALLER,
-        PhiText((await read_texts(opened, "r2"))[0]),
-        SUBJECT,
-        database=database,
-        replacements=chosen,
-    )
+    restored = await turned_back(database, chosen, PhiText((await read_texts(opened, "r2"))[0]))
     assert restored.reveal() == FIRST
+
+
+async def turned_back(database: Database, chosen: Replacements, text: PhiText) -> PhiText:
+    """As a reversal does that two people agreed on."""
+    async with chosen.begin(database, "default", SUBJECT) as work:
+        return await chosen.restored(work, text, "default", SUBJECT)
 
 
 async def read_texts(opened: TestPlatform, *report_ids: str) -> list[str]:
@@ -229,6 +229,14 @@ async def test_a_callers_text_is_turned_back_and_the_audit_says_so(opened: TestP
     stranger = Principal("token:other", "other", CALLER.roles)
     with pytest.raises(UnknownSubject):
         await handlers.restore(stranger, shielded.replaced, SUBJECT, database=database, replacements=policy)
+
+
+async def test_a_stored_patient_is_not_turned_back_by_one_person_alone(opened: TestPlatform) -> None:
+    await handle(opened, FIRST, "r1", "expert_determination")
+    [(_, text)] = await outcomes(opened)
+    policy, database = replacements(opened, "expert_determination"), opened.platform.database
+    with pytest.raises(handlers.NotOwnText):
+        await handlers.restore(CALLER, PhiText(text), SUBJECT, database=database, replacements=policy)
 
 
 async def test_a_callers_own_name_for_a_patient_is_kept_nowhere(opened: TestPlatform) -> None:

@@ -78,28 +78,28 @@ class UnknownInitials:
         for match in _TOKEN.finditer(text):
             child = match["dotted"] and _CHILD.match(text, match.end())
             listed = is_known if child else is_listed
-            if listed(match[0], lexicon) or not _stands_for_somebody(text, match):
+            if listed(match[0], lexicon):
+                continue
+            first, second = _neighbours(text, match)
+            if not _stands_for_somebody(text, match, first, second):
                 continue
             if abbreviations is None:
                 abbreviations = explained(text)
             if match[0] not in abbreviations:
-                score = SURE if _beside_a_stamp(text, match) else 0.75
+                sure = first in ("time", "person") or second in ("time", "degree", "sex")
+                score = SURE if sure else 0.75
                 yield Span(match.start(), match.end(), Category.NAME, score, "UnknownInitials")
 
 
-def _beside_a_stamp(text: str, match: re.Match[str]) -> bool:
+def _neighbours(text: str, match: re.Match[str]) -> tuple[str | None, str | None]:
+    """What stands before and behind, by the names of the groups."""
     before = _BEFORE.search(text[max(0, match.start() - 48) : match.start()])
     behind = _BEHIND.match(text, match.end())
-    return (before is not None and before.lastgroup in ("time", "person")) or (
-        behind is not None and behind.lastgroup in ("time", "degree", "sex")
-    )
+    return before.lastgroup if before else None, behind.lastgroup if behind else None
 
 
-def _stands_for_somebody(text: str, match: re.Match[str]) -> bool:
+def _stands_for_somebody(text: str, match: re.Match[str], first: str | None, second: str | None) -> bool:
     earlier = text[max(0, match.start() - 48) : match.start()]
-    before, behind = _BEFORE.search(earlier), _BEHIND.match(text, match.end())
-    first = before.lastgroup if before else None
-    second = behind.lastgroup if behind else None
     if earlier.rstrip(" ")[-1:] in ("(", "[") and spells_out(earlier, match[0].casefold()):
         return False
     if match["spaced"]:

@@ -59,8 +59,8 @@ _EXPLAINED: Final = re.compile(r"\([ ]?([A-Z]{2,4})s?[ ]?[);,]")
 
 
 def explained(text: str) -> frozenset[str]:
-    """The abbreviations that this document explains: "adrenal leukodystrophy (ALD)" and "leukodystrophy (LD)"
-    of which the last word holds the letters in their order."""
+    """The abbreviations that this document explains, by the heads of the words before them or by the letters
+    of the last one in their order: "mean arterial pressure (MAP)", "adrenoleukodystrophy (ALD)"."""
     found = set[str]()
     for match in _EXPLAINED.finditer(text):
         before, bare = text[max(0, match.start() - 60) : match.start()], match[1].casefold()
