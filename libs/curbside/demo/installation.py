@@ -79,9 +79,9 @@ class Installation:
             self._process.terminate()
             self._process.wait()
         told: int | None = None
-        while supervisor_runs(self.data):
+        while name := self._running_supervisor():
             # A supervisor that has only just begun has not written its pid yet.
-            pid = self.processes().get("supervisor")
+            pid = self.processes(name).get("supervisor")
             if pid is not None and pid != told:
                 told = pid
                 self._tell_to_stop(pid)
@@ -99,6 +99,10 @@ class Installation:
         if self._process is not None and self._process.poll() is None:
             return True
         return supervisor_runs(self.data)
+
+    def _running_supervisor(self) -> str | None:
+        """That of the services, or, which ends last, of the servers that --full runs for them."""
+        return next((name for name in ("all", "servers") if supervisor_runs(self.data, name)), None)
 
     def _tell_to_stop(self, pid: int) -> None:
         try:
