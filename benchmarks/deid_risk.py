@@ -126,10 +126,10 @@ def weigh(one: Read) -> Weighed:
     answer = Predicted([(span.start, span.end) for span in examined.spans])
     score = score_phi([one.gold], {one.gold.id: answer})
     of = evidence(
+        one.gold.text,
         examined.replaced,
         examined.spans,
         examined.lexicon,
-        known_words=examined.known_words,
     )
     return Weighed(of, examined.risk, bool(score.missed))
 

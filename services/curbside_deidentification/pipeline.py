@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
-from curbside.phi import PhiText
+from curbside.phi import Category, PhiText
 from curbside.spelling import composed
 from curbside_deidentification.domain.composed import Composed
 from curbside_deidentification.domain.gate import document_lexicon
-from curbside_deidentification.domain.known import Known, search_known
+from curbside_deidentification.domain.known import Known, KnownFindings, search_known
 from curbside_deidentification.domain.language import is_english
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import Policy
 from curbside_deidentification.domain.risk import residual_risk
 from curbside_deidentification.domain.spans import Span, resolve, substitute
+
+_DOUBTFUL: Final = 0.5
 
 
 class Reason(StrEnum):
@@ -59,7 +61,6 @@ class Examined:
     replaced: str
     spans: tuple[Span, ...]
     lexicon: Lexicon  # of this document
-    known_words: int  # places where a known name may stand or the word that it also is
     risk: float
 
 
@@ -89,11 +90,10 @@ def examine(text: str, known: KnownIdentifiers, finder: Finder, policy: Policy) 
     # Known names are held against the general vocabulary: that the document writes one in lower case
     # does not make it a word.
     by_source = search_known(text, _known(known), policy.lexicon, policy.known_words)
-    spans = resolve((*by_source.spans, *finder.find(text, lexicon)), text)
+    spans = resolve((*by_source.spans, *_doubtful(by_source), *finder.find(text, lexicon)), text)
     replaced = substitute(text, spans, policy.placeholders)
-    undecided = len(by_source.undecided(spans))
-    risk = _risk(replaced, spans, lexicon, policy, undecided)
-    return Examined(replaced, tuple(spans), lexicon, undecided, risk)
+    risk = _risk(text, replaced, spans, lexicon, policy)
+    return Examined(replaced, tuple(spans), lexicon, risk)
 
 
 def reviewed(document: PhiDocument, spans: Sequence[Span], policy: Policy) -> Result:
@@ -102,12 +102,27 @@ def reviewed(document: PhiDocument, spans: Sequence[Span], policy: Policy) -> Re
     by_source = search_known(text, _known(document.known), policy.lexicon, policy.known_words)
     replaced = substitute(text, spans, policy.placeholders)
     lexicon = document_lexicon(text, policy.lexicon)
-    risk = _risk(replaced, spans, lexicon, policy, len(by_source.undecided(spans)))
+    risk = _risk(text, replaced, spans, lexicon, policy, len(by_source.undecided(spans)))
     return _judged(replaced, spans, risk, policy)
 
 
-def _risk(replaced: str, spans: Sequence[Span], lexicon: Lexicon, policy: Policy, known_words: int) -> float:
+def _doubtful(by_source: KnownFindings) -> Iterator[Span]:
+    """Where a known name may stand or the word that it also is. It is removed: one word of a report that a
+    reader misses harms less than a name, and less than a report that waits for a reviewer."""
+    for start, end in by_source.doubtful:
+        yield Span(start, end, Category.NAME, _DOUBTFUL, "KnownWord")
+
+
+def _risk(
+    text: str,
+    replaced: str,
+    spans: Sequence[Span],
+    lexicon: Lexicon,
+    policy: Policy,
+    known_words: int = 0,
+) -> float:
     return residual_risk(
+        text,
         replaced,
         spans,
         lexicon,

@@ -23,15 +23,17 @@ from curbside_deidentification.pipeline import Reason, deidentify, reviewed
 
 POLICY = load_policy()
 SURE = Span(0, 4, Category.NAME, 0.95, "TitledName")
-WEAK = Span(0, 4, Category.NAME, 0.6, "Statistical")
+WEAK = Span(5, 7, Category.NAME, 0.6, "Statistical")
 
 
 def risk(text: str, *spans: Span, model: RiskModel = POLICY.risk_model, known_words: int = 0) -> float:
-    return residual_risk(text, spans, POLICY.lexicon, POLICY.residual_weights, model, known_words=known_words)
+    return residual_risk(
+        text, text, spans, POLICY.lexicon, POLICY.residual_weights, model, known_words=known_words
+    )
 
 
 def count(text: str, *spans: Span) -> dict[str, float]:
-    return {name: value for name, value in evidence(text, spans, POLICY.lexicon).items() if value}
+    return {name: value for name, value in evidence(text, text, spans, POLICY.lexicon).items() if value}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_an_undecided_known_word_is_for_a_person() -> None:
         ("Discussed with A. Quatremer and J.R. Vandervoort.", "initials", 2),
         ("A. Chest clear. B. Heart normal.", "initials", 0),
         ("QUATREMER^ILSE and VANDERVOORT, ILSE", "inverted_names", 1),
-        ("Wound seen 3/24, again 11/30.", "days", 2),
+        ("Wound seen 3/24, again 11/30 and 3/24.", "days", 2),
         ("Name: Ilse, MRN: 4471, NAME: [NAME] DOB: [DATE] phone: none", "labels", 2),
         ("Log 77S-81315 and 36602, CD4 and T2DM, 10,000 units", "codes", 2),
         ("Number 8837261 left", "numbers", 1),
@@ -86,15 +88,36 @@ def test_what_counts_as_evidence(text: str, name: str, times: int) -> None:
 
 
 def test_what_only_the_model_found_is_weak_and_a_bad_scan_puts_mentions_in_doubt() -> None:
-    assert count("clear", SURE, WEAK)["weak_spans"] == 1
+    assert count("Zoe, Lu", SURE, WEAK)["weak_mentions"] == 1
     clear, unclear = count("the lungs are clear", SURE), count("the l0ngs are c1ear", SURE)
-    assert "misread_spans" not in clear
-    assert unclear["misread_spans"] == pytest.approx(2 / 6)  # a word that is cut in two counts twice
+    assert "misread_mentions" not in clear
+    assert unclear["misread_mentions"] == pytest.approx(2 / 6)  # a word that is cut in two counts twice
+
+
+def test_what_stands_in_a_text_many_times_counts_once_and_by_its_surest_finder() -> None:
+    names = [
+        Span(0, 3, Category.NAME, 0.6, "Statistical"),
+        Span(5, 8, Category.NAME, 0.9, "TitledName"),
+        Span(10, 12, Category.NAME, 0.9, "TitledName"),
+        Span(14, 16, Category.NAME, 0.9, "KnownName"),
+    ]
+    counted = count("Zoe, ZOE, Lu, Lu", *names)
+    assert counted["mentions"] == 1  # of Lu the source's own list was sure
+    assert "weak_mentions" not in counted
+
+
+def test_the_coded_segments_of_a_message_are_no_evidence_and_its_notes_are() -> None:
+    segments = "MSH|^~\\&|LAB\rPID|1||Quatremer^Ilse\r"
+    name = Span(segments.index("Quatremer"), segments.index("^Ilse"), Category.NAME, 0.9, "TitledName")
+    assert "mentions" not in count(segments, name)
+    assert count(f"{segments}NTE|1||Seen by Quatremer, and by Vandervoort.")["unknown_amid_sentences"] == 2
+    table = "BED|NAME|AGE\n12|seen by Quatremer|40"
+    assert count(table)["unknown_amid_sentences"] == 1
 
 
 def test_the_model_that_is_shipped_weighs_only_what_is_counted_and_never_less_for_more() -> None:
     model = load_risk_model()
-    assert set(model.rates) == set(evidence("", (), POLICY.lexicon))
+    assert set(model.rates) == set(evidence("", "", (), POLICY.lexicon))
     assert all(rate >= 0 for rate in model.rates.values())
     assert model.source.startswith("benchmarks/deid_risk.py --fit")
 

@@ -31,7 +31,8 @@ _EPONYMOUS: Final = re.compile(
     r"bodies|space|approach|technique|operation|method|formula|agar|virus|fever|"
     r"contracture|ulcer|esophagus|thyroiditis|palsy|phenomenon|anomaly|malformation|"
     r"deformity|nodule|metastasis|shunt|cannula|scissors|splints?|t-tubes?|"
-    r"elevator|speculum|rongeur|holder|stand|index|stitch|stockings?|collar|brace|prosthesis|anastomosis|pressures?|physiology)\b",
+    r"elevator|speculum|rongeur|holder|stand|index|stitch|stockings?|collar|brace|prosthesis|anastomosis|pressures?|physiology|"
+    r"dysplasia|dystrophy|variant)\b",
     re.IGNORECASE,
 )
 

@@ -25,14 +25,15 @@ from curbside_deidentification.domain.lexicon import (
 )
 from curbside_deidentification.domain.name_words import NAMES_DIGEST
 from curbside_deidentification.domain.risk import MODEL_FILE, RiskModel, load_risk_model
+from curbside_deidentification.domain.tagging import TAGGER_FILE
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`label` is what results and events carry: the policy's name and the hash of its file, word lists
-    and risk model."""
+    """`label` is what results and events carry: the policy's name and the hash of its file, word lists,
+    tagger and risk model."""
 
     label: str
     placeholders: Mapping[Category, str]
@@ -59,6 +60,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
     digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + NAMES_DIGEST.encode() + MODEL_FILE.read_bytes())
+    digest.update(TAGGER_FILE.read_bytes())
     for words in (
         lexicon.words,
         lexicon.given,

@@ -66,6 +66,11 @@ _CAPITALISED: Final = re.compile(
 )
 # What a scanner leaves: a digit within letters, a character for "unreadable", a control or private character.
 _MISREAD: Final = re.compile(r"\b[^\W\d_]+\d+[^\W\d_]{2,}|[\ufffd\u0000-\u0008\u000e-\u001f\ue000-\uf8ff]")
+# Of an HL7 v2 message what a machine wrote, by the number of each field: all but notes and results in words
+# (v2.5.1, 2.5 and 7.4.2). Its many codes say nothing of how people write; the signs of policy are looked for
+# in all of it.
+_MESSAGE: Final = re.compile(r"(?<![^\r\n])(?:MSH|FHS|BHS)\|")
+_SEGMENT: Final = re.compile(r"(?<![^\r\n])(?!NTE\||OBX\|[^|\r\n]*\|(?:TX|FT|ST)\|)[A-Z][A-Z\d]{2}\|[^\r\n]*")
 # Of the statistical model alone, or because a name stood elsewhere: no surer recogniser agrees.
 WEAK: Final = 0.7
 
@@ -99,38 +104,43 @@ def signs_left(safe: str) -> Counter[str]:
 
 def least_risk(signs: Mapping[str, int], weights: Mapping[str, float], *, known_words: int = 0) -> float:
     """What policy holds of the signs alone: 1 - product of (1 - weight), so that one strong sign weighs as it
-    should and many weak ones add up. `known_words` are the places where a known name may stand or the word
-    that it also is."""
+    should and many weak ones add up. `known_words` are the places that a review left where a known name may
+    stand or the word that it also is."""
     remaining = (1 - weights["known_word"]) ** known_words
     for sign, count in signs.items():
         remaining *= (1 - weights[sign]) ** count
     return 1 - remaining
 
 
-def evidence(safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words: int = 0) -> dict[str, float]:
-    """What the model weighs, counted in a replaced text and in the `spans` that were replaced in it.
+def evidence(
+    text: str, safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words: int = 0
+) -> dict[str, float]:
+    """What the model weighs, counted in the `spans` of a text and in what is left of it: `safe`, where they
+    are replaced.
 
-    `lexicon` is the document's own: what it also writes in lower case is no name.
+    `lexicon` is the document's own: what it also writes in lower case is no name. What stands in a text many
+    times counts once, as it is found, or left, at all of its places alike, and what stands in coded segments
+    of a message not at all; the signs of policy count each.
     """
-    text = _PLACEHOLDER.sub(" ", safe)
-    words = WORD.findall(text)
+    coded = _coded(text)
+    mentions = _surest(text, [span for span in spans if not any(span.start in line for line in coded)])
+    left = _PLACEHOLDER.sub(" ", _SEGMENT.sub("", safe) if coded else safe)
+    words = WORD.findall(left)
     distinct = {word for word in words if len(word) > 2}
     capitals = [word for word in distinct if word.isupper() and not lexicon.is_word(word)]
     amid: set[str] = set()
     elsewhere: set[str] = set()
-    for match in _CAPITALISED.finditer(text):
+    for match in _CAPITALISED.finditer(left):
         if not lexicon.is_word(match["word"]):
             (elsewhere if match["amid"] is None else amid).add(match["word"])
-    pairs = sum(
-        not any(lexicon.is_word(word) for word in match[0].split()) for match in _NAME_LIKE.finditer(text)
-    )
-    misread = sum(1 for _ in _MISREAD.finditer(text)) / max(len(words), 1)
+    pairs = sum(not any(lexicon.is_word(word) for word in pair.split()) for pair in _NAME_LIKE.findall(left))
+    misread = sum(1 for _ in _MISREAD.finditer(left)) / max(len(words), 1)
     signs = signs_left(safe)
     return {
         "text": 1.0,
         "words": len(words),
-        "spans": sum(not span.recogniser.startswith(_CERTAIN) for span in spans),
-        "weak_spans": sum(span.score <= WEAK for span in spans),
+        "mentions": sum(not span.recogniser.startswith(_CERTAIN) for span in mentions),
+        "weak_mentions": sum(span.score <= WEAK for span in mentions),
         "unknown_amid_sentences": len(amid),
         "unknown_elsewhere": len(elsewhere - amid),
         "unknown_capitals": len(capitals),
@@ -139,17 +149,41 @@ def evidence(safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words:
         "titles": signs["title"],
         "addresses": signs["email_address"] + signs["at_sign"],
         "labels": sum(1 for _ in _LABEL.finditer(safe)),
-        "codes": sum(1 for _ in _CODE.finditer(text)),
-        "initials": sum(1 for _ in _INITIALS.finditer(text)),
-        "inverted_names": sum(1 for _ in _INVERTED.finditer(text)),
-        "days": sum(1 for _ in _DAY_OF_MONTH.finditer(text)),
+        "codes": _distinct(_CODE, left),
+        "initials": _distinct(_INITIALS, left),
+        "inverted_names": _distinct(_INVERTED, left),
+        "days": _distinct(_DAY_OF_MONTH, left),
         # How many mentions a scanner has misread, where it misreads them as often as other words.
-        "misread_spans": len(spans) * min(1.0, misread),
+        "misread_mentions": len(mentions) * min(1.0, misread),
         "known_words": known_words,
     }
 
 
+def _coded(text: str) -> list[range]:
+    if not _MESSAGE.search(text):
+        return []
+    return [range(*match.span()) for match in _SEGMENT.finditer(text)]
+
+
+def _surest(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Of each string that was found, however often, the span that is surest of it."""
+    by_string: dict[str, Span] = {}
+    for span in spans:
+        string = text[span.start : span.end].casefold()
+        by_string[string] = max(by_string.get(string, span), span, key=_sureness)
+    return [*by_string.values()]
+
+
+def _sureness(span: Span) -> tuple[bool, float]:
+    return span.recogniser.startswith(_CERTAIN), span.score
+
+
+def _distinct(pattern: re.Pattern[str], text: str) -> int:
+    return len({match[0] for match in pattern.finditer(text)})
+
+
 def residual_risk(
+    text: str,
     safe: str,
     spans: Sequence[Span],
     lexicon: Lexicon,
@@ -158,6 +192,7 @@ def residual_risk(
     *,
     known_words: int = 0,
 ) -> float:
-    """0 to 1: what the model says, and no less than what policy holds of the signs left."""
-    likely = model.probability(evidence(safe, spans, lexicon, known_words=known_words))
+    """0 to 1: what the model says of a text and what is left of it, and no less than what policy holds of the
+    signs left."""
+    likely = model.probability(evidence(text, safe, spans, lexicon, known_words=known_words))
     return round(max(likely, least_risk(signs_left(safe), weights, known_words=known_words)), 4)

@@ -9,22 +9,35 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from curbside_deidentification.domain.needs import Words, fold, needs_of
 
 # One try of a pattern at a place costs as much as `finditer` over so many characters.
 _CHARACTERS_A_TRY: Final = 12
+_Made = TypeVar("_Made")
 
 
 class Searched(str):
     """A text that many patterns are searched in: a `str` in every way, with an index made once."""
 
-    __slots__ = ("_index",)
+    __slots__ = ("_index", "_kept")
 
     _index: _Index
+    _kept: dict[object, Any]
+
+    def once(self, maker: object, make: Callable[[], _Made]) -> _Made:
+        """What `make` gives, made once for this text and that `maker`; it goes with the text."""
+        try:
+            kept = self._kept
+        except AttributeError:
+            kept = self._kept = {}
+        if maker not in kept:
+            kept[maker] = make()
+        made: _Made = kept[maker]
+        return made
 
     def places(self, words: Words) -> list[int] | None:
         """Where one of `words` may stand in the folded text, in order; None where there are too many."""

@@ -1,4 +1,4 @@
-"""Template families, read from `families/<set>.yaml`.
+"""Template families, read from `families/<set>.yaml` and, where there are more, `families/<set>_*.yaml`.
 
 A family is a kind of note with the layouts it comes in. Templates hold `{slot}` (a value, see slots.py),
 `{>phrase}` (a phrase of that name, the family's or the set's), `{one|another}` (one of these words), and
@@ -46,10 +46,16 @@ class FamilySet:
 @cache
 def load_families(name: SetName) -> FamilySet:
     """The set called `name`, each family's phrases joined to those of the set."""
-    path = Path(__file__).with_name("families") / f"{name}.yaml"
-    read: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    directory = Path(__file__).with_name("families")
+    read = _read(directory / f"{name}.yaml")
     common = read["phrases"]
-    families = [
-        Family(**{**entry, "phrases": {**common, **entry.get("phrases", {})}}) for entry in read["families"]
-    ]
+    entries = [*read["families"]]
+    for path in sorted(directory.glob(f"{name}_*.yaml")):
+        entries += _read(path)["families"]
+    families = [Family(**{**entry, "phrases": {**common, **entry.get("phrases", {})}}) for entry in entries]
     return FamilySet(name, families, common)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return read

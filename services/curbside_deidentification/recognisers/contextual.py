@@ -1,0 +1,184 @@
+"""What the fitted tagger takes for an identifier of any kind. 45 CFR 164.514(b)(2)(i)(A) to (R).
+
+The tagger was fitted on made-up notes, so what it says is held against the vocabulary and against the forms
+that findings share with identifiers: a fraction, a range, an eponym, an abbreviation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.gate import before_eponym
+from curbside_deidentification.domain.lexicon import WORD, Lexicon, abbreviations
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.tagging import Tagged, Tagger
+
+# How probably a token is part of an identifier: of any, and of what looks like something else, too.
+LEAST: Final = 0.25
+_NO_LISTED_NAME: Final = 0.45
+_SMALL_LETTERS: Final = 0.5
+_PLACE_OF_WORDS: Final = 0.5
+_SHORT_NUMBER: Final = 0.6
+_ABBREVIATION: Final = 0.6
+_BEGINS_SENTENCE: Final = 0.75
+_COMPOUND: Final = 0.97
+_SURE: Final = 0.97
+# The rules know the forms; where one of them overlaps, it says what the mention is.
+_MOST: Final = 0.75
+
+_JOINED: Final = re.compile(r"[ ]{0,2}")
+_WRITTEN: Final = re.compile(r"\w(?:.*\w)?[.)]?", re.DOTALL)
+# "p.r.n.", "q.i.d.": the letters of a prescription.
+_LETTERS: Final = re.compile(r"(?:[a-z]\.[ ]?)+(?:[a-z]\.?)?")
+_INITIALS: Final = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
+# A fraction, a score, a ratio, a range of weeks: without a year, the rules say which are days.
+_FRACTIONS: Final = re.compile(r"[\d/.-]+")
+_DAY: Final = re.compile(
+    r"\d{1,2}([/.-])\d{1,2}\1(?:\d{2}|\d{4})|\d{4}([/.-])\d{1,2}\2\d{1,2}|(?:0?[1-9]|1[0-2])/(?:19|20)?\d{2}"
+    r"|\d{6}|\d{8}"
+)
+_YEARS: Final = re.compile(r"(?:19|20)\d{2}(?:[ ]?[-–/][ ]?(?:19|20)?\d{2})?")
+_DIGITS: Final = re.compile(r"\d")
+_FEW_DIGITS: Final = 4
+_PHONE_DIGITS: Final = 7
+_OF_A_DAY: Final = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]*\b"
+    r"|\d[ ]?(?:st|nd|rd|th)\b",
+    re.IGNORECASE,
+)
+# Amid a sentence a code without a label is a compound, a strain or a variant: "the antagonist AB1234567".
+_AMID_SENTENCE: Final = re.compile(r"(?:[a-z]{2,}[ ]?,?|\b[A-Z]{2,4}|[ ]-)[ ]?(?:\([ ]?)?\Z")
+_BEGINNING: Final = re.compile(r"(?:\A|[.!?\n])\s*[-•*]?[ ]?\Z")
+_SMALL: Final = re.compile(r"[a-z]{3}")
+_AROUND: Final = 24
+_SHORT_WORD: Final = 4
+
+
+@dataclass(frozen=True)
+class _Mention:
+    """Tokens in a row, and how surely the surest of them is part of an identifier."""
+
+    text: str
+    start: int
+    end: int
+    surest: float
+
+    @property
+    def written(self) -> str:
+        return self.text[self.start : self.end]
+
+    @property
+    def before(self) -> str:
+        return self.text[max(0, self.start - _AROUND) : self.start]
+
+    @property
+    def behind(self) -> str:
+        return self.text[self.end : self.end + _AROUND]
+
+
+class Contextual:
+    """Tokens in a row that the tagger holds for parts of an identifier of one kind are one mention."""
+
+    def __init__(self, tagger: Tagger, least: float = LEAST) -> None:
+        self._tagger, self._least = tagger, least
+
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        tagged = (token for token in self._tagger.read(text, lexicon) if token.probability >= self._least)
+        for category, mention in _mentions(text, tagged):
+            if _CHECKS.get(category, _is_number)(mention, lexicon):
+                score = min(round(mention.surest, 2), _MOST)
+                yield Span(mention.start, mention.end, category, score, "Contextual")
+
+
+def _mentions(text: str, tagged: Iterable[Tagged]) -> Iterator[tuple[Category, _Mention]]:
+    rows: list[list[Tagged]] = []
+    for token in tagged:
+        if rows and _goes_on(text, rows[-1][-1], token):
+            rows[-1].append(token)
+        else:
+            rows.append([token])
+    for row in rows:
+        written = _WRITTEN.search(text, row[0].start, row[-1].end)
+        if written is not None:
+            surest = max(token.probability for token in row)
+            yield row[0].category, _Mention(text, written.start(), written.end(), surest)
+
+
+def _goes_on(text: str, last: Tagged, token: Tagged) -> bool:
+    return token.category is last.category and bool(_JOINED.fullmatch(text, last.end, token.start))
+
+
+def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
+    written = mention.written
+    if before_eponym(mention.text, mention.end) or _LETTERS.fullmatch(written):
+        return False
+    if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
+        return False  # of a residue or a gene: "Val75"
+    words = [word for word in WORD.findall(written) if len(word) > 1]
+    unknown = [word for word in words if not lexicon.is_word(word)]
+    listed = any(_listed(word, lexicon) for word in words)
+    if len(words) == 1 and _BEGINNING.search(mention.before) and not (unknown and listed):
+        return mention.surest >= _BEGINS_SENTENCE  # where every word has a capital
+    if _INITIALS.fullmatch(written) or (all(map(_is_short, words)) and not listed):
+        known = not words or any(word.casefold() in abbreviations() for word in words) or not unknown
+        return mention.surest >= _ABBREVIATION or not (known or _amid_small_letters(mention))
+    if any(word[0].isupper() for word in unknown):
+        return listed or mention.surest >= _NO_LISTED_NAME
+    if unknown:
+        return mention.surest >= _SMALL_LETTERS
+    # Words of the vocabulary that are names, too: "Hand", "Rose".
+    return written[0].isupper() and listed
+
+
+def _is_short(word: str) -> bool:
+    return word.isupper() and len(word) <= _SHORT_WORD
+
+
+def _amid_small_letters(mention: _Mention) -> bool:
+    return bool(_SMALL.search(mention.before) or _SMALL.search(mention.behind))
+
+
+def _listed(word: str, lexicon: Lexicon) -> bool:
+    return word.casefold() in lexicon.surnames or word.casefold() in lexicon.forenames
+
+
+def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
+    capital = [word for word in WORD.findall(mention.written) if len(word) > 1 and word[0].isupper()]
+    if any(not lexicon.is_word(word) for word in capital):
+        return True
+    return mention.surest >= (_PLACE_OF_WORDS if capital else _SURE)
+
+
+def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
+    if _FRACTIONS.fullmatch(mention.written):
+        return _DAY.fullmatch(mention.written) is not None
+    return _OF_A_DAY.search(mention.written) is not None
+
+
+def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
+    digits = len(_DIGITS.findall(mention.written))
+    if _YEARS.fullmatch(mention.written) or not digits:
+        return False
+    if _AMID_SENTENCE.search(mention.before):
+        return mention.surest >= _COMPOUND
+    return digits > _FEW_DIGITS or mention.surest >= _SHORT_NUMBER
+
+
+def _is_phone(mention: _Mention, lexicon: Lexicon) -> bool:
+    return len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS or mention.surest >= _SURE
+
+
+_CHECKS: Final[Mapping[Category, Callable[[_Mention, Lexicon], bool]]] = MappingProxyType(
+    {
+        Category.NAME: _is_name,
+        Category.LOCATION: _is_place,
+        Category.FACILITY: _is_place,
+        Category.DATE: _is_day,
+        Category.PHONE: _is_phone,
+    }
+)

@@ -1,0 +1,128 @@
+"""The tagger: what it sees of a token, what it finds by the surroundings, and what is held against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curbside.phi import Category
+from curbside_deidentification.detector import seconded
+from curbside_deidentification.domain.gate import document_lexicon
+from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.domain.searching import Searched
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.tagging import FAINT, SEQUENCE, Tagged, Tagger, features, tokens
+from curbside_deidentification.recognisers.contextual import Contextual
+
+LEXICON = load_policy().lexicon
+TAGGER = Tagger()
+
+
+class Says:
+    """A tagger that holds each of `words` for a part of an identifier, as surely as it is told."""
+
+    def __init__(self, category: Category, words: str, probability: float) -> None:
+        self._category, self._words, self._probability = category, words.split(), probability
+
+    def read(self, text: str, lexicon: object) -> list[Tagged]:
+        return [
+            Tagged(token.start(), token.end(), self._category, self._probability)
+            for token in tokens(text)
+            if token[0] in self._words
+        ]
+
+
+def found(text: str, category: Category, words: str, probability: float) -> list[str]:
+    says = Says(category, words, probability)
+    spans = Contextual(says).find(text, document_lexicon(text, LEXICON))  # type: ignore[arg-type]
+    return [text[span.start : span.end] for span in spans]
+
+
+def seen(text: str, word: str, **seen_as: str) -> list[str]:
+    read = tokens(text)
+    return features(read, LEXICON, seen_as)[[token[0] for token in read].index(word)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Wife Oyzhanka called; will bring his walker. Discussed w/ Quellbrook.", ["Oyzhanka", "Quellbrook"]),
+        ("Signed out to Tvardovska at 1900.\nCosigned by: B. Ulmgren, MD", ["Tvardovska", "Ulmgren"]),
+    ],
+)
+def test_a_name_that_no_list_holds_is_found_by_its_place(text: str, names: list[str]) -> None:
+    spans = [
+        text[span.start : span.end]
+        for span in Contextual(TAGGER).find(text, document_lexicon(text, LEXICON))
+        if span.category is Category.NAME
+    ]
+    assert all(any(name in one for one in spans) for name in names)
+
+
+def test_a_name_is_no_feature_and_a_word_is() -> None:
+    assert not any("quellbrook" in one.casefold() for one in seen("Seen by Quellbrook today", "Quellbrook"))
+    assert "w=seen" in seen("Seen by Quellbrook today", "Seen")
+    assert "-1=by" in seen("Seen by Quellbrook today", "Quellbrook")
+    assert "w=<s>" in seen("by Smith", "Smith")
+    assert "w=<>" in seen("by Smith", "Smith", Smith="Quellbrook")
+
+
+def test_a_token_is_seen_with_the_label_of_its_line() -> None:
+    text = "Attending: Quellbrook\nFindings clear"
+    assert "l=attending" in seen(text, "Quellbrook")
+    assert "l=" in seen(text, "Findings")
+
+
+def test_a_long_text_is_read_to_its_end() -> None:
+    text = "The lungs are clear. " * SEQUENCE + "Signed out to Tvardovska at 1900."
+    [*_, last] = (token for token in TAGGER.read(text, LEXICON) if token.probability > 0.5)
+    assert text[last.start : last.end] in {"Tvardovska", "1900"}
+
+
+def test_a_searched_text_is_read_once() -> None:
+    text = Searched("Signed out to Tvardovska at 1900.")
+    first = TAGGER.read(text, LEXICON)
+    assert TAGGER.read(text, LEXICON) is first
+    assert first == TAGGER.read(str(text), LEXICON)
+    assert all(token.probability >= FAINT for token in first)
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "words", "probability", "kept"),
+    [
+        ("told Hand today", Category.NAME, "Hand", 0.6, ["Hand"]),
+        ("the hand hurts", Category.NAME, "hand", 0.99, []),
+        ("with Crohn's disease", Category.NAME, "Crohn", 0.99, []),
+        ("800 mg p.r.n. for pain", Category.NAME, "p . r n", 0.99, []),
+        ("per Quellbrook", Category.NAME, "Quellbrook", 0.4, []),
+        ("per Quellbrook", Category.NAME, "Quellbrook", 0.65, ["Quellbrook"]),
+        ("told sly again", Category.NAME, "sly", 0.6, []),
+        ("WBC high", Category.NAME, "WBC", 0.7, []),
+        ("Anna Quellbrook left", Category.NAME, "Anna Quellbrook", 0.7, ["Anna Quellbrook"]),
+        ("strength 5/5 and on 7/3/93", Category.DATE, "5 / 7 3 93", 0.9, ["7/3/93"]),
+        ("since 1995-1996", Category.OTHER_ID, "1995 - 1996", 0.99, []),
+        ("the antagonist Ro4368554 acts", Category.OTHER_ID, "Ro 4368554", 0.9, []),
+        ("Badge: Ro4368554", Category.OTHER_ID, "Ro 4368554", 0.9, ["Ro4368554"]),
+        ("Tube 12 of 14", Category.OTHER_ID, "12", 0.7, []),
+        ("moved to Dwyne, then home", Category.LOCATION, "Dwyne home", 0.6, ["Dwyne"]),
+    ],
+)
+def test_what_the_tagger_says_is_held_against_words_and_forms(
+    text: str, category: Category, words: str, probability: float, kept: list[str]
+) -> None:
+    assert found(text, category, words, probability) == kept
+
+
+def test_what_the_general_model_sees_alone_needs_a_second() -> None:
+    drug, name = (
+        Span(0, 8, Category.NAME, 0.6, "Statistical"),
+        Span(10, 15, Category.NAME, 0.6, "Statistical"),
+    )
+    assert seconded([drug, name], [Tagged(12, 15, Category.DATE, FAINT)]) == [name]
+
+
+def test_the_model_that_is_shipped_says_what_it_was_fitted_on() -> None:
+    from curbside_deidentification.domain.tagging import TAGGER_FILE
+
+    assert "benchmarks/deid_tagger.py --fit" in Path(TAGGER_FILE).with_suffix(".json").read_text()
