@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # HL7 v2.5.1, section 2.5: a message begins with its header. Of its components, those of three words and more
 # are prose; codes, names and numbers are of no language.
 _MESSAGE: Final = re.compile(r"\s{0,20}(?:[BF]HS\|[^\r\n]{0,2000}\s{1,4}){0,2}MSH\|")
+_SHORTEST: Final = 3  # letters: fewer are initials and units
 _PROSE: Final = re.compile(r"[^|^&~\r\n]+")
 # English is written in Latin letters; Greek ones are symbols in it ("β-blocker", "µg"), and the modifier
 # letters are apostrophes and accents.
@@ -37,7 +38,7 @@ class LanguageRules:
 
 def is_english(text: str, rules: LanguageRules, lexicon: Lexicon) -> bool:
     """False where letters are of other scripts, where another language's function words outnumber English
-    ones, or where too few words are in the English vocabulary.
+    ones, or where too few words that are no names or abbreviations are in the English vocabulary.
 
     Texts shorter than `rules.least_words` are judged by script and function words alone, and those
     shorter than `rules.short_least_words` by script: there is too little to tell by. Of an HL7 message its
@@ -53,14 +54,26 @@ def is_english(text: str, rules: LanguageRules, lexicon: Lexicon) -> bool:
         if sum(word.isascii() for word in words) * 2 < len(words):
             return False
         return len(words) < rules.short_least_words or not _short_and_foreign(found, rules)
-    counts = _hits(words, rules)
+    counts = _hits(_telling(found), rules)
     english = counts.pop("en")
     if any(count > english and count >= 0.05 * len(words) for count in counts.values()):
         return False
     if sum(not word.isascii() for word in words) * 2 > len(words):
         return False
-    known = sum(count for word, count in Counter(words).items() if lexicon.is_word(word))
-    return known >= rules.least_known * len(words)
+    judged = Counter(word for word in found if not _of_no_language(word, lexicon))
+    if judged.total() * 2 < rules.least_words:
+        return True
+    known = sum(count for word, count in judged.items() if lexicon.is_word(word))
+    return known >= rules.least_known * judged.total()
+
+
+def _of_no_language(word: str, lexicon: Lexicon) -> bool:
+    """Names and abbreviations, of which a sheet, a list or a log may hold more than words."""
+    low = word.casefold()
+    if lexicon.is_word(word):
+        return False
+    listed = low in lexicon.surnames or low in lexicon.forenames or low in lexicon.given
+    return listed or low in abbreviations() or len(word) < _SHORTEST or word.istitle()
 
 
 def _in_another_script(text: str, rules: LanguageRules) -> bool:
@@ -83,20 +96,24 @@ def _is_of_another_script(letter: str) -> bool:
 
 
 def _short_and_foreign(found: list[str], rules: LanguageRules) -> bool:
-    """Whether some other language has enough function words, and more than English.
+    """Whether some other language has enough function words, and more than English."""
+    counts = _hits(_telling(found), rules)
+    english = counts.pop("en")
+    return any(count >= rules.short_least_hits and count > english for count in counts.values())
+
+
+def _telling(found: list[str]) -> list[str]:
+    """The words that may be function words.
 
     Capitals amid small letters are abbreviations, and several are spelt as function words: "LA", "DES", "IM".
     So are single letters: "I", "y/o".
     """
     capitals = all(word.isupper() for word in found)
-    words = [
+    return [
         word.casefold()
         for word in found
         if (len(word) > 1 or not word.isascii()) and (capitals or not word.isupper())
     ]
-    counts = _hits(words, rules)
-    english = counts.pop("en")
-    return any(count >= rules.short_least_hits and count > english for count in counts.values())
 
 
 def _hits(words: list[str], rules: LanguageRules) -> dict[str, int]:
