@@ -18,12 +18,13 @@ from curbside_deidentification.domain.lexicon import WORD, Lexicon, abbreviation
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger
 
-# How probably a token is part of an identifier: of any, and of what looks like something else, too.
-LEAST: Final = 0.25
-_NO_LISTED_NAME: Final = 0.45
-_SMALL_LETTERS: Final = 0.5
-_PLACE_OF_WORDS: Final = 0.5
-_SHORT_NUMBER: Final = 0.6
+# How probably a token is part of an identifier: of any, and of what looks like something else, too. Low, for
+# what is left identifies somebody, and what is removed is a word.
+LEAST: Final = 0.1
+_NO_LISTED_NAME: Final = 0.35
+_SMALL_LETTERS: Final = 0.4
+_PLACE_OF_WORDS: Final = 0.4
+_SHORT_NUMBER: Final = 0.5
 _ABBREVIATION: Final = 0.6
 _BEGINS_SENTENCE: Final = 0.75
 _COMPOUND: Final = 0.97
@@ -156,7 +157,8 @@ def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
 
 def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
     if _FRACTIONS.fullmatch(mention.written):
-        return _DAY.fullmatch(mention.written) is not None
+        counted = mention.written.isdigit() and mention.surest < _SHORT_NUMBER
+        return _DAY.fullmatch(mention.written) is not None and not counted
     return _OF_A_DAY.search(mention.written) is not None
 
 
