@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock
 from sqlalchemy import delete, insert
 
 from curbside.bus.embedded import EmbeddedBus
+from curbside.bus.kafka.bus import KafkaBus
 from curbside.bus.kafka.routing import NotProvisioned
 from curbside.bus.protocol import Record
 from curbside.contracts.events import Event, new_event
@@ -27,6 +29,7 @@ from curbside.runtime import carrying
 from curbside.runtime.carrying import NotOutside, OtherKeys, carry
 from curbside.runtime.carrying_from import OtherRelease, Source
 from curbside.runtime.carrying_to import AlreadyCarried, NotEqual, Target
+from curbside.runtime.kinds import HalfCarried, Kind, check_kind
 from curbside.runtime.platform import open_outside_bus
 from curbside.runtime.supervisor import AlreadyRunning, lock_path
 from curbside.runtime.upkeep import migrate_all
@@ -194,6 +197,25 @@ def test_what_is_interrupted_is_run_again(
     for _ in range(2):
         with pytest.raises(Unavailable, match="line is cut"):
             carry(source, outside)
+        with pytest.raises(HalfCarried, match="was not carried to"):
+            check_kind(outside, Kind.SERVERS)
+    carry(source, outside)
+    check_kind(outside, Kind.SERVERS)
+    assert asyncio.run(seen(outside)) == there
+
+
+def test_a_broker_that_is_slow_for_a_moment_does_not_end_it(
+    source: Path, there: Seen, outside: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = KafkaBus.publish
+    slow = iter([True])
+
+    async def held_up(self: KafkaBus, records: Sequence[Record]) -> None:
+        await publish(self, records)
+        if next(slow, False):
+            raise Unavailable("the publisher was held up")
+
+    monkeypatch.setattr(KafkaBus, "publish", held_up)
     carry(source, outside)
     assert asyncio.run(seen(outside)) == there
 

@@ -16,11 +16,14 @@ from curbside.runtime.doctor import examine
 from curbside.runtime.full import PROCESSES, Occupied, carry_to_local_servers
 from curbside.runtime.installation import provide_tokens
 from curbside.runtime.kinds import (
+    HalfCarried,
     Kind,
     OtherKind,
     ServersNotNamed,
     ServersNotRunning,
+    begin_carrying,
     check_kind,
+    end_carrying,
     kind_of,
     record_kind,
     record_servers,
@@ -248,3 +251,16 @@ def test_an_occupied_place_is_said_to_be_occupied(runtime: RuntimeSettings, tmp_
         carry_to_local_servers(runtime.data, target, PROCESSES)
     assert files(target.data) == ["installation"]
     assert kind_of(runtime.data) is Kind.EMBEDDED
+
+
+def test_nothing_runs_on_what_is_half_carried(runtime: RuntimeSettings, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    begin_carrying(runtime.data, source)
+    for carrying in (None, tmp_path / "other"):
+        with pytest.raises(HalfCarried) as refused:
+            check_kind(runtime, Kind.FULL, carrying=carrying)
+    assert f"`curbside migrate --from {source} --full --data {runtime.data}`" in refused.value.sentence
+    check_kind(runtime, Kind.FULL, carrying=source)
+    check_kind(runtime, Kind.EMBEDDED)
+    end_carrying(runtime.data)
+    check_kind(runtime, Kind.FULL)

@@ -13,7 +13,7 @@ import filecmp
 import json
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +27,11 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.bus.embedded import EmbeddedBus
-from curbside.bus.protocol import Bus
-from curbside.errors import OperatorError
+from curbside.bus.protocol import Bus, Record
+from curbside.errors import OperatorError, Unavailable
 from curbside.runtime.carrying_from import OWNERS, Source
 from curbside.runtime.carrying_to import EMPTY_IT, NotEqual, Target
-from curbside.runtime.kinds import Kind, record_kind, unnamed_servers
+from curbside.runtime.kinds import Kind, begin_carrying, end_carrying, record_kind, unnamed_servers
 from curbside.runtime.platform import key_ring, open_database, open_outside_bus, open_tokens
 from curbside.runtime.reading import progress_bar
 from curbside.runtime.services import load_package
@@ -45,6 +45,7 @@ from curbside.storage.zones import Zone
 
 _ROWS: Final = 500
 _RECORDS: Final = 500
+_ATTEMPTS: Final = 5
 # Files of a service that lie beside its database, and would take hours to make again.
 _WORK: Final = ("adapters", "training")
 
@@ -89,6 +90,7 @@ def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) ->
         _check_outside()
         here.check_unmarked()
         _check_keys(there.data / "keys", settings)
+        begin_carrying(settings.data, there.data)
         checked = asyncio.run(_check_target(there, here, ring))
         with progress_bar() as bar:
             _carry_keys(there, here, ring, bar)
@@ -97,6 +99,7 @@ def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) ->
             _compare_blobs(there, here)
             events = asyncio.run(_carry_events(there, here, checked, bar))
         _carry_work(there.data, settings)
+        end_carrying(settings.data)
         here.mark()
         # Its keys open what lies there; the files that it was carried from, in the same place, are history.
         record_kind(settings, kind)
@@ -375,13 +378,22 @@ async def _publish_log(log: EmbeddedBus, target: Bus, marker: Path, place: str, 
     task = bar.add_task("events", total=newest, completed=done, note="")
     published = 0
     while batch := await log.stored(done, _RECORDS):
-        await target.publish([record for _, record in batch])
+        await _publish(target, [record for _, record in batch])
         done = batch[-1][0]
         published += len(batch)
         _note_published(marker, place, done, await log.fingerprint(done))
         bar.update(task, completed=done)
     bar.update(task, completed=newest)
     return published
+
+
+async def _publish(target: Bus, records: Sequence[Record]) -> None:
+    """A broker that is slow for a moment is asked again: whoever has handled an event knows its id."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(Unavailable):
+            await target.publish(records)
+            return
+    await target.publish(records)
 
 
 def _noted(marker: Path, place: str) -> tuple[int, str | None]:

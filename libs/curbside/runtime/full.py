@@ -258,7 +258,7 @@ def carry_to_local_servers(source: Path, settings: RuntimeSettings, processes_fi
             mend="Name a new data directory with --data.",
         )
     if there.data != settings.data:
-        check_kind(settings, Kind.FULL)
+        check_kind(settings, Kind.FULL, carrying=there.data)
     console = Console(stderr=True, soft_wrap=True)
     with _stopped_in_order(), _local_servers(settings, processes, console):
         carry(source, settings, Kind.FULL)

@@ -38,6 +38,12 @@ class OtherKind(OperatorError):
     code = "operator.other-kind"
 
 
+class HalfCarried(OperatorError):
+    """What is not there yet would look as if it had never been."""
+
+    code = "operator.half-carried"
+
+
 class ServersNotRunning(OperatorError):
     code = "operator.servers-not-running"
 
@@ -59,8 +65,11 @@ def kind_of(data: Path) -> Kind | None:
         raise OperatorError(f"{str(path)!r} says none of {kinds}: write there which it is.") from None
 
 
-def check_kind(settings: RuntimeSettings, kind: Kind) -> None:
-    """Raises OtherKind where the data directory belongs to an installation of another kind."""
+def check_kind(settings: RuntimeSettings, kind: Kind, *, carrying: Path | None = None) -> None:
+    """Raises OtherKind where the data directory belongs to an installation of another kind, and HalfCarried
+    where one is carried there that is not `carrying`."""
+    if kind is not Kind.EMBEDDED:
+        _check_whole(settings.data, kind, carrying)
     found = kind_of(settings.data)
     if found is None or found is kind:
         return
@@ -93,6 +102,32 @@ def record_kind(settings: RuntimeSettings, kind: Kind) -> None:
     if kind_of(settings.data) is not kind or not path.exists():
         private_directory(settings.data)
         write_private(path, f"{kind}\n")
+
+
+def begin_carrying(data: Path, source: Path) -> None:
+    """Note that `source` is being carried to the installation of `data`, which is not whole until
+    `end_carrying`: nothing runs on it meanwhile."""
+    private_directory(data)
+    write_private(_carrying_path(data), f"{source.resolve()}\n")
+
+
+def end_carrying(data: Path) -> None:
+    _carrying_path(data).unlink(missing_ok=True)
+
+
+def _check_whole(data: Path, kind: Kind, carrying: Path | None) -> None:
+    try:
+        source = _carrying_path(data).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if carrying is not None and str(carrying.resolve()) == source:
+        return
+    full = " --full" if kind is Kind.FULL else ""
+    raise HalfCarried(
+        f"{source!r} was not carried to {str(data)!r} to the end",
+        mend=f"Run `curbside migrate --from {shlex.quote(source)}{full} --data {shlex.quote(str(data))}` "
+        "again, which goes on where it was.",
+    )
 
 
 def named_kind() -> Kind:
@@ -152,6 +187,10 @@ def start_command(data: Path) -> str:
 def _kind_path(data: Path) -> Path:
     # Not in run/, which a stopped installation may lose.
     return data / "installation"
+
+
+def _carrying_path(data: Path) -> Path:
+    return data / "carried-from"
 
 
 def _servers_path(data: Path) -> Path:

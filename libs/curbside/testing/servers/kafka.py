@@ -161,7 +161,8 @@ class LocalKafka(LocalServer):
         for port in (*self.ports.values(), self._controller_port):
             if taken(port):
                 raise ServerDidNotStart(
-                    f"port {port} is taken", mend="Stop what listens there, or name another port."
+                    f"port {port} is taken",
+                    mend="Stop what listens there, or name another in a file for --processes.",
                 )
         self._jars = self._jars or _assembled_jars()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
