@@ -238,10 +238,12 @@ async def test_an_opinion_is_recorded_whole_whenever_its_asker_leaves(gateway: G
         )
 
     await concluding()
-    started = time.perf_counter()
-    await concluding()
-    takes = time.perf_counter() - started
-    moments, left = 40, 0
+    takes = float("inf")
+    for _ in range(5):  # the quickest: one that waited for its turn would let every other end in time
+        started = time.perf_counter()
+        await concluding()
+        takes = min(takes, time.perf_counter() - started)
+    before, moments, left = 6, 40, 0
     for moment in range(moments):
         task = concluding()
         await asyncio.wait({task}, timeout=takes * 1.2 * moment / moments)
@@ -253,7 +255,7 @@ async def test_an_opinion_is_recorded_whole_whenever_its_asker_leaves(gateway: G
     opinions, events, blobs = await recorded(gateway)
     assert opinions == events == blobs / 2
     # One that was cancelled before it began has recorded nothing.
-    assert moments - 1 <= opinions <= moments + 2
+    assert before + moments - 3 <= opinions <= before + moments
 
 
 async def test_blobs_go_where_the_commit_cannot_have_happened_and_stay_where_it_may(
