@@ -44,9 +44,8 @@ _NOTES_OF_A_FAMILY: Final = 40
 _QUICK_NOTES: Final = 6
 _ROUNDS: Final = 110  # of fitting
 _QUICK_ROUNDS: Final = 40
-_PLAIN_TIMES: Final = (
-    2  # how often an abstract is fitted on: made-up notes hold few compounds, genes and strains
-)
+# How often an abstract is fitted on: made-up notes hold few compounds, genes and strains.
+_PLAIN_TIMES: Final = 2
 _PIECE: Final = 150  # tokens of a sequence that is fitted on
 # Shares of the words of names that are seen as another: one that no list holds, one that is a plain word, too
 # ("Hand"), and a listed one, so that the names of the made-up notes are not all that names look like.

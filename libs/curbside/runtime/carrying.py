@@ -90,8 +90,8 @@ def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) ->
         _check_outside()
         here.check_unmarked()
         _check_keys(there.data / "keys", settings)
-        begin_carrying(settings.data, there.data)
         checked = asyncio.run(_check_target(there, here, ring))
+        begin_carrying(settings.data, there.data)  # not before: a refused target is somebody's, and whole
         with progress_bar() as bar:
             _carry_keys(there, here, ring, bar)
             _carry_blobs(there, here, bar)
