@@ -1,8 +1,8 @@
 """A conditional random field that tells identifiers by the words, shapes and places around them.
 
 What a rule has no form for, a line of other people's habits, still looks like the lines it was fitted on. The
-words of the vocabulary are features as they are; of a name only whether a list holds it and how it ends, unless
-its document writes it in small letters, too (`document_lexicon`): then it is a word here as well.
+words of the vocabulary are features as they are; of a name only whether a list holds it and how it ends,
+unless its document writes it in small letters, too (`document_lexicon`): then it is a word here as well.
 `benchmarks/deid_tagger.py` fits `data/tagger.crfsuite`, on made-up names alone.
 
 Lafferty, McCallum and Pereira 2001; CRFsuite (Okazaki 2007, BSD).
