@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import multiprocessing
 import os
@@ -63,6 +62,7 @@ from curbside.storage.postgres import owner_url, provision
 from curbside.storage.relay import relay
 from curbside.storage.tables import UtcDateTime, service_metadata
 from curbside.telemetry.tracing import TRACE_PARENT
+from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.servers.kafka import LocalKafka
 from curbside.testing.servers.postgres import LocalPostgres
 
@@ -444,7 +444,7 @@ def spread(values: Sequence[float]) -> str:
     )
 
 
-def measure(scratch: Path, arguments: argparse.Namespace, progress: Progress) -> list[dict[str, Any]]:
+def measure(scratch: Path, arguments: argparse.Namespace, progress: Progress) -> list[Figure]:
     rounds, count = (3, 15_000) if arguments.quick else (5, 50_000)
     seconds = 10 if arguments.quick else 60
     count = arguments.events or count
@@ -503,7 +503,7 @@ def figures(
     appends: Sequence[float],
     lag: Sequence[float],
     console: Console,
-) -> list[dict[str, Any]]:
+) -> list[Figure]:
     ratios = [mine.per_second / theirs.per_second for mine, theirs in zip(ours, bare, strict=True)]
     table = Table("side", "events/s", "spread", "producer CPU µs/event", "consumer CPU µs/event")
     for name, rates in (("kafka", ours), ("bare kafka-python", bare), ("embedded", embedded)):
@@ -530,20 +530,12 @@ def figures(
         f"{statistics.median(appends):,.0f} events/s"
     )
     return [
-        _figure("kafka_vs_bare", statistics.median(ratios), "ratio", kafka_python, least=RATIO_TARGET),
-        _figure("kafka_events_per_second", kafka_rate, "events/s", kafka_python),
-        _figure("embedded_events_per_second", embedded_rate, "events/s", sqlite, least=EMBEDDED_TARGET),
-        _figure("relay_lag_p99_ms", p99, "ms", "the issue's bound at 200 events/s", most=LAG_TARGET_MS),
-        _figure("relay_lag_p50_ms", p50, "ms", "the issue's bound of the p99"),
+        Figure("kafka_vs_bare", statistics.median(ratios), "ratio", kafka_python, least=RATIO_TARGET),
+        Figure("kafka_events_per_second", kafka_rate, "events/s", kafka_python),
+        Figure("embedded_events_per_second", embedded_rate, "events/s", sqlite, least=EMBEDDED_TARGET),
+        Figure("relay_lag_p99_ms", p99, "ms", "the issue's bound at 200 events/s", most=LAG_TARGET_MS),
+        Figure("relay_lag_p50_ms", p50, "ms", "the issue's bound of the p99"),
     ]
-
-
-def _figure(
-    name: str, value: float, unit: str, peer: str, *, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    ok = (least is None or value >= least) and (most is None or value <= most)
-    target = least if least is not None else most
-    return {"name": name, "value": round(value, 3), "unit": unit, "peer": peer, "target": target, "ok": ok}
 
 
 def main() -> int:
@@ -555,23 +547,15 @@ def main() -> int:
     parser.add_argument(
         "--rate", type=float, default=200, help="events a second of the lag; default %(default)s"
     )
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with tempfile.TemporaryDirectory(prefix="curbside-bus-") as scratch, Progress(*columns) as progress:
         found = measure(Path(scratch), arguments, progress)
-    console = Console()
-    table = Table("figure", "value", "unit", "target", "ok")
-    for figure in found:
-        table.add_row(
-            figure["name"], f"{figure['value']:,}", figure["unit"], str(figure["target"]), str(figure["ok"])
-        )
-    console.print(table)
+    console = Console(width=140)
     console.print(f"load before: {load:.1f} on {os.cpu_count()} cores")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0 if all(figure["ok"] for figure in found) else 1
+    return report(found, console, arguments.json)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import collections
 import importlib.util
-import json
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.scoring import (
     Gold,
     PhiScore,
@@ -87,7 +87,7 @@ Documents = Sequence[Gold]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Row:
     """One row of the issue's table: what it is of, and its bound. `peer` is what others reach."""
 
     set: str
@@ -95,6 +95,10 @@ class Figure:
     least: float | None = None
     most: float | None = None
     peer: str = "the issue's bound"
+
+    def measured(self, name: str, documents: Documents, answers: Answers) -> Figure:
+        value = self.value(documents, answers)
+        return Figure(name, value, "%", self.peer, least=self.least, most=self.most, digits=2)
 
 
 def phi(measure: Callable[[PhiScore], float]) -> Callable[[Documents, Answers], float]:
@@ -107,30 +111,26 @@ def survival(measure: Callable[[Documents, Answers], Survival]) -> Callable[[Doc
 
 # Peers: ../shared/facts/deid.md, the same scorer on the same sets.
 _PRESIDIO: Final = "Presidio 2.2.366, default, spaCy md: {}; Philter 1.0.3: {}"
-FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
+FIGURES: Final[Mapping[str, Row]] = MappingProxyType(
     {
-        "asq_recall": Figure("asq", phi(lambda s: s.recall), least=98, peer=_PRESIDIO.format(83.7, 93.4)),
-        "asq_precision": Figure(
-            "asq", phi(lambda s: s.precision), least=97, peer=_PRESIDIO.format(62.5, 94.0)
-        ),
-        "asq_zero_leak": Figure(
-            "asq", phi(lambda s: s.zero_leak), least=90, peer=_PRESIDIO.format(23.8, 62.4)
-        ),
-        "asq_negatives_touched": Figure(
+        "asq_recall": Row("asq", phi(lambda s: s.recall), least=98, peer=_PRESIDIO.format(83.7, 93.4)),
+        "asq_precision": Row("asq", phi(lambda s: s.precision), least=97, peer=_PRESIDIO.format(62.5, 94.0)),
+        "asq_zero_leak": Row("asq", phi(lambda s: s.zero_leak), least=90, peer=_PRESIDIO.format(23.8, 62.4)),
+        "asq_negatives_touched": Row(
             "asq", phi(lambda s: s.negatives_touched), most=20, peer=_PRESIDIO.format(94.5, 53.0)
         ),
-        "research_recall": Figure("research", phi(lambda s: s.recall), least=80),
-        "research_precision": Figure("research", phi(lambda s: s.precision), least=90),
-        "medical_removed": Figure(
+        "research_recall": Row("research", phi(lambda s: s.recall), least=80),
+        "research_precision": Row("research", phi(lambda s: s.precision), least=90),
+        "medical_removed": Row(
             "medical", survival(mentions_removed), most=0.8, peer="Presidio 2.2.366, default, spaCy md: 14.6"
         ),
-        "notes_recall": Figure("notes", phi(lambda s: s.recall), least=97),
-        "notes_recall_known": Figure("notes with known", phi(lambda s: s.recall), least=99.5),
-        "notes_zero_leak_known": Figure("notes with known", phi(lambda s: s.zero_leak), least=97),
-        "synthea_recall": Figure("synthea", phi(lambda s: s.recall), least=99.5),
-        "hl7_recall": Figure("hl7", phi(lambda s: s.recall), least=99.5),
-        "headings_destroyed": Figure("mtsamples", survival(headings_destroyed), most=0.5),
-        "labs_destroyed": Figure("mtsamples", survival(labs_destroyed), most=0.5),
+        "notes_recall": Row("notes", phi(lambda s: s.recall), least=97),
+        "notes_recall_known": Row("notes with known", phi(lambda s: s.recall), least=99.5),
+        "notes_zero_leak_known": Row("notes with known", phi(lambda s: s.zero_leak), least=97),
+        "synthea_recall": Row("synthea", phi(lambda s: s.recall), least=99.5),
+        "hl7_recall": Row("hl7", phi(lambda s: s.recall), least=99.5),
+        "headings_destroyed": Row("mtsamples", survival(headings_destroyed), most=0.5),
+        "labs_destroyed": Row("mtsamples", survival(labs_destroyed), most=0.5),
     }
 )
 
@@ -146,7 +146,7 @@ def deidentified(scored: ScoredSet, scratch: Path, workers: int) -> dict[str, Pr
 
 def measure(
     names: Sequence[str], quick: bool, workers: int, progress: Progress
-) -> tuple[list[dict[str, Any]], Table]:
+) -> tuple[list[Figure], Table]:
     """The figures called `names`, and a table of the sets that they are of."""
     table = Table("set", "documents", "quarantined", "what was passed on: recall by kind, or mentions")
     found = []
@@ -158,9 +158,9 @@ def measure(
         with tempfile.TemporaryDirectory(prefix="curbside-deid-") as scratch:
             answers = deidentified(scored, Path(scratch), workers)
         for name in names:
-            figure = FIGURES[name]
-            if figure.set == set_name:
-                found.append(_row(name, figure, figure.value(scored.documents, answers)))
+            row = FIGURES[name]
+            if row.set == set_name:
+                found.append(row.measured(name, scored.documents, answers))
         table.add_row(
             set_name,
             f"{len(scored.documents):,}",
@@ -185,19 +185,6 @@ def _kinds(score: PhiScore) -> str:
     return ", ".join(
         f"{kind} {recall:.1f} of {total}" for kind, (recall, total) in score.recall_by_kind().items()
     )
-
-
-def _row(name: str, figure: Figure, value: float) -> dict[str, Any]:
-    ok = (figure.least is None or value >= figure.least) and (figure.most is None or value <= figure.most)
-    target = figure.least if figure.least is not None else figure.most
-    return {
-        "name": name,
-        "value": round(value, 2),
-        "unit": "%",
-        "peer": figure.peer,
-        "target": target,
-        "ok": ok,
-    }
 
 
 def show_misses(count: int, workers: int, console: Console) -> None:
@@ -233,7 +220,7 @@ def main() -> int:
     parser.add_argument(
         "--misses", action="store_true", help="what was left in development notes; no figures"
     )
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     arguments = parser.parse_args()
     console = Console(width=140)
     if arguments.misses:
@@ -248,21 +235,7 @@ def main() -> int:
     with Progress(transient=True) as progress:
         found, sets = measure(names, arguments.quick, arguments.workers, progress)
     console.print(sets)
-    table = Table("figure", "value", "unit", "target", "ok", "peer")
-    for row in found:
-        sign = "≥" if FIGURES[row["name"]].least is not None else "≤"
-        table.add_row(
-            row["name"],
-            f"{row['value']:.2f}",
-            row["unit"],
-            f"{sign} {row['target']}",
-            str(row["ok"]),
-            row["peer"],
-        )
-    console.print(table)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0 if all(row["ok"] for row in found) else 1
+    return report(found, console, arguments.json)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rich.console import Console
@@ -36,6 +36,7 @@ from curbside.contracts.codec import KnownIdentifiers
 from curbside.phi import Category, PhiText
 from curbside.settings import RuntimeSettings, load
 from curbside.spelling import composed
+from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.scoring import Gold, Predicted, score_phi
 from curbside.testing.scoring.sets import (
     ASQ,
@@ -310,28 +311,28 @@ def show(name: str, marked: bool, weighed: Sequence[Weighed], table: Table, cons
         console.print(f"{name}: expected calibration error {error:.4f}, Brier score {brier:.4f}\n")
 
 
-def figures(weighed: Sequence[Weighed]) -> list[dict[str, Any]]:
+def figures(weighed: Sequence[Weighed]) -> list[Figure]:
     rows, error, brier = calibration(weighed)
     base = sum(one.leaks for one in weighed) / len(weighed)
     return [
         # No peer weighs a document; whoever knows only how many leak has this Brier score.
-        {
-            "name": "risk_ece",
-            "value": round(error, 4),
-            "unit": "probability",
-            "peer": "0: what is predicted is what is seen",
-            "target": _MOST_ERROR,
-            "ok": error <= _MOST_ERROR,
-            "bins": [[round(p, 4), round(s, 4), count] for p, s, count in rows],
-        },
-        {
-            "name": "risk_brier",
-            "value": round(brier, 4),
-            "unit": "squared probability",
-            "peer": f"{base * (1 - base):.4f}: the share of leaking documents for each",
-            "target": round(base * (1 - base), 4),
-            "ok": brier <= base * (1 - base),
-        },
+        Figure(
+            "risk_ece",
+            error,
+            "probability",
+            "0: what is predicted is what is seen",
+            most=_MOST_ERROR,
+            digits=4,
+            more={"bins": [[round(p, 4), round(s, 4), count] for p, s, count in rows]},
+        ),
+        Figure(
+            "risk_brier",
+            brier,
+            "squared probability",
+            f"{base * (1 - base):.4f}: the share of leaking documents for each",
+            most=round(base * (1 - base), 4),
+            digits=4,
+        ),
     ]
 
 
@@ -341,7 +342,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     )
     parser.add_argument("--fit", action="store_true", help="fit and write domain/data/risk.json first")
     parser.add_argument("--quick", action="store_true", help="a seeded sample of each set")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     options = parser.parse_args(None if arguments is None else [*arguments])
     console = Console(width=120)
     detector = Detector(ensure(MODEL_ASSET, load(RuntimeSettings).cache))
@@ -350,7 +351,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         load_risk_model.cache_clear()
         load_policy.cache_clear()
     table = Table("set", "documents", "stopped at the threshold", "leaking ones among them", "area under ROC")
-    found: list[dict[str, Any]] = []
+    found: list[Figure] = []
     for name, marked, scored in sets(options.quick):
         documents = read(scored, detector)
         weighed = [weigh(one) for one in documents]
@@ -360,9 +361,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         if name == "asq":
             found = figures(weighed)
     console.print(table)
-    if options.json is not None:
-        options.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0 if all(figure["ok"] for figure in found) else 1
+    return report(found, console, options.json)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from curbside.phi import Category
+from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.notes import FamilySet, Note, generate, load_families
 from curbside.testing.notes.rows import label_of
 from curbside.testing.scoring import Gold, PhiScore, Predicted, score_phi
@@ -189,16 +189,16 @@ def unseen(families: FamilySet, folds: int, notes_of_each: int, rounds: int) -> 
     return Unseen(score_phi(gold, by_rules), score_phi(gold, by_both))
 
 
-def figures(score: Unseen) -> list[dict[str, Any]]:
+def figures(score: Unseen) -> list[Figure]:
     return [
-        {
-            "name": f"unseen_{name}",
-            "value": round(both, 2),
-            "unit": "%",
-            "peer": f"{alone:.2f}: the rules alone, which were written against half of these families",
-            "target": round(alone, 2) if name != "precision" else None,
-            "ok": both >= alone or name == "precision",
-        }
+        Figure(
+            f"unseen_{name}",
+            both,
+            "%",
+            f"{alone:.2f}: the rules alone, which were written against some of these families",
+            least=round(alone, 2) if name != "precision" else None,
+            digits=2,
+        )
         for name, both, alone in (
             ("recall", score.both.recall, score.rules.recall),
             ("zero_leak", score.both.zero_leak, score.rules.zero_leak),
@@ -214,7 +214,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--fit", action="store_true", help="fit and write domain/data/tagger.crfsuite")
     parser.add_argument("--folds", type=int, default=4, help="parts of the families; 0: no figures")
     parser.add_argument("--quick", action="store_true", help="two folds, and fewer notes of each family")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     options = parser.parse_args(None if arguments is None else [*arguments])
     console = Console(width=120)
     families = load_families("development")
@@ -223,17 +223,11 @@ def main(arguments: Iterable[str] | None = None) -> int:
         source = fit(families, of_each * len(families.families), TAGGER_FILE)
         TAGGER_FILE.with_suffix(".json").write_text(json.dumps({"source": source}, indent=2) + "\n")
         console.print(source)
-    found: list[dict[str, Any]] = []
+    found: list[Figure] = []
     if options.folds:
         folds, rounds = (2, _QUICK_ROUNDS) if options.quick else (options.folds, _ROUNDS)
         found = figures(unseen(families, folds, of_each, rounds))
-        table = Table("figure", "value", "unit", "target", "ok", "peer")
-        for figure in found:
-            table.add_row(*(str(figure[name]) for name in ("name", "value", "unit", "target", "ok", "peer")))
-        console.print(table)
-    if options.json is not None:
-        options.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0 if all(figure["ok"] for figure in found) else 1
+    return report(found, console, options.json) if found else 0
 
 
 if __name__ == "__main__":

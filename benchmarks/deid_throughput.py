@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import json
 import multiprocessing
 import os
 import resource
@@ -31,7 +30,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.progress import Progress
@@ -39,6 +38,7 @@ from rich.table import Table
 
 from curbside.assets import ensure
 from curbside.settings import RuntimeSettings, load
+from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.scoring import Gold
 from curbside.testing.scoring.sets import ScoredSet, read_mtsamples
 
@@ -201,7 +201,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{min(values):.2f} … {max(values):.2f}"
 
 
-def measure(quick: bool, progress: Progress) -> list[dict[str, Any]]:
+def measure(quick: bool, progress: Progress) -> list[Figure]:
     count, each, of_workers = (3, 20, 480) if quick else (5, 60, 1_920)
     cache = load(RuntimeSettings).cache
     model = ensure(MODEL, cache)
@@ -222,7 +222,7 @@ def measure(quick: bool, progress: Progress) -> list[dict[str, Any]]:
 
 def figures(
     measured: dict[str, list[float]], peak: float, by_workers: dict[int, list[float]], console: Console
-) -> list[dict[str, Any]]:
+) -> list[Figure]:
     table = Table("side", "k characters/CPU-s", "spread")
     for side, found in measured.items():
         table.add_row(side, f"{statistics.median(found):.1f}", spread(found))
@@ -238,37 +238,29 @@ def figures(
     two = statistics.median(two / one for one, two in zip(by_workers[1], by_workers[2], strict=True))
     presidio_rate, pipe_rate = (statistics.median(measured[side]) for side in ("presidio", "pipe"))
     return [
-        _figure(
+        Figure(
             "vs_presidio_default",
             statistics.median(ratios["presidio"]),
             "ratio",
             f"Presidio 2.2.366, default AnalyzerEngine, same model: {presidio_rate:.1f} k characters/CPU-s",
             least=PRESIDIO_TARGET,
         ),
-        _figure(
+        Figure(
             "vs_nlp_pipe_alone",
             statistics.median(ratios["pipe"]),
             "ratio",
             f"NER components through nlp.pipe, same model: {pipe_rate:.1f} k characters/CPU-s",
             least=PIPE_TARGET,
         ),
-        _figure(
+        Figure(
             "peak_memory_mb",
             peak,
             "MB",
             "Presidio's default, 641 MB; the issue's bound",
             most=MEMORY_TARGET_MB,
         ),
-        _figure("two_workers", two, "ratio", "curbside deidentify --workers 1", least=WORKERS_TARGET),
+        Figure("two_workers", two, "ratio", "curbside deidentify --workers 1", least=WORKERS_TARGET),
     ]
-
-
-def _figure(
-    name: str, value: float, unit: str, peer: str, *, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    ok = (least is None or value >= least) and (most is None or value <= most)
-    target = least if least is not None else most
-    return {"name": name, "value": round(value, 3), "unit": unit, "peer": peer, "target": target, "ok": ok}
 
 
 def main() -> int:
@@ -276,24 +268,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, under 5 minutes")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     arguments = parser.parse_args()
     # Before any child loads a numerical library.
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     load_before = os.getloadavg()[0]
     with Progress(transient=True) as progress:
         found = measure(arguments.quick, progress)
-    console = Console()
-    table = Table("figure", "value", "unit", "target", "ok")
-    for figure in found:
-        table.add_row(
-            figure["name"], f"{figure['value']:,}", figure["unit"], str(figure["target"]), str(figure["ok"])
-        )
-    console.print(table)
+    console = Console(width=140)
     console.print(f"load before: {load_before:.1f} on {os.cpu_count()} cores")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"figures": found}, indent=2) + "\n")
-    return 0 if all(figure["ok"] for figure in found) else 1
+    return report(found, console, arguments.json)
 
 
 if __name__ == "__main__":

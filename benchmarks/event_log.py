@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sqlite3
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from curbside.bus.embedded import EmbeddedBus
 from curbside.bus.protocol import Record
+from curbside.testing.figures import Figure, add_json_option, report
 
 # Below half, the log itself, and not the disk, would bound intake.
 TARGET = 0.5
@@ -56,7 +54,7 @@ async def log(path: Path, events: int) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer events")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    add_json_option(parser)
     arguments = parser.parse_args()
     events = 2_000 if arguments.quick else 20_000
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,20 +67,10 @@ def main() -> int:
     # The median round, whole: a ratio beside the rates of another round would not be theirs.
     mine, theirs = sorted(rounds, key=lambda rates: rates[0] / rates[1])[len(rounds) // 2]
     ratio = mine / theirs
-    figure: dict[str, Any] = {
-        "name": "event_log_appends",
-        "value": round(ratio, 3),
-        "unit": "ratio",
-        "peer": "bare SQLite, WAL, synchronous=FULL, one commit for each event",
-        "target": TARGET,
-        "ok": ratio >= TARGET,
-    }
-    table = Table("figure", "ratio", "target", "log events/s", "peer events/s")
-    table.add_row(figure["name"], f"{ratio:.2f}", f">= {TARGET}", f"{mine:.0f}", f"{theirs:.0f}")
-    Console().print(table)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"figures": [figure]}, indent=2) + "\n")
-    return 0 if figure["ok"] else 1
+    peer = "bare SQLite, WAL, synchronous=FULL, one commit for each event"
+    console = Console(width=140)
+    console.print(f"the log {mine:,.0f} events/s, {peer} {theirs:,.0f}")
+    return report([Figure("event_log_appends", ratio, "ratio", peer, least=TARGET)], console, arguments.json)
 
 
 if __name__ == "__main__":

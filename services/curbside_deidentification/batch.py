@@ -2,7 +2,8 @@
 
 The output appears whole or not at all, in the input's order. What is done is kept beside it in
 `<output>.part`, so that the same command continues after a crash; another input, policy or model starts anew.
-Lines that are no documents stand by number in `<output>.bad`. A file of any length takes the same memory.
+Lines that are no documents stand by number in `<output>.bad`; a document that kills its workers is
+quarantined. A file of any length takes the same memory.
 """
 
 from __future__ import annotations
@@ -12,25 +13,22 @@ import itertools
 import json
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
-from curbside.errors import BadInput, CurbsideError, OperatorError
+from curbside.errors import BadInput, OperatorError
 from curbside.phi import PhiText
 from curbside_deidentification.batch_lines import KNOWN_FIELDS, SHOWN_LINES, documents_of, examine
+from curbside_deidentification.crew import Crew
 from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import load_policy
-from curbside_deidentification.pipeline import Result
+from curbside_deidentification.pipeline import Reason, Result, nothing_done
 from curbside_deidentification.together import deidentify_each, grouped
 
 Progress = Callable[[int, int], None]
-_TASKS_AHEAD_PER_WORKER: Final = 3
 
 
 class UnreadableFile(OperatorError):
@@ -43,15 +41,11 @@ class BadLines(BadInput):
     code = "batch.bad-lines"
 
 
-class WorkerDied(CurbsideError):
-    code = "batch.worker-died"
-
-
 def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_progress: Progress) -> None:
     """De-identify every line of `source` into `target`, in order, with `workers` processes.
 
     Calls `on_progress(done, total)` in lines. Raises BadLines, after writing the good ones, naming each bad
-    line by its number; UnreadableFile; WorkerDied, after which the same call continues where it stopped.
+    line by its number; UnreadableFile; crew.WorkerDied, after which the same call continues where it stopped.
     """
     from curbside.assets import ensure
 
@@ -109,25 +103,9 @@ def _already_done(part: Path, fingerprint: str) -> int:
 
 
 def _results(lines: Iterator[str], model: Path, workers: int) -> Iterator[tuple[int, str]]:
-    """Results in the order of `lines`, in groups; a bounded number is under way at once."""
-    groups = grouped((line, len(line)) for line in lines)
-    first = next(groups, None)
-    if first is None:
-        return
-    waiting: deque[Future[tuple[int, str]]] = deque()
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (str(model),)) as pool:
-        try:
-            for group in itertools.chain([first], groups):
-                waiting.append(pool.submit(_deidentify_group, group))
-                if len(waiting) >= workers * _TASKS_AHEAD_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise WorkerDied(
-                "a worker process was killed, by the system for want of memory perhaps.",
-                mend="Run the same command again to continue, with fewer --workers.",
-            ) from None
+    harmless = json.dumps({"id": "", "text": "The chest is clear."})
+    crew = Crew(workers, _start, [str(model)], _deidentify_group, _held, harmless)
+    return crew.results(grouped((line, len(line)) for line in lines))
 
 
 _detector: Detector | None = None
@@ -148,14 +126,16 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _deidentify_group(lines: list[str]) -> tuple[int, str]:
+def _deidentify_group(lines: list[str]) -> str:
     assert _detector is not None
     rows = [json.loads(line) for line in lines]
     results = deidentify_each([_document(row) for row in rows], _detector, load_policy())
-    return len(lines), "".join(
-        json.dumps(_row(row["id"], result), ensure_ascii=False) + "\n"
-        for row, result in zip(rows, results, strict=True)
-    )
+    return "".join(_line(row["id"], result) for row, result in zip(rows, results, strict=True))
+
+
+def _held(line: str) -> str:
+    """For a document that killed its workers."""
+    return _line(json.loads(line)["id"], nothing_done(Reason.RECOGNISER_FAILED, load_policy()))
 
 
 def _document(row: dict[str, Any]) -> PhiDocument:
@@ -166,7 +146,7 @@ def _document(row: dict[str, Any]) -> PhiDocument:
     )
 
 
-def _row(identifier: str | int, result: Result) -> dict[str, Any]:
+def _line(identifier: str | int, result: Result) -> str:
     row: dict[str, Any] = {
         "id": identifier,
         "text": result.replaced.reveal(),
@@ -183,4 +163,5 @@ def _row(identifier: str | int, result: Result) -> dict[str, Any]:
         "risk": result.risk,
         "quarantined": result.quarantined,
     }
-    return row | ({"reason": result.reason.value} if result.reason else {})
+    row |= {"reason": result.reason.value} if result.reason else {}
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -68,11 +68,11 @@ def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Resul
     """Never raises for what is in the document: what cannot be de-identified is quarantined."""
     text = document.text.reveal()
     if len(text) > policy.longest_text or _has_long_run(text, policy.longest_run):
-        return _nothing_done(Reason.TOO_LONG, policy)
+        return nothing_done(Reason.TOO_LONG, policy)
     try:
         read = Composed.of(text)
         if not is_english(read.text, policy.language, policy.lexicon):
-            return _nothing_done(Reason.LANGUAGE, policy)
+            return nothing_done(Reason.LANGUAGE, policy)
         examined = examine(read.text, document.known, detector, policy)
         replaced, spans = examined.replaced, examined.spans
         if read.text is not text:
@@ -80,7 +80,7 @@ def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Resul
             replaced = substitute(text, spans, policy.placeholders)
     except Exception:
         # Whatever a recogniser, ours or another's, raised: its message may quote the text, so it ends here.
-        return _nothing_done(Reason.RECOGNISER_FAILED, policy)
+        return nothing_done(Reason.RECOGNISER_FAILED, policy)
     return _judged(replaced, spans, examined.risk, policy)
 
 
@@ -143,7 +143,7 @@ def _has_long_run(text: str, limit: int) -> bool:
     return longest_word >= limit or re.search(rf"\s{{{limit}}}", text) is not None
 
 
-def _nothing_done(reason: Reason, policy: Policy) -> Result:
+def nothing_done(reason: Reason, policy: Policy) -> Result:
     return Result(PhiText(""), (), 1.0, reason, policy.label)
 
 

@@ -11,13 +11,10 @@ from functools import cache
 from typing import Final
 
 from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
+from curbside_deidentification.domain.message import is_message, prose
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
-# HL7 v2.5.1, section 2.5: a message begins with its header. Of its components, those of three words and more
-# are prose; codes, names and numbers are of no language.
-_MESSAGE: Final = re.compile(r"\s{0,20}(?:[BF]HS\|[^\r\n]{0,2000}\s{1,4}){0,2}MSH\|")
 _SHORTEST: Final = 3  # letters: fewer are initials and units
-_PROSE: Final = re.compile(r"[^|^&~\r\n]+")
 # English is written in Latin letters; Greek ones are symbols in it ("β-blocker", "µg"), and the modifier
 # letters are apostrophes and accents.
 _OF_ENGLISH: Final = ("LATIN ", "GREEK ", "MODIFIER LETTER ")
@@ -46,8 +43,8 @@ def is_english(text: str, rules: LanguageRules, lexicon: Lexicon) -> bool:
     """
     if _in_another_script(text, rules):
         return False
-    if _MESSAGE.match(text):
-        text = "\n".join(part for part in _PROSE.findall(text) if part.strip().count(" ") > 1)
+    if is_message(text):
+        text = prose(text)
     found = _WORD.findall(text)
     words = [word.casefold() for word in found]
     if len(words) < rules.least_words:

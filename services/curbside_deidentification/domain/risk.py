@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Final
 
 from curbside_deidentification.domain.lexicon import WORD, Lexicon
+from curbside_deidentification.domain.message import coded_segments, without_coded
 from curbside_deidentification.domain.spans import Span
 
 MODEL_FILE: Final = Path(__file__).with_name("data") / "risk.json"
@@ -66,11 +67,6 @@ _CAPITALISED: Final = re.compile(
 )
 # What a scanner leaves: a digit within letters, a character for "unreadable", a control or private character.
 _MISREAD: Final = re.compile(r"\b[^\W\d_]+\d+[^\W\d_]{2,}|[\ufffd\u0000-\u0008\u000e-\u001f\ue000-\uf8ff]")
-# Of an HL7 v2 message what a machine wrote, by the number of each field: all but notes and results in words
-# (v2.5.1, 2.5 and 7.4.2). Its many codes say nothing of how people write; the signs of policy are looked for
-# in all of it.
-_MESSAGE: Final = re.compile(r"(?<![^\r\n])(?:MSH|FHS|BHS)\|")
-_SEGMENT: Final = re.compile(r"(?<![^\r\n])(?!NTE\||OBX\|[^|\r\n]*\|(?:TX|FT|ST)\|)[A-Z][A-Z\d]{2}\|[^\r\n]*")
 # Of the statistical model alone, or because a name stood elsewhere: no surer recogniser agrees.
 WEAK: Final = 0.7
 
@@ -120,11 +116,11 @@ def evidence(
 
     `lexicon` is the document's own: what it also writes in lower case is no name. What stands in a text many
     times counts once, as it is found, or left, at all of its places alike, and what stands in coded segments
-    of a message not at all; the signs of policy count each.
+    of a message not at all, for a machine wrote them; the signs of policy count each, in all of it.
     """
-    coded = _coded(text)
+    coded = coded_segments(text)
     mentions = _surest(text, [span for span in spans if not any(span.start in line for line in coded)])
-    left = _PLACEHOLDER.sub(" ", _SEGMENT.sub("", safe) if coded else safe)
+    left = _PLACEHOLDER.sub(" ", without_coded(safe) if coded else safe)
     words = WORD.findall(left)
     distinct = {word for word in words if len(word) > 2}
     capitals = [word for word in distinct if word.isupper() and not lexicon.is_word(word)]
@@ -157,12 +153,6 @@ def evidence(
         "misread_mentions": len(mentions) * min(1.0, misread),
         "known_words": known_words,
     }
-
-
-def _coded(text: str) -> list[range]:
-    if not _MESSAGE.search(text):
-        return []
-    return [range(*match.span()) for match in _SEGMENT.finditer(text)]
 
 
 def _surest(text: str, spans: Sequence[Span]) -> list[Span]:
