@@ -25,7 +25,7 @@ from curbside.contracts.topics import REPORTS_RECEIVED, TOPICS
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import CurbsideError, Unavailable
 from curbside.identity.principal import Role
-from curbside.runtime import carrying
+from curbside.runtime import carrying_rows
 from curbside.runtime.carrying import NotOutside, OtherKeys, carry
 from curbside.runtime.carrying_from import OtherRelease, Source
 from curbside.runtime.carrying_to import AlreadyCarried, NotEqual, Target
@@ -177,7 +177,7 @@ def test_what_is_interrupted_is_run_again(
     outside: RuntimeSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    write, insert_rows = S3Objects.write_new, carrying._insert
+    write, insert_rows = S3Objects.write_new, carrying_rows._insert
     left = {"blobs": 20, "pages": 4}
 
     def write_new(self: S3Objects, name: str, data: bytes) -> None:
@@ -193,7 +193,7 @@ def test_what_is_interrupted_is_run_again(
         await insert_rows(*arguments)
 
     monkeypatch.setattr(S3Objects, "write_new", write_new)
-    monkeypatch.setattr(carrying, "_insert", interrupted)
+    monkeypatch.setattr(carrying_rows, "_insert", interrupted)
     for _ in range(2):
         with pytest.raises(Unavailable, match="line is cut"):
             carry(source, outside)

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import filecmp
-import json
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 from rich.table import Table as Shown
-from sqlalchemy import Row, String, Table, func, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from curbside.bus.embedded import EmbeddedBus
-from curbside.bus.protocol import Bus, Record
-from curbside.errors import OperatorError, Unavailable
+from curbside.errors import OperatorError
+from curbside.runtime.carrying_events import publish_log
 from curbside.runtime.carrying_from import OWNERS, Source
+from curbside.runtime.carrying_rows import Carried, carry_database, check_part
 from curbside.runtime.carrying_to import EMPTY_IT, NotEqual, Target
 from curbside.runtime.kinds import Kind, begin_carrying, end_carrying, record_kind, unnamed_servers
 from curbside.runtime.platform import key_ring, open_database, open_outside_bus, open_tokens
@@ -43,9 +37,6 @@ from curbside.storage.objects import NameTaken, Objects
 from curbside.storage.postgres import IDENTITY
 from curbside.storage.zones import Zone
 
-_ROWS: Final = 500
-_RECORDS: Final = 500
-_ATTEMPTS: Final = 5
 # Files of a service that lie beside its database, and would take hours to make again.
 _WORK: Final = ("adapters", "training")
 
@@ -56,20 +47,6 @@ class NotOutside(OperatorError):
 
 class OtherKeys(OperatorError):
     code = "operator.other-keys"
-
-
-class DoesNotFit(OperatorError):
-    code = "operator.does-not-fit"
-
-
-@dataclass(frozen=True)
-class Carried:
-    """One database's rows on both sides, and how many audit records of the copy hold."""
-
-    owner: str
-    there: int
-    here: int
-    audited: int
 
 
 @dataclass(frozen=True)
@@ -164,28 +141,10 @@ async def _check_target(there: Source, here: Target, ring: KeyRing) -> _Checked:
             reading = await opened.enter_async_context(source.read())
             copied = await opened.enter_async_context(target.read())
             for table in source.metadata.sorted_tables:
-                rows += await _check_part(reading, copied, table, owner)
+                rows += await check_part(reading, copied, table, owner)
     here.check_keys(there)
     here.check_blobs(there)
     return _Checked(place, rows)
-
-
-async def _check_part(there: AsyncSession, here: AsyncSession, table: Table, owner: str) -> int:
-    """How many rows the copy has, each of which must be a row of the source. Raises NotEqual."""
-    # Both come in the order of their keys: whatever the copy lacks is passed over.
-    source = (tuple(row) async for rows in _pages(there, table) for row in rows)
-    count = 0
-    async for rows in _pages(here, table):
-        for row in rows:
-            wanted = tuple(row)
-            while (found := await anext(source, None)) != wanted:
-                if found is None:
-                    raise NotEqual(
-                        f"the table {table.name} of {owner} is not what was carried: it has a row there that "
-                        f"the source has not. {EMPTY_IT}"
-                    )
-        count += len(rows)
-    return count
 
 
 def _open_both(there: Source, here: Target, ring: KeyRing, owner: str) -> tuple[Database, Database]:
@@ -251,104 +210,11 @@ async def _carry_databases(there: Source, here: Target, ring: KeyRing, bar: Prog
     for owner in OWNERS:
         source, target = _open_both(there, here, ring, owner)
         try:
-            carried.append(await _carry_database(source, target, bar))
+            carried.append(await carry_database(source, target, bar))
         finally:
             await source.close()
             await target.close()
     return carried
-
-
-async def _carry_database(source: Database, target: Database, bar: Progress) -> Carried:
-    tables = source.metadata.sorted_tables  # what others refer to comes first
-    async with source.read() as reading:
-        total = 0
-        for table in tables:
-            total += (await reading.execute(select(func.count()).select_from(table))).scalar_one()
-        task = bar.add_task(f"rows of {source.service}", total=2 * total, note="")
-        for table in tables:
-            async for rows in _pages(reading, table):
-                async with target.begin() as transaction:
-                    await _insert(transaction.session, table, rows, target.service)
-                bar.advance(task, len(rows))
-            async with target.begin() as transaction:
-                await _set_sequences(transaction.session, table)
-        here = 0
-        async with target.read() as copied:
-            for table in tables:
-                here += await _compare(reading, copied, table, source.service, bar, task)
-    audited, broken = await target.verify_audit()
-    if broken is not None:
-        raise NotEqual(f"the audit chain of {source.service} does not hold at record {broken.sequence}.")
-    return Carried(source.service, total, here, audited)
-
-
-async def _pages(session: AsyncSession, table: Table) -> AsyncIterator[Sequence[Row[Any]]]:
-    """The rows of `table` in the order of its primary key, as bytes compare."""
-    postgres = session.get_bind().dialect.name == "postgresql"
-    key = [
-        # SQLite compares text by its bytes; PostgreSQL by the rules of some language, unless told.
-        column.collate("C") if postgres and isinstance(column.type, String) else column
-        for column in table.primary_key.columns
-    ]
-    last: Row[Any] | None = None
-    while True:
-        query = select(table).order_by(*key).limit(_ROWS)
-        if last is not None:
-            place = [last._mapping[column.name] for column in table.primary_key.columns]
-            query = query.where(tuple_(*key) > tuple_(*place))
-        rows = (await session.execute(query)).all()
-        if rows:
-            yield rows
-        if len(rows) < _ROWS:
-            return
-        last = rows[-1]
-
-
-async def _insert(session: AsyncSession, table: Table, rows: Sequence[Row[Any]], service: str) -> None:
-    try:
-        await session.execute(insert(table).on_conflict_do_nothing(), [dict(row._mapping) for row in rows])
-    except StatementError as error:
-        # The text of these quotes values: the constraint and the table say enough.
-        if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
-            error.hide_parameters = True
-            raise
-        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-        raise DoesNotFit(
-            f"rows of {service}.{table.name} do not fit into PostgreSQL"
-            f"{f' (constraint {constraint})' if constraint else ''}: has something else written there?"
-        ) from None
-
-
-async def _set_sequences(session: AsyncSession, table: Table) -> None:
-    """Numbers that PostgreSQL gives go on behind those that were carried."""
-    for column in table.primary_key.columns:
-        if column is table.autoincrement_column:
-            newest = (await session.execute(select(func.max(column)))).scalar_one()
-            if newest is not None:
-                await session.execute(
-                    text("SELECT setval(pg_get_serial_sequence(:table, :column), :newest)"),
-                    {"table": table.name, "column": column.name, "newest": newest},
-                )
-
-
-async def _compare(
-    there: AsyncSession, here: AsyncSession, table: Table, service: str, bar: Progress, task: TaskID
-) -> int:
-    """Read both sides side by side; return how many rows there are. Raises NotEqual."""
-    count = 0
-    copies = _pages(here, table)
-    async for rows in _pages(there, table):
-        copied = await anext(copies, None)
-        if [tuple(row) for row in rows] != [tuple(row) for row in copied or ()]:
-            raise NotEqual(
-                f"the table {table.name} of {service} is not what was carried: something else has written to "
-                "it. Carry into a schema that no service has used."
-            )
-        count += len(rows)
-        bar.advance(task, len(rows))
-    if await anext(copies, None):
-        raise NotEqual(f"the table {table.name} of {service} has rows that were not carried.")
-    return count
 
 
 async def _carry_events(there: Source, here: Target, checked: _Checked, bar: Progress) -> int:
@@ -364,54 +230,10 @@ async def _carry_events(there: Source, here: Target, checked: _Checked, bar: Pro
         # Emptied since: its readers know no event any more.
         marker.unlink(missing_ok=True)
     try:
-        return await _publish_log(log, target, marker, checked.place, bar)
+        return await publish_log(log, target, marker, checked.place, bar)
     finally:
         await log.close()
         await target.close()
-
-
-async def _publish_log(log: EmbeddedBus, target: Bus, marker: Path, place: str, bar: Progress) -> int:
-    newest = await log.newest()
-    id, record = _noted(marker, place)
-    # Of this very log: one that was made anew, or restored to another past, has another record there.
-    done = id if record is not None and record == await log.fingerprint(id) else 0
-    task = bar.add_task("events", total=newest, completed=done, note="")
-    published = 0
-    while batch := await log.stored(done, _RECORDS):
-        await _publish(target, [record for _, record in batch])
-        done = batch[-1][0]
-        published += len(batch)
-        _note_published(marker, place, done, await log.fingerprint(done))
-        bar.update(task, completed=done)
-    bar.update(task, completed=newest)
-    return published
-
-
-async def _publish(target: Bus, records: Sequence[Record]) -> None:
-    """A broker that is slow for a moment is asked again: whoever has handled an event knows its id."""
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(Unavailable):
-            await target.publish(records)
-            return
-    await target.publish(records)
-
-
-def _noted(marker: Path, place: str) -> tuple[int, str | None]:
-    """The id and fingerprint of the record that was published last at this very place."""
-    try:
-        said = json.loads(marker.read_text())
-        if said["place"] == place:
-            return int(said["id"]), str(said["record"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, None
-    return 0, None
-
-
-def _note_published(marker: Path, place: str, id: int, record: str | None) -> None:
-    private_directory(marker.parent)
-    scratch = marker.with_suffix(".part")
-    scratch.write_text(json.dumps({"place": place, "id": id, "record": record}))
-    scratch.replace(marker)
 
 
 def _carry_work(source: Path, settings: RuntimeSettings) -> None:
