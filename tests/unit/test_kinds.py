@@ -253,14 +253,52 @@ def test_an_occupied_place_is_said_to_be_occupied(runtime: RuntimeSettings, tmp_
     assert kind_of(runtime.data) is Kind.EMBEDDED
 
 
+def test_the_files_that_are_carried_from_run_on(runtime: RuntimeSettings) -> None:
+    begin_carrying(runtime.data, runtime.data, Kind.SERVERS)
+    check_kind(runtime, Kind.EMBEDDED)
+
+
+def test_what_ran_with_a_server_beside_its_files_does_not_run_without_it(
+    runtime: RuntimeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = "CURBSIDE_KAFKA__BOOTSTRAP_SERVERS"
+    record_kind(runtime, Kind.EMBEDDED)
+    monkeypatch.setenv(kafka, "127.0.0.1:9094")
+    with pytest.raises(OtherKind) as refused:
+        check_kind(runtime, Kind.EMBEDDED)
+    assert f"unset {kafka}" in refused.value.sentence
+    mixed = RuntimeSettings(data_dir=tmp_path / "mixed")
+    record_kind(mixed, Kind.EMBEDDED)
+    check_kind(mixed, Kind.EMBEDDED)
+    with pytest.raises(NotEmbedded, match=kafka):
+        carry(mixed.data, runtime)
+    monkeypatch.delenv(kafka)
+    with pytest.raises(OtherKind) as refused:
+        check_kind(mixed, Kind.EMBEDDED)
+    assert f"set {kafka} as it was" in refused.value.sentence
+    assert kind_of(mixed.data) is Kind.EMBEDDED
+
+
+def test_what_an_earlier_release_noted_runs_as_its_settings_say(
+    runtime: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.data.mkdir(parents=True)
+    (runtime.data / "installation").write_text("embedded\n")
+    monkeypatch.setenv("CURBSIDE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:9094")
+    check_kind(runtime, Kind.EMBEDDED)
+
+
 def test_nothing_runs_on_what_is_half_carried(runtime: RuntimeSettings, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    begin_carrying(runtime.data, source)
+    begin_carrying(runtime.data, source, Kind.FULL)
     for carrying in (None, tmp_path / "other"):
-        with pytest.raises(HalfCarried) as refused:
-            check_kind(runtime, Kind.FULL, carrying=carrying)
-    assert f"`curbside migrate --from {source} --full --data {runtime.data}`" in refused.value.sentence
+        for kind in Kind:
+            with pytest.raises(HalfCarried) as refused:
+                check_kind(runtime, kind, carrying=carrying)
+            command = f"`curbside migrate --from {source} --full --data {runtime.data}`"
+            assert command in refused.value.sentence
+    with pytest.raises(HalfCarried):
+        bus_status(runtime)
     check_kind(runtime, Kind.FULL, carrying=source)
-    check_kind(runtime, Kind.EMBEDDED)
     end_carrying(runtime.data)
     check_kind(runtime, Kind.FULL)

@@ -68,7 +68,8 @@ def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) ->
         here.check_unmarked()
         _check_keys(there.data / "keys", settings)
         checked = asyncio.run(_check_target(there, here, ring))
-        begin_carrying(settings.data, there.data)  # not before: a refused target is somebody's, and whole
+        # Not before: a refused target is somebody's, and whole.
+        begin_carrying(settings.data, there.data, kind)
         with progress_bar() as bar:
             _carry_keys(there, here, ring, bar)
             _carry_blobs(there, here, bar)
@@ -85,8 +86,10 @@ def carry(source: Path, settings: RuntimeSettings, kind: Kind = Kind.SERVERS) ->
         shown.add_row(one.owner, str(one.there), str(one.here), str(one.audited))
     console.print(shown)
     console.print(f"events published again, which their readers know by id: {events}")
-    kept = "Nothing in" if there.data != settings.data else "No database of"
-    console.print(f"{kept} {str(there.data)!r} was changed; keep it until the services have run on the copy.")
+    kept = "Nothing that" if there.data != settings.data else "No database that"
+    console.print(
+        f"{kept} {str(there.data)!r} holds was changed; keep it until the services have run on the copy."
+    )
 
 
 def _check_outside() -> None:

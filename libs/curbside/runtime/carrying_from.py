@@ -16,7 +16,7 @@ from sqlalchemy import MetaData
 from curbside.bus.embedded import EmbeddedBus
 from curbside.errors import OperatorError
 from curbside.identity.tokens import METADATA as IDENTITY_METADATA
-from curbside.runtime.kinds import Kind, kind_of
+from curbside.runtime.kinds import Kind, kind_of, servers_beside
 from curbside.runtime.services import SERVICES, load_package
 from curbside.runtime.supervisor import AlreadyRunning, lock_path
 from curbside.storage.database import Database, sqlite_url
@@ -95,6 +95,12 @@ class Source:
             raise NotEmbedded(
                 f"the data of {str(self.data)!r} lie on PostgreSQL, Kafka and S3: only an installation of "
                 "`curbside up` on this machine's files can be carried",
+                mend="Copy servers by their own means (docs/operations.md, Backups).",
+            )
+        if beside := servers_beside(self.data):
+            raise NotEmbedded(
+                f"the installation of {str(self.data)!r} ran with {' and '.join(beside)}, and what lies "
+                "there would not be carried: only an installation of this machine's files can be",
                 mend="Copy servers by their own means (docs/operations.md, Backups).",
             )
         if not self._database(IDENTITY).exists():

@@ -22,12 +22,15 @@ from curbside.storage.postgres import IDENTITY
 _NAME_THEM: Final = (
     "Set what it was started with: CURBSIDE_DATABASE__…, CURBSIDE_KAFKA__… and CURBSIDE_BLOBS__…"
 )
+# In an embedded installation's note, behind it the settings that name servers of some halves.
+_SERVERS_NAMED: Final = "servers: "
 
 
 class Kind(StrEnum):
     """What an installation on one machine keeps its data in, which is never changed by how it is started."""
 
-    EMBEDDED = "embedded"  # `curbside up`: files of the data directory, where no settings name servers
+    # `curbside up`: files of the data directory, but for the halves, one or two, whose servers settings name.
+    EMBEDDED = "embedded"
     FULL = "full"  # `curbside up --full`: PostgreSQL, Kafka and S3 that run from the data directory
     SERVERS = "servers"  # `curbside up` or `migrate --from` with settings that name servers of all three
 
@@ -56,7 +59,7 @@ def kind_of(data: Path) -> Kind | None:
     """None where nothing ran yet."""
     path = _kind_path(data)
     try:
-        return Kind(path.read_text().strip())
+        return Kind(path.read_text().split("\n", 1)[0].strip())
     except (FileNotFoundError, NotADirectoryError):
         # Earlier releases wrote no such file.
         return Kind.EMBEDDED if (data / f"{IDENTITY}.db").exists() else None
@@ -68,15 +71,16 @@ def kind_of(data: Path) -> Kind | None:
 def check_kind(settings: RuntimeSettings, kind: Kind, *, carrying: Path | None = None) -> None:
     """Raises OtherKind where the data directory belongs to an installation of another kind, and HalfCarried
     where one is carried there that is not `carrying`."""
-    if kind is not Kind.EMBEDDED:
-        _check_whole(settings.data, kind, carrying)
+    check_whole(settings.data, kind, carrying)
     found = kind_of(settings.data)
+    if found is Kind.EMBEDDED and kind is not Kind.FULL:
+        # Earlier releases wrote no other kind, so all three may be named, too.
+        _check_same_servers(settings.data)
+        return
     if found is None or found is kind:
         return
     place = str(settings.data)
     if found is Kind.EMBEDDED:
-        if kind is Kind.SERVERS:  # as whoever names them says; earlier releases wrote no other kind
-            return
         raise OtherKind(
             f"{place!r} holds an installation of `curbside up`, of which --full would know nothing",
             mend=f"Carry it with `curbside migrate --from {place} --full --data OTHER`, or name another data "
@@ -99,30 +103,63 @@ def check_kind(settings: RuntimeSettings, kind: Kind, *, carrying: Path | None =
 def record_kind(settings: RuntimeSettings, kind: Kind) -> None:
     """Write into the data directory what it belongs to, for `check_kind`."""
     path = _kind_path(settings.data)
-    if kind_of(settings.data) is not kind or not path.exists():
+    said = f"{kind}\n"
+    if kind is Kind.EMBEDDED:
+        said += f"{_SERVERS_NAMED}{' '.join(named_servers())}\n"
+    if not path.exists() or path.read_text() != said:
         private_directory(settings.data)
-        write_private(path, f"{kind}\n")
+        write_private(path, said)
 
 
-def begin_carrying(data: Path, source: Path) -> None:
+def servers_beside(data: Path) -> list[str] | None:
+    """The settings that named servers of some halves when the embedded installation ran; None where it was
+    not noted, as by earlier releases."""
+    try:
+        _, noted, names = _kind_path(data).read_text().partition(_SERVERS_NAMED)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return names.split() if noted else None
+
+
+def _check_same_servers(data: Path) -> None:
+    """What it left in other halves than those that the settings name would wait there for ever."""
+    then, now = servers_beside(data), named_servers()
+    if then is None or then == now:
+        return
+    changes = [
+        *(f"set {name} as it was" for name in then if name not in now),
+        *(f"unset {name}" for name in now if name not in then),
+    ]
+    raise OtherKind(
+        f"{str(data)!r} holds an installation that ran with {' and '.join(then) or 'files alone'}, and would "
+        f"now run with {' and '.join(now) or 'files alone'}: what lies in the one is not in the other",
+        mend=f"To go on with it {' and '.join(changes)}; or name another data directory with --data "
+        "(`curbside migrate --from` carries an installation of files alone).",
+    )
+
+
+def begin_carrying(data: Path, source: Path, kind: Kind) -> None:
     """Note that `source` is being carried to the installation of `data`, which is not whole until
     `end_carrying`: nothing runs on it meanwhile."""
     private_directory(data)
-    write_private(_carrying_path(data), f"{source.resolve()}\n")
+    write_private(_carrying_path(data), f"{source.resolve()}\n{kind}\n")
 
 
 def end_carrying(data: Path) -> None:
     _carrying_path(data).unlink(missing_ok=True)
 
 
-def _check_whole(data: Path, kind: Kind, carrying: Path | None) -> None:
+def check_whole(data: Path, kind: Kind, carrying: Path | None = None) -> None:
+    """Raises HalfCarried where something other than `carrying` was not carried there to its end."""
     try:
-        source = _carrying_path(data).read_text().strip()
+        source, *said = _carrying_path(data).read_text().splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return
     if carrying is not None and str(carrying.resolve()) == source:
         return
-    full = " --full" if kind is Kind.FULL else ""
+    if kind is Kind.EMBEDDED and str(data.resolve()) == source:
+        return  # its files are what is carried, and are whole
+    full = " --full" if Kind.FULL in (kind, *said) else ""
     raise HalfCarried(
         f"{source!r} was not carried to {str(data)!r} to the end",
         mend=f"Run `curbside migrate --from {shlex.quote(source)}{full} --data {shlex.quote(str(data))}` "
@@ -137,12 +174,20 @@ def named_kind() -> Kind:
 
 def unnamed_servers() -> list[str]:
     """The settings that would name a server of each pair, and do not."""
-    named = {
+    return [name for name, given in _server_settings().items() if given is None]
+
+
+def named_servers() -> list[str]:
+    """The settings that name a server."""
+    return [name for name, given in _server_settings().items() if given is not None]
+
+
+def _server_settings() -> Mapping[str, str | None]:
+    return {
         "CURBSIDE_DATABASE__URL": load(DatabaseSettings).url,
         "CURBSIDE_KAFKA__BOOTSTRAP_SERVERS": load(KafkaSettings).bootstrap_servers,
         "CURBSIDE_BLOBS__BUCKET": load(BlobSettings).bucket,
     }
-    return [name for name, given in named.items() if given is None]
 
 
 def record_servers(data: Path, servers: Mapping[str, Mapping[str, Any]]) -> None:

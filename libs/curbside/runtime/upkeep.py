@@ -12,6 +12,7 @@ from rich.table import Table
 
 from curbside.contracts.topics import TOPICS
 from curbside.errors import BadInput, OperatorError
+from curbside.runtime.kinds import Kind, check_whole, kind_of
 from curbside.runtime.platform import (
     halves,
     key_ring,
@@ -35,6 +36,7 @@ class NoInstallation(OperatorError):
 def _check_there(settings: RuntimeSettings) -> None:
     """Raise NoInstallation where nothing ran yet: a mistyped place must not pass for one that is in order."""
     if halves(settings).database.url is None and not (settings.data / f"{IDENTITY}.db").exists():
+        check_whole(settings.data, kind_of(settings.data) or Kind.EMBEDDED)
         raise NoInstallation(
             f"there is no installation at {str(settings.data)!r}: name its directory with --data or "
             "CURBSIDE_RUNTIME__DATA_DIR."
