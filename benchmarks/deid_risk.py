@@ -52,7 +52,7 @@ from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.risk import MODEL_FILE, evidence, load_risk_model
-from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.spans import FAINT, Span
 from curbside_deidentification.pipeline import examine
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
@@ -131,6 +131,7 @@ def weigh(one: Read) -> Weighed:
         examined.replaced,
         examined.spans,
         examined.lexicon,
+        left=examined.left,
     )
     return Weighed(of, examined.risk, bool(score.missed))
 
@@ -173,7 +174,8 @@ def _leaving(one: Read, share: float, random: Random) -> Read:
     really = {
         (miss.start, miss.end)
         for miss in score_phi(
-            [one.gold], {one.gold.id: Predicted([(s.start, s.end) for s in one.found])}
+            [one.gold],
+            {one.gold.id: Predicted([(s.start, s.end) for s in one.found if s.recogniser != FAINT])},
         ).misses
     }
     weights = [_HARD if (start, end) in really else 1.0 for start, end, _ in mentions]
@@ -185,7 +187,9 @@ def _leaving(one: Read, share: float, random: Random) -> Read:
         elif (start, end) in really:
             kept.append(Span(start, end, Category.NAME, _SURE, "Marked"))
     kept += [
-        span for span in one.found if not any(span.start < end and start < span.end for start, end in left)
+        span
+        for span in one.found
+        if span.recogniser == FAINT or not any(span.start < end and start < span.end for start, end in left)
     ]
     return replace(one, found=kept)
 

@@ -32,9 +32,10 @@ from curbside.testing.notes import FamilySet, Note, generate, load_families
 from curbside.testing.notes.rows import label_of
 from curbside.testing.scoring import Gold, PhiScore, Predicted, score_phi
 from curbside.testing.scoring.sets import MEDICAL, read_phi_set
+from curbside_deidentification.domain.features import features, tokens
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
-from curbside_deidentification.domain.tagging import KINDS, OUTSIDE, TAGGER_FILE, Tagger, features, tokens
+from curbside_deidentification.domain.tagging import KINDS, OUTSIDE, TAGGER_FILE, Tagger
 from curbside_deidentification.recognisers import find_by_rule
 from curbside_deidentification.recognisers.contextual import Contextual
 

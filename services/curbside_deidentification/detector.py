@@ -20,8 +20,8 @@ from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
-from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.domain.tagging import Tagged, Tagger
+from curbside_deidentification.domain.spans import FAINT, Span
+from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.contextual import Contextual
 from curbside_deidentification.recognisers.repeated_day import repeated_days
@@ -62,7 +62,8 @@ class Detector:
             self._registry: Any = registry_of((*RULES, Contextual(self._tagger), self._statistical))
 
     def find(self, text: str, lexicon: Lexicon, candidates: Sequence[Span] | None = None) -> list[Span]:
-        """Every mention that some recogniser finds, and further mentions of the names and places among them.
+        """Every mention that some recogniser finds, further mentions of the names and places among them, and
+        what is `FAINT`.
 
         `lexicon` is the document's own (`document_lexicon`); `candidates` are the model's, where it has read
         the text already (`read`). Raises RecogniserFailed where a recogniser raises or takes too long:
@@ -90,6 +91,7 @@ class Detector:
                 *place_repetitions(text, found, lexicon),
             ]
             found.extend(repeated)
+            found.extend(too_faint(text, found, by_density(text, self._tagger.read(text, lexicon))))
             within_time()
         return found
 
@@ -114,6 +116,16 @@ def seconded(spans: Iterable[Span], tagged: Sequence[Tagged]) -> list[Span]:
     """Those of the general model's `spans` of which the tagger, too, thinks a part possible: of clinical text
     it has read more. What it is sure of is no identifier: a drug, a finding, a brand."""
     return [span for span in spans if any(one.start < span.end and span.start < one.end for one in tagged)]
+
+
+def too_faint(text: str, found: Iterable[Span], tagged: Iterable[Tagged]) -> Iterator[Span]:
+    """The tokens of `tagged` of which no part is in `found`."""
+    taken = bytearray(len(text))
+    for span in found:
+        taken[span.start : span.end] = b"\1" * (span.end - span.start)
+    for one in tagged:
+        if not any(taken[one.start : one.end]):
+            yield Span(one.start, one.end, one.category, one.probability, FAINT)
 
 
 class Reading:

@@ -17,8 +17,8 @@ from curbside_deidentification.domain.known import Known, KnownFindings, search_
 from curbside_deidentification.domain.language import is_english
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import Policy
-from curbside_deidentification.domain.risk import residual_risk
-from curbside_deidentification.domain.spans import Span, resolve, substitute
+from curbside_deidentification.domain.risk import expected_left, residual_risk
+from curbside_deidentification.domain.spans import FAINT, Span, resolve, substitute
 
 _DOUBTFUL: Final = 0.5
 
@@ -62,6 +62,7 @@ class Examined:
     spans: tuple[Span, ...]
     lexicon: Lexicon  # of this document
     risk: float
+    left: float  # `expected_left`
 
 
 def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Result:
@@ -90,10 +91,13 @@ def examine(text: str, known: KnownIdentifiers, finder: Finder, policy: Policy) 
     # Known names are held against the general vocabulary: that the document writes one in lower case
     # does not make it a word.
     by_source = search_known(text, _known(known), policy.lexicon, policy.known_words)
-    spans = resolve((*by_source.spans, *_doubtful(by_source), *finder.find(text, lexicon)), text)
+    found = finder.find(text, lexicon)
+    certain = (span for span in found if span.recogniser != FAINT)
+    spans = resolve((*by_source.spans, *_doubtful(by_source), *certain), text)
+    left = expected_left(text, spans, (span for span in found if span.recogniser == FAINT))
     replaced = substitute(text, spans, policy.placeholders)
-    risk = _risk(text, replaced, spans, lexicon, policy)
-    return Examined(replaced, tuple(spans), lexicon, risk)
+    risk = _risk(text, replaced, spans, lexicon, policy, left=left)
+    return Examined(replaced, tuple(spans), lexicon, risk, left)
 
 
 def reviewed(document: PhiDocument, spans: Sequence[Span], policy: Policy) -> Result:
@@ -102,7 +106,7 @@ def reviewed(document: PhiDocument, spans: Sequence[Span], policy: Policy) -> Re
     by_source = search_known(text, _known(document.known), policy.lexicon, policy.known_words)
     replaced = substitute(text, spans, policy.placeholders)
     lexicon = document_lexicon(text, policy.lexicon)
-    risk = _risk(text, replaced, spans, lexicon, policy, len(by_source.undecided(spans)))
+    risk = _risk(text, replaced, spans, lexicon, policy, known_words=len(by_source.undecided(spans)))
     return _judged(replaced, spans, risk, policy)
 
 
@@ -119,7 +123,9 @@ def _risk(
     spans: Sequence[Span],
     lexicon: Lexicon,
     policy: Policy,
+    *,
     known_words: int = 0,
+    left: float = 0.0,
 ) -> float:
     return residual_risk(
         text,
@@ -129,6 +135,7 @@ def _risk(
         policy.residual_weights,
         policy.risk_model,
         known_words=known_words,
+        left=left,
     )
 
 

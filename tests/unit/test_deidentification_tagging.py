@@ -8,11 +8,12 @@ import pytest
 
 from curbside.phi import Category
 from curbside_deidentification.detector import seconded
+from curbside_deidentification.domain.features import features, tokens
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.domain.tagging import FAINT, SEQUENCE, Tagged, Tagger, features, tokens
+from curbside_deidentification.domain.tagging import FAINT, SEQUENCE, Tagged, Tagger
 from curbside_deidentification.recognisers.contextual import Contextual
 
 LEXICON = load_policy().lexicon
@@ -33,6 +34,17 @@ class Says:
         ]
 
 
+class Both:
+    """What either of two taggers says."""
+
+    def __init__(self, *taggers: Says) -> None:
+        self._taggers = taggers
+
+    def read(self, text: str, lexicon: object) -> list[Tagged]:
+        said = [token for tagger in self._taggers for token in tagger.read(text, lexicon)]
+        return sorted(said, key=lambda token: token.start)
+
+
 def found(text: str, category: Category, words: str, probability: float) -> list[str]:
     says = Says(category, words, probability)
     spans = Contextual(says).find(text, document_lexicon(text, LEXICON))  # type: ignore[arg-type]
@@ -41,7 +53,7 @@ def found(text: str, category: Category, words: str, probability: float) -> list
 
 def seen(text: str, word: str, **seen_as: str) -> list[str]:
     read = tokens(text)
-    return features(read, LEXICON, seen_as)[[token[0] for token in read].index(word)]
+    return features(read, document_lexicon(text, LEXICON), seen_as)[[token[0] for token in read].index(word)]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,44 @@ def test_a_name_is_no_feature_and_a_word_is() -> None:
     assert "-1=by" in seen("Seen by Quellbrook today", "Quellbrook")
     assert "w=<s>" in seen("by Smith", "Smith")
     assert "w=<>" in seen("by Smith", "Smith", Smith="Quellbrook")
+
+
+def test_a_name_in_small_letters_is_no_word_either() -> None:
+    of_it = seen("told oyzhanka of it", "oyzhanka")
+    assert "w=<o>" in of_it
+    assert not any("oyzhanka" in one for one in of_it)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "feature"),
+    [
+        ("Frank Quellbrook came. Seen by FQ.", "FQ", "x=2True"),
+        ("Quellbrook, Frank came. Seen by FQ.", "FQ", "x=2True"),
+        ("Frank Quellbrook came. Seen by FZQ.", "FZQ", "x=3True"),
+        ("Frank Quellbrook came. Seen by fq.", "fq", "x=2True"),
+        ("Seen by FQ.", "FQ", "x=2False"),
+        ("Mean quell factor (MQF) is low.", "MQF", "x=explained"),
+        ("Hand told that the hand is well.", "Hand", "x=XxsTrue"),
+        ("Hand told that all is well.", "Hand", "x=XxsFalse"),
+    ],
+)
+def test_a_token_is_seen_with_what_its_document_says_elsewhere(text: str, word: str, feature: str) -> None:
+    assert feature in seen(text, word)
+
+
+def test_what_is_unlikely_in_a_text_is_likelier_in_one_full_of_identifiers() -> None:
+    names = "Quellbrook Tvardovska Ulmgren"
+    sure, faint = Says(Category.NAME, names, 0.99), Says(Category.NAME, "Oyzhanka", 0.2)
+    contextual = Contextual(Both(sure, faint))  # type: ignore[arg-type]
+
+    def names_in(text: str) -> list[str]:
+        spans = contextual.find(text, document_lexicon(text, LEXICON))
+        return [text[span.start : span.end] for span in spans]
+
+    text = "Seen by Quellbrook, then by Tvardovska, then by Ulmgren, last by Oyzhanka."
+    assert names_in(text) == [*names.split(), "Oyzhanka"]
+    assert names_in("Seen by Oyzhanka.") == []
+    assert names_in(text + " The lungs are clear." * 100) == names.split()
 
 
 def test_a_token_is_seen_with_the_label_of_its_line() -> None:

@@ -55,6 +55,7 @@ class Lexicon:
     eponyms: frozenset[str] = frozenset()
     # Of a document alone, beside `words`; and what was asked in it so far, for most words are asked often.
     own: frozenset[str] = frozenset()
+    _general: Lexicon | None = field(default=None, compare=False, repr=False)
     _asked: dict[str, bool] | None = field(default=None, compare=False, repr=False)
 
     def is_word(self, token: str) -> bool:
@@ -94,7 +95,13 @@ class Lexicon:
 
     def with_words(self, words: Iterable[str]) -> Lexicon:
         """This vocabulary with `words` for one document; what it is asked lives as long as that."""
-        return replace(self, own=self.own | {word.casefold() for word in words}, _asked={})
+        own = self.own | {word.casefold() for word in words}
+        return replace(self, own=own, _general=self.general, _asked={})
+
+    @property
+    def general(self) -> Lexicon:
+        """This vocabulary without the words of the document."""
+        return self._general or self
 
 
 @cache

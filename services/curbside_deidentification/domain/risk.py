@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,7 +110,13 @@ def least_risk(signs: Mapping[str, int], weights: Mapping[str, float], *, known_
 
 
 def evidence(
-    text: str, safe: str, spans: Sequence[Span], lexicon: Lexicon, *, known_words: int = 0
+    text: str,
+    safe: str,
+    spans: Sequence[Span],
+    lexicon: Lexicon,
+    *,
+    known_words: int = 0,
+    left: float = 0.0,
 ) -> dict[str, float]:
     """What the model weighs, counted in the `spans` of a text and in what is left of it: `safe`, where they
     are replaced.
@@ -120,17 +127,19 @@ def evidence(
     """
     coded = coded_segments(text)
     mentions = _surest(text, [span for span in spans if not any(span.start in line for line in coded)])
-    left = _PLACEHOLDER.sub(" ", without_coded(safe) if coded else safe)
-    words = WORD.findall(left)
+    remaining = _PLACEHOLDER.sub(" ", without_coded(safe) if coded else safe)
+    words = WORD.findall(remaining)
     distinct = {word for word in words if len(word) > 2}
     capitals = [word for word in distinct if word.isupper() and not lexicon.is_word(word)]
     amid: set[str] = set()
     elsewhere: set[str] = set()
-    for match in _CAPITALISED.finditer(left):
+    for match in _CAPITALISED.finditer(remaining):
         if not lexicon.is_word(match["word"]):
             (elsewhere if match["amid"] is None else amid).add(match["word"])
-    pairs = sum(not any(lexicon.is_word(word) for word in pair.split()) for pair in _NAME_LIKE.findall(left))
-    misread = sum(1 for _ in _MISREAD.finditer(left)) / max(len(words), 1)
+    pairs = sum(
+        not any(lexicon.is_word(word) for word in pair.split()) for pair in _NAME_LIKE.findall(remaining)
+    )
+    misread = sum(1 for _ in _MISREAD.finditer(remaining)) / max(len(words), 1)
     signs = signs_left(safe)
     return {
         "text": 1.0,
@@ -145,14 +154,27 @@ def evidence(
         "titles": signs["title"],
         "addresses": signs["email_address"] + signs["at_sign"],
         "labels": sum(1 for _ in _LABEL.finditer(safe)),
-        "codes": _distinct(_CODE, left),
-        "initials": _distinct(_INITIALS, left),
-        "inverted_names": _distinct(_INVERTED, left),
-        "days": _distinct(_DAY_OF_MONTH, left),
+        "codes": _distinct(_CODE, remaining),
+        "initials": _distinct(_INITIALS, remaining),
+        "inverted_names": _distinct(_INVERTED, remaining),
+        "days": _distinct(_DAY_OF_MONTH, remaining),
         # How many mentions a scanner has misread, where it misreads them as often as other words.
         "misread_mentions": len(mentions) * min(1.0, misread),
         "known_words": known_words,
+        "expected_left": left,
     }
+
+
+def expected_left(text: str, spans: Sequence[Span], faint: Iterable[Span]) -> float:
+    """How many different tokens of identifiers the tagger expects outside of `spans`, by what is `faint`."""
+    ends = [span.end for span in spans]
+    left: dict[str, float] = {}
+    for one in faint:
+        i = bisect_right(ends, one.start)
+        if i == len(spans) or spans[i].start >= one.end:
+            token = text[one.start : one.end].casefold()
+            left[token] = max(one.score, left.get(token, 0.0))
+    return sum(left.values())
 
 
 def _surest(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -181,8 +203,9 @@ def residual_risk(
     model: RiskModel,
     *,
     known_words: int = 0,
+    left: float = 0.0,
 ) -> float:
     """0 to 1: what the model says of a text and what is left of it, and no less than what policy holds of the
     signs left."""
-    likely = model.probability(evidence(text, safe, spans, lexicon, known_words=known_words))
+    likely = model.probability(evidence(text, safe, spans, lexicon, known_words=known_words, left=left))
     return round(max(likely, least_risk(signs_left(safe), weights, known_words=known_words)), 4)

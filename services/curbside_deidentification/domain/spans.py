@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from curbside.phi import Category
 
@@ -18,6 +19,10 @@ class Span:
     category: Category
     score: float
     recogniser: str
+
+
+# The recogniser of what is too faint to be removed, a token each, and is weighed for the risk alone.
+FAINT: Final = "Faint"
 
 
 def resolve(spans: Iterable[Span], text: str) -> list[Span]:

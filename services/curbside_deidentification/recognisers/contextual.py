@@ -16,7 +16,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import WORD, Lexicon, abbreviations
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.domain.tagging import Tagged, Tagger
+from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 
 # How probably a token is part of an identifier: of any, and of what looks like something else, too. Low, for
 # what is left identifies somebody, and what is removed is a word.
@@ -27,7 +27,9 @@ _PLACE_OF_WORDS: Final = 0.4
 _SHORT_NUMBER: Final = 0.5
 _ABBREVIATION: Final = 0.6
 _BEGINS_SENTENCE: Final = 0.75
-_COMPOUND: Final = 0.97
+_COMPOUND: Final = 0.9
+_DAY_WITHOUT_YEAR: Final = 0.9
+_SHORT_PHONE: Final = 0.4
 _SURE: Final = 0.97
 # The rules know the forms; where one of them overlaps, it says what the mention is.
 _MOST: Final = 0.75
@@ -37,12 +39,13 @@ _WRITTEN: Final = re.compile(r"\w(?:.*\w)?[.)]?", re.DOTALL)
 # "p.r.n.", "q.i.d.": the letters of a prescription.
 _LETTERS: Final = re.compile(r"(?:[a-z]\.[ ]?)+(?:[a-z]\.?)?")
 _INITIALS: Final = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
-# A fraction, a score, a ratio, a range of weeks: without a year, the rules say which are days.
+# A fraction, a score, a ratio, a range of weeks: without a year, few are days.
 _FRACTIONS: Final = re.compile(r"[\d/.-]+")
 _DAY: Final = re.compile(
     r"\d{1,2}([/.-])\d{1,2}\1(?:\d{2}|\d{4})|\d{4}([/.-])\d{1,2}\2\d{1,2}|(?:0?[1-9]|1[0-2])/(?:19|20)?\d{2}"
     r"|\d{6}|\d{8}"
 )
+_MONTH_AND_DAY: Final = re.compile(r"(?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01])")
 _YEARS: Final = re.compile(r"(?:19|20)\d{2}(?:[ ]?[-–/][ ]?(?:19|20)?\d{2})?")
 _DIGITS: Final = re.compile(r"\d")
 _FEW_DIGITS: Final = 4
@@ -89,7 +92,11 @@ class Contextual:
         self._tagger, self._least = tagger, least
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
-        tagged = (token for token in self._tagger.read(text, lexicon) if token.probability >= self._least)
+        tagged = [
+            token
+            for token in by_density(text, self._tagger.read(text, lexicon))
+            if token.probability >= self._least
+        ]
         for category, mention in _mentions(text, tagged):
             if _CHECKS.get(category, _is_number)(mention, lexicon):
                 score = min(round(mention.surest, 2), _MOST)
@@ -121,16 +128,16 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
     words = [word for word in WORD.findall(written) if len(word) > 1]
-    unknown = [word for word in words if not lexicon.is_word(word)]
+    unknown = [word for word in words if not lexicon.general.is_word(word)]
     listed = any(_listed(word, lexicon) for word in words)
     if len(words) == 1 and _BEGINNING.search(mention.before) and not (unknown and listed):
         return mention.surest >= _BEGINS_SENTENCE  # where every word has a capital
     if _INITIALS.fullmatch(written) or (all(map(_is_short, words)) and not listed):
         known = not words or any(word.casefold() in abbreviations() for word in words) or not unknown
         return mention.surest >= _ABBREVIATION or not (known or _amid_small_letters(mention))
-    if any(word[0].isupper() for word in unknown):
+    if any(word[0].isupper() and word.casefold() not in lexicon.own for word in unknown):
         return listed or mention.surest >= _NO_LISTED_NAME
-    if unknown:
+    if unknown:  # written in small letters, here or elsewhere in the document
         return mention.surest >= _SMALL_LETTERS
     # Words of the vocabulary that are names, too: "Hand", "Rose".
     return written[0].isupper() and listed
@@ -156,6 +163,8 @@ def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
 
 
 def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
+    if _MONTH_AND_DAY.fullmatch(mention.written):
+        return mention.surest >= _DAY_WITHOUT_YEAR
     if _FRACTIONS.fullmatch(mention.written):
         counted = mention.written.isdigit() and mention.surest < _SHORT_NUMBER
         return _DAY.fullmatch(mention.written) is not None and not counted
@@ -172,7 +181,7 @@ def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
 
 
 def _is_phone(mention: _Mention, lexicon: Lexicon) -> bool:
-    return len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS or mention.surest >= _SURE
+    return len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS or mention.surest >= _SHORT_PHONE
 
 
 _CHECKS: Final[Mapping[Category, Callable[[_Mention, Lexicon], bool]]] = MappingProxyType(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.explained import explained, spells_out
 from curbside_deidentification.domain.gate import BETWEEN_NAMES, TOKEN
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
@@ -15,11 +16,9 @@ from curbside_deidentification.recognisers.writing.initials import (
     DAY,
     DEGREE,
     TIME,
-    explained,
     is_known,
     is_listed,
     letters_of,
-    spells_out,
 )
 
 # What these find is initials as it stands, alone or in pairs. So is what `UnknownInitials` is sure of; the

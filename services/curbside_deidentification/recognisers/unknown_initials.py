@@ -7,17 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.explained import explained, spells_out
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.writing.initials import (
-    DAY,
-    DEGREE,
-    TIME,
-    explained,
-    is_known,
-    is_listed,
-    spells_out,
-)
+from curbside_deidentification.recognisers.writing.initials import DAY, DEGREE, TIME, is_known, is_listed
 
 _TOKEN: Final = re.compile(
     r"(?:(?<![\w.'’-])|(?<=--)|(?<=(?<![\w-])[x-]))(?:(?P<tight>[A-Z]{3})|(?P<dotted>(?:[A-Z]\.){2,3})|"

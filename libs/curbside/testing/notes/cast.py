@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from curbside.testing.notes.numbers import NUMBERS
@@ -16,6 +17,20 @@ from curbside.testing.reports.identities import KnownIdentifiers
 _SHARE_OF_OLD: Final = 0.12
 _STAFF: Final = ("attending", "consultant", "resident", "pcp", "typist")
 _NURSES: Final = ("nurse", "technician")
+# Who is in few notes: made when first asked for, with a degree from this list, if any.
+_OTHERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "surgeon": "degrees",
+        "fellow": "degrees",
+        "second_nurse": "nurse_degrees",
+        "therapist": "nurse_degrees",
+        "clerk": "",
+        "friend": "",
+        "officer": "",
+        "witness": "",
+    }
+)
+ROLES: Final = frozenset({"patient", "relative", "other_relative", *_STAFF, *_NURSES, *_OTHERS})
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class Cast:
         random = values.random
         self.patient = make_person(values)
         family = self.patient.last if random.random() < 0.6 else None
-        self.people: Mapping[str, Person] = {
+        self._people = {
             "patient": self.patient,
             "relative": make_person(values, last=family, relation=True),
             "other_relative": make_person(values, relation=True),
@@ -68,6 +83,12 @@ class Cast:
             "other_address": _address(values),
         }
 
+    def person(self, role: str) -> Person:
+        """Who has the part called `role`, one of `ROLES`."""
+        if role not in self._people:
+            self._people[role] = make_person(self._values, degrees=_OTHERS[role])
+        return self._people[role]
+
     def number(self, name: str, kind: str) -> str:
         """The number called `name`, of the `kind` that `NUMBERS` lists."""
         if name not in self._drawn:
@@ -86,8 +107,8 @@ class Cast:
         telephone = self.number("phone", "telephone")
         return KnownIdentifiers(
             names=(self.patient.full,),
-            relatives=(self.people["relative"].full, self.people["other_relative"].full),
-            staff=(self.people["attending"].full,),
+            relatives=(self._people["relative"].full, self._people["other_relative"].full),
+            staff=(self._people["attending"].full,),
             mrns=(self.number("mrn", "mrn"),),
             dates_of_birth=(self.days["dob"].isoformat(),),
             addresses=(self.addresses["address"].line,),

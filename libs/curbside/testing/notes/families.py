@@ -1,13 +1,13 @@
 """Template families, read from `families/<set>.yaml` and, where there are more, `families/<set>_*.yaml`.
 
 A family is a kind of note with the layouts it comes in. Templates hold `{slot}` (a value, see slots.py),
-`{>phrase}` (a phrase of that name, the family's or the set's), `{one|another}` (one of these words), and
-lines that begin with "? " stand in half of the notes.
+`{>phrase}` (a phrase of that name, the family's, its file's or the set's), `{one|another}` (one of these
+words), and lines that begin with "? " stand in half of the notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -45,15 +45,20 @@ class FamilySet:
 
 @cache
 def load_families(name: SetName) -> FamilySet:
-    """The set called `name`, each family's phrases joined to those of the set."""
+    """The set called `name`, each family's phrases joined to those of its file and of the set."""
     directory = Path(__file__).with_name("families")
     read = _read(directory / f"{name}.yaml")
     common = read["phrases"]
-    entries = [*read["families"]]
+    families = [*_families(read, common)]
     for path in sorted(directory.glob(f"{name}_*.yaml")):
-        entries += _read(path)["families"]
-    families = [Family(**{**entry, "phrases": {**common, **entry.get("phrases", {})}}) for entry in entries]
+        of_file = _read(path)
+        families += _families(of_file, {**common, **of_file.get("phrases", {})})
     return FamilySet(name, families, common)
+
+
+def _families(read: Mapping[str, Any], shared: Mapping[str, Sequence[str]]) -> Iterator[Family]:
+    for entry in read["families"]:
+        yield Family(**{**entry, "phrases": {**shared, **entry.get("phrases", {})}})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from curbside.phi import Category
-from curbside.testing.notes.cast import Address, Cast
+from curbside.testing.notes.cast import ROLES, Address, Cast
 from curbside.testing.notes.dates import DATE_STYLES
 from curbside.testing.notes.numbers import PHONE_STYLES, SSN_STYLES
 from curbside.testing.notes.people import NAME_STYLES
@@ -153,12 +153,13 @@ def write(slot: str, scene: Scene) -> list[Piece]:
     style = scene.random.choice(styles.split("/")) if styles else ""
     cast = scene.cast
     try:
-        if name in cast.people:
-            return [phi(NAME_STYLES[style or "full"](cast.people[name]), Category.NAME)]
+        if name in ROLES:
+            return [phi(NAME_STYLES[style or "full"](cast.person(name)), Category.NAME)]
         if name in cast.days:
             return _day(DATE_STYLES[style or scene.date_style](cast.days[name]), style)
-        if name in _NUMBERS:
-            return [phi(cast.number(name, name), _NUMBERS[name])]
+        kind = name.removesuffix("2")  # another one of the same kind
+        if kind in _NUMBERS:
+            return [phi(cast.number(name, kind), _NUMBERS[kind])]
         if name in _TELEPHONES:
             spelt = PHONE_STYLES[style or scene.phone_style](cast.number(name, "telephone"))
             return [phi(spelt, _TELEPHONES[name])]
@@ -318,7 +319,7 @@ def _range(scene: Scene, style: str) -> list[Piece]:
 
 
 def _email(scene: Scene, style: str) -> list[Piece]:
-    person = scene.cast.people["relative" if style == "relative" else "patient"]
+    person = scene.cast.person("relative" if style == "relative" else "patient")
     user = re.sub(r"[^a-z.]", "", f"{person.first[0]}.{person.last}".casefold()) + scene.cast.number(
         "email", "pager"
     )
@@ -352,11 +353,11 @@ def _named(scene: Scene, style: str) -> list[Piece]:
 
 
 def _degree(scene: Scene, style: str) -> list[Piece]:
-    return [neutral(scene.cast.people[style].degree)]
+    return [neutral(scene.cast.person(style).degree)]
 
 
 def _relation(scene: Scene, style: str) -> list[Piece]:
-    return [Piece(scene.cast.people[style or "relative"].relation)]
+    return [Piece(scene.cast.person(style or "relative").relation)]
 
 
 def _ward(scene: Scene, style: str) -> list[Piece]:
