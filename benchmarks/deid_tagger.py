@@ -41,7 +41,7 @@ from curbside_deidentification.recognisers.contextual import Contextual
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 _SEED: Final = 20_261_128
-_NOTES_OF_A_FAMILY: Final = 40
+_NOTES_OF_A_FAMILY: Final = 36
 _QUICK_NOTES: Final = 6
 _ROUNDS: Final = 110  # of fitting
 _QUICK_ROUNDS: Final = 40

