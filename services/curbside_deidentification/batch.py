@@ -25,6 +25,7 @@ from curbside_deidentification.batch_lines import KNOWN_FIELDS, SHOWN_LINES, doc
 from curbside_deidentification.crew import Crew
 from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.overwriting import require_apart
 from curbside_deidentification.pipeline import Reason, Result, nothing_done
 from curbside_deidentification.together import deidentify_each, grouped
 
@@ -45,13 +46,15 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
     """De-identify every line of `source` into `target`, in order, with `workers` processes.
 
     Calls `on_progress(done, total)` in lines. Raises BadLines, after writing the good ones, naming each bad
-    line by its number; UnreadableFile; crew.WorkerDied, after which the same call continues where it stopped.
+    line by its number; WritesOverInput; UnreadableFile; crew.WorkerDied, after which the same call continues
+    where it stopped.
     """
     from curbside.assets import ensure
 
+    part, apart = _beside(target, ".part"), _beside(target, ".bad")
     try:
+        require_apart([source], [target, part, apart, _beside(part, ".state")])
         model = ensure(MODEL_ASSET, cache)
-        part, apart = _beside(target, ".part"), _beside(target, ".bad")
         digest = hashlib.sha256(f"{load_policy().label} {model}".encode())
         examined = examine(source, apart, digest)
         done = _already_done(part, digest.hexdigest())

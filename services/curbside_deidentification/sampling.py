@@ -19,6 +19,7 @@ from typing import Any, Final
 from curbside.errors import BadInput, OperatorError
 from curbside.phi import Category
 from curbside_deidentification.domain.binomial import exact_interval
+from curbside_deidentification.overwriting import require_apart
 
 _CONFIDENCE: Final = 0.95
 _CATEGORIES: Final = frozenset(Category)
@@ -83,8 +84,10 @@ def draw_sample(
     """Write `count` documents of `deidentified`, drawn by `seed`, into `target` for review.
 
     With `originals`, what went into `curbside deidentify`, each document stands beside its original, and the
-    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample.
+    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample, and
+    WritesOverInput.
     """
+    require_apart([deidentified, *([originals] if originals else [])], [target])
     random = Random(seed)  # noqa: S311  (who reviews must be able to draw the same sample again)
     passed_on = quarantined = 0
     kept: list[dict[str, Any]] = []
