@@ -256,6 +256,8 @@ def test_a_date_is_cut_to_its_year(mention: str, year: str | None) -> None:
         ("12 Elm Street, Springfield, IL 62704-1234", "[LOCATION], IL 627"),
         ("Springfield, Illinois", "[LOCATION], Illinois"),
         ("NY 10203", "NY 000"),  # 102: 20,000 people or fewer
+        ("AL 36901", "AL 000"),  # 369: and in the Census of 2020
+        ("09012", "000"),  # 090: military mail, where the Census counts nobody
         ("62704", "627"),
         ("Washington", "[LOCATION]"),
         ("New York", "[LOCATION]"),
