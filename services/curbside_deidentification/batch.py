@@ -77,8 +77,9 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
         raise BadLines(
             f"{examined.bad} of {examined.bad + examined.documents} lines of {source.name} are no documents "
             f"({shown}{more}).",
-            mend='Each line is {"id", "text", "known"?}; the good ones are in the output, '
-            f"and all the others by number in {apart.name}.",
+            mend='Each line is {"id", "text", "known"?}, and known holds lists of strings: '
+            f"{', '.join(KNOWN_FIELDS)}. The good ones are in the output, and all the others by number in "
+            f"{apart.name}.",
             lines=list(examined.shown),
         )
 

@@ -175,6 +175,7 @@ async def test_of_reviewers_at_once_one_is_heard_and_no_orphan_stays(
         ({"start": 6, "end": 6, "category": "NAME"}, 422, "deid.bad-span"),
         ({"start": 0, "end": 5, "category": "WARD"}, 422, "input.shape"),
         ({"start": 0, "end": 5, "category": "NAME", "reason": "Says Vandervoort"}, 422, "input.shape"),
+        (span_of("Ilse Vandervoort", category="NAME", every_where=False), 422, "input.shape"),
         (span_of("Dr. Quatremer", category="NAME"), 409, "deid.span-overlaps"),
     ],
 )
@@ -193,6 +194,23 @@ async def test_an_unknown_span_is_a_problem_of_the_caller(
     client: httpx2.AsyncClient, path: str, status: int
 ) -> None:
     assert (await client.post(AT + path, json={})).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("release", {"revison": 1}),
+        ("reject", {"reason": "r", "completed": True}),
+        ("spans/0-1-NAME/remove", {"because": "r"}),
+    ],
+)
+async def test_an_act_with_a_field_that_nobody_reads_is_refused_and_names_it(
+    client: httpx2.AsyncClient, act: str, body: dict[str, Any]
+) -> None:
+    answer = await client.post(f"{AT}/{act}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.shape")
+    assert answer.json()["field"] in body
+    assert (await client.get(AT)).json()["revision"] == 0
 
 
 async def test_a_release_passes_on_exactly_what_was_reviewed(
