@@ -27,6 +27,7 @@ from curbside_deidentification.quarantine import (
     result_of,
 )
 from curbside_deidentification.replacements import Replacements
+from curbside_deidentification.second_person import require_second_person
 from curbside_deidentification.store import State
 
 
@@ -55,13 +56,15 @@ async def release(
     replacements: Replacements,
 ) -> None:
     """Pass a quarantined report on with the spans of `revision` replaced. Raises NotReleasable where nothing
-    was de-identified, and ReviewersCollide where somebody has corrected it since."""
+    was de-identified, ReviewersCollide where somebody has corrected it since, and SignLeft where what is sure
+    to identify would be passed on by one person alone."""
     opened = await open_report(principal, report_id, database, blobs)
     row = opened.row
     if not row.releasable:
         raise not_releasable(row)
     require_revision(opened, revision)
     found = await result_of(opened)
+    left = await require_second_person(principal, opened, found, database)
     async with replacements.begin(database, row.tenant, row.subject, report_id) as work:
         if await store.find_correction(work.transaction.session, report_id) != opened.correction:
             raise collision(report_id)
@@ -88,7 +91,7 @@ async def release(
             row,
             State.RELEASED,
             "quarantine.released",
-            details={"risk": result.risk, "reason": row.reason, "revision": revision},
+            details={"risk": result.risk, "reason": row.reason, "revision": revision} | left,
             safe=safe.to_json(),
             **values,
         )

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from alembic import command
+from sqlalchemy import select
 
 from curbside.contracts import codec
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
@@ -229,6 +230,67 @@ async def test_a_release_passes_on_exactly_what_was_reviewed(
     assert dict(released.spans_by_category) == {"DATE": 3, "NAME": 2}
     late = await client.post(f"{AT}/spans", json=span_of("quatremer", category="NAME", revision=4))
     assert (late.status_code, late.json()["code"]) == (409, "deid.not-quarantined")
+
+
+NUMBER = "Ref 219-09-9999 of the lot, says Dr. Quatremer."
+SIGN_AT = AT.replace("r1", "r3")
+SIGN = {"start": 4, "end": 15, "category": "SSN"}
+
+
+async def someone(opened: TestPlatform, name: str) -> dict[str, str]:
+    token = await opened.tokens.issue(name, [Role.REVIEWER], tenant="default", actor="test")
+    return {"authorization": f"Bearer {token}"}
+
+
+async def released(client: httpx2.AsyncClient, revision: int, headers: dict[str, str]) -> tuple[int, str, str]:
+    answer = await client.post(f"{SIGN_AT}/release", json={"revision": revision}, headers=headers)
+    body = answer.json()
+    return answer.status_code, body.get("code", ""), body.get("mend", "")
+
+
+async def test_what_identifies_by_itself_is_released_by_a_second_person_alone(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    ann, ben = await someone(opened, "A. Ann"), await someone(opened, "B. Ben")
+    status, code, mend = await released(client, 0, ann)
+    assert (status, code) == (409, "deid.sign-left")
+    assert mend.startswith("Mark it as a span")
+    await client.post(f"{SIGN_AT}/spans", json=SIGN, headers=ann)
+    at = f"{SIGN_AT}/spans/4-15-SSN/remove"
+    assert (await client.post(at, json={"revision": 1, "reason": "reviewer.lot"}, headers=ann)).is_success
+    # Agreeing to a removal makes it nobody else's, nor does a correction elsewhere by another.
+    assert (await client.post(at, json={"revision": 2}, headers=ben)).json()["revision"] == 2
+    named = {"start": 37, "end": 46, "category": "NAME", "revision": 2}
+    assert (await client.post(f"{SIGN_AT}/spans", json=named, headers=ben)).json()["revision"] == 3
+    status, code, mend = await released(client, 3, ann)
+    assert (status, code) == (409, "deid.sign-left")
+    assert mend.startswith("Put the span back")
+    assert (await released(client, 3, ben))[0] == 200
+    acts = await audited(opened, "r3")
+    refused = {"signs_left": {"social_security_number": 1}}
+    assert [details for action, details in acts if action == "quarantine.release-refused"] == [
+        refused | {"revision": 0},
+        refused | {"revision": 3},
+    ]
+    [(action, details)] = [act for act in acts if act[0] == "quarantine.released"]
+    assert (details["signs_left"], details["removed_by"]) == (refused["signs_left"], ["token:A. Ann"])
+
+
+async def test_a_sign_that_is_replaced_hinders_nobody(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    ann = await someone(opened, "A. Ann")
+    await client.post(f"{SIGN_AT}/spans", json=SIGN, headers=ann)
+    assert (await released(client, 1, ann))[0] == 200
+
+
+async def audited(opened: TestPlatform, target: str) -> list[tuple[str, dict[str, Any]]]:
+    audit = store.METADATA.tables["audit"]
+    async with opened.platform.database.read() as session:
+        rows = await session.execute(select(audit).where(audit.c.target == target).order_by(audit.c.sequence))
+        return [(row.action, row.details) for row in rows]
 
 
 async def test_what_was_never_read_cannot_be_corrected(
