@@ -1,4 +1,4 @@
-"""An output never takes the place of an input, whatever name it goes by."""
+"""What the commands of a file refuse and say before they begin: nothing takes the place of an input."""
 
 from __future__ import annotations
 
@@ -65,6 +65,31 @@ def test_the_originals_of_a_sample_are_kept(tmp_path: Path) -> None:
             standalone_mode=False,
         )
     assert originals.read_text() == ORIGINAL
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("REPLACEMENT", "safe_harbor", "(safe_harbor)"),
+        ("REPLACEMENT_BY_TENANT", '{"north": "tags"}', "(tags)"),
+        ("REPLACEMENT", "placeholders", ""),
+    ],
+)
+def test_whoever_set_a_policy_is_told_that_a_file_gets_placeholders(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    value: str,
+    told: str,
+) -> None:
+    monkeypatch.setenv(f"CURBSIDE_DEIDENTIFICATION__{setting}", value)
+    source = tmp_path / "in.jsonl"
+    source.touch()
+    with pytest.raises(WritesOverInput):  # before any model is loaded
+        app(["deidentify", str(source), "-o", str(source)], standalone_mode=False)
+    said = capsys.readouterr().err
+    assert ("placeholders ([NAME], [DATE])" in said, told in said) == (bool(told), True)
 
 
 def test_other_files_may_be_written_over(tmp_path: Path) -> None:
