@@ -55,8 +55,8 @@ def examine(source: Path, apart: Path, digest: Any) -> Examined:
     apart.parent.mkdir(parents=True, exist_ok=True)
     with apart.open("w", encoding="utf-8") as bad:
         apart.chmod(0o600)
-        for number, line in _lines(source, digest):
-            problem = _problem(line)
+        for number, line in lines_of(source, digest):
+            problem = problem_of(line)
             if problem is None:
                 examined.documents += 1
                 continue
@@ -71,12 +71,12 @@ def examine(source: Path, apart: Path, digest: Any) -> Examined:
 
 def documents_of(source: Path) -> Iterator[str]:
     """The lines that are documents, in order."""
-    for _, line in _lines(source):
-        if _problem(line) is None:
+    for _, line in lines_of(source):
+        if problem_of(line) is None:
             yield line.decode("utf-8")
 
 
-def _lines(source: Path, digest: Any = None) -> Iterator[tuple[int, bytes]]:
+def lines_of(source: Path, digest: Any = None) -> Iterator[tuple[int, bytes]]:
     """The lines of `source` that are not blank, by number from 1; of one too long its beginning."""
     with source.open("rb") as lines:
         for number in itertools.count(1):
@@ -95,7 +95,8 @@ def _lines(source: Path, digest: Any = None) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def _problem(line: bytes) -> str | None:
+def problem_of(line: bytes) -> str | None:
+    """What ails a line that is no document, in words that say nothing of what stands in it."""
     if len(line) > _LONGEST_LINE:
         return "too long"
     try:

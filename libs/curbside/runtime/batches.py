@@ -49,6 +49,10 @@ def sample_batch(source: Path, output: Path, count: int, seed: int, originals: P
         f"written: {output}: {drawn.drawn} of {drawn.passed_on} documents that were passed on, by seed "
         f"{seed} ({drawn.quarantined} were quarantined)"
     )
+    if drawn.bad_originals:
+        console.print(f"{drawn.bad_originals} lines of {originals} are no documents and were left out")
+    if drawn.without_original:
+        console.print(f"{drawn.without_original} of those drawn stand alone: {originals} has no original of them")
 
 
 def recall_of_sample(sample: Path) -> None:
