@@ -200,6 +200,18 @@ async def decide(
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
+async def audited(session: AsyncSession, target: str, action: str) -> dict[str, Any] | None:
+    """What the audit says of the last `action` on `target`; None where there was none."""
+    audit = METADATA.tables["audit"]
+    query = (
+        select(audit.c.details)
+        .where(audit.c.target == target, audit.c.action == action)
+        .order_by(audit.c.sequence.desc())
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 async def displace(
     session: AsyncSession, report_id: str, tenant: str, state: State, *, by: str, at: datetime
 ) -> None:

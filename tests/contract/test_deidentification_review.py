@@ -300,12 +300,13 @@ async def test_what_was_never_read_cannot_be_corrected(
         opened, "El paciente acude a la consulta por dolor en el pecho desde hace dos días. " * 3, "r2"
     )
     at = AT.replace("r1", "r2")
-    for act, body in (
-        ("spans", {"start": 3, "end": 11, "category": "NAME"}),
-        ("reject", {"reason": "r", "complete": True}),
+    for act, body, mend in (
+        ("spans", {"start": 3, "end": 11, "category": "NAME"}, "status 'amended'"),
+        ("reject", {"reason": "r", "complete": True}, "without 'complete'"),
     ):
         answer = await client.post(f"{at}/{act}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
+        assert mend in answer.json()["mend"]
 
 
 async def test_corrections_stand_in_no_row_and_no_audit_record(
