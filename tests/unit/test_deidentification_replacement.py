@@ -274,6 +274,16 @@ def test_an_age_over_89_is_one_group_and_stays_so() -> None:
     assert done(once, {"90": Category.AGE}, HARBOR).text == once
 
 
+@pytest.mark.parametrize(("born", "left"), [("03/04/1920", "[DATE]"), ("March 4, 1933", "[DATE]")])
+def test_a_birth_date_beside_90_or_older_is_not_moved_but_left_out(born: str, left: str) -> None:
+    text = f"Born {born}, aged 94, seen 04/12/2023."
+    found = {born: Category.DATE, "94": Category.AGE, "04/12/2023": Category.DATE}
+    moved = done(text, found).text
+    assert moved.startswith(f"Born {left}, aged 90 or older, seen 0")
+    younger = {"03/04/1934": Category.DATE}
+    assert "[DATE]" not in done("Born 03/04/1934.", younger).text
+
+
 @pytest.mark.parametrize("policy", [HARBOR, TAGS])
 def test_running_twice_equals_once(policy: ReplacementPolicy) -> None:
     text = (
