@@ -119,7 +119,9 @@ def problem_of(line: bytes) -> str | None:
         return "half a surrogate pair"  # legal in JSON's escapes, and in no text
     for key, value in row.items():
         if key not in _KEYS and (_is_like_known(key) or _holds_known(value)):
-            return f"{_shown(key, 'a key')} stands beside the text, where it is not read: it belongs into known"
+            return (
+                f"{_shown(key, 'a key')} stands beside the text, where it is not read: it belongs into known"
+            )
     known = row.get("known")
     return None if known is None else _problem_of_known(known)
 
@@ -140,8 +142,8 @@ def _problem_of_known(known: object) -> str | None:
 
 
 def _is_like_known(key: str) -> bool:
-    """Whether `key` is a list of identifiers that was put, or spelled, wrong: nobody would read it, and what it
-    names would be left. Other keys of a row, as a corpus has them, are passed over."""
+    """Whether `key` is a list of identifiers that was put, or spelled, wrong: nobody would read it, and what
+    it names would be left. Other keys of a row, as a corpus has them, are passed over."""
     plain = key.strip().casefold()
     return plain.startswith("known") or bool(
         get_close_matches(plain, (*KNOWN_FIELDS, *_OTHER_NAMES), 1, _LIKE)

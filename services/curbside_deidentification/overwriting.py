@@ -22,7 +22,7 @@ def require_apart(inputs: Iterable[Path], written: Iterable[Path]) -> None:
         for target in written:
             if _is_one(source, target):
                 raise WritesOverInput(
-                    f"writing {str(target)!r} would destroy {str(source)!r}, which is read: they are one file",
+                    f"writing {str(target)!r} would destroy {str(source)!r}: they are one file",
                     field="--output",
                     mend="Name another file with -o, one that is not there yet.",
                 )

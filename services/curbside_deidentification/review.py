@@ -39,6 +39,14 @@ async def list_quarantined(
         return await store.quarantined(session, principal.tenant, after=after, limit=limit)
 
 
+async def list_acts(
+    principal: Principal, after: int, target: str, limit: int, *, database: Database
+) -> Sequence[Any]:
+    """What reviewers and others did, as the audit holds it."""
+    async with database.read() as session:
+        return await store.acts(session, principal.tenant, after=after, target=target, limit=limit)
+
+
 async def show_quarantined(
     principal: Principal, report_id: str, *, database: Database, blobs: BlobStore
 ) -> Shown:

@@ -42,8 +42,8 @@ class NotReviewed(BadInput):
 
 @dataclass(frozen=True)
 class Drawn:
-    """How many documents were drawn, of how many that were passed on, and how many were quarantined; how many of
-    the drawn have no original, and how many lines of the originals are no documents and were left out."""
+    """How many documents were drawn, of how many that were passed on, and how many were quarantined; how many
+    of the drawn have no original, and how many lines of the originals are no documents."""
 
     drawn: int
     passed_on: int
@@ -138,7 +138,7 @@ def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, A
 
 
 def _originals(path: Path, wanted: set[str]) -> tuple[dict[str, str], int]:
-    """The texts of the `wanted` ids, as `curbside deidentify` reads them, and how many lines it leaves out."""
+    """The texts of the `wanted` ids, as `curbside deidentify` reads them; how many lines it leaves out."""
     texts: dict[str, str] = {}
     bad = 0
     try:
@@ -227,7 +227,7 @@ def _category(entry: Mapping[str, Any], path: Path, number: int) -> Category:
 
 
 def _rows(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a file that we wrote, each with the number of its line; an editor may have marked its encoding."""
+    """The rows of a file that we wrote, each with its line's number; an editor may have put a mark first."""
     try:
         with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):

@@ -25,7 +25,7 @@ class SignLeft(Conflict):
 async def require_second_person(
     principal: Principal, opened: Opened, result: Result, database: Database
 ) -> dict[str, Any]:
-    """What the audit says of the signs left in `result`, whose placeholders stand: nothing where there are none.
+    """What the audit says of the signs left in `result`, whose placeholders stand: nothing where none is.
 
     Raises SignLeft, which is audited, unless a reviewer other than `principal` removed a span at every one.
     """
@@ -55,7 +55,7 @@ async def require_second_person(
         mend="Mark it as a span, or reject the report. Where it identifies nobody, one reviewer marks it and "
         "removes the span, and another releases."
         if unseen
-        else "Put the span back (accept it), or reject the report. Where it identifies nobody, another reviewer "
-        "than the one who removed the span releases, by a token of their own name.",
+        else "Put the span back (accept it), or reject the report. Where it identifies nobody, another "
+        "reviewer than the one who removed the span releases, by a token of their own name.",
         signs=signs,
     )

@@ -212,6 +212,16 @@ async def audited(session: AsyncSession, target: str, action: str) -> dict[str, 
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def acts(session: AsyncSession, tenant: str, *, after: int, target: str, limit: int) -> list[Row[Any]]:
+    """The acts in the audit of `tenant` from the one behind `after`, in order; with a `target`, those on it."""
+    audit = METADATA.tables["audit"]
+    columns = (audit.c[name] for name in ("sequence", "at", "actor", "action", "target", "details"))
+    query = select(*columns).where(audit.c.tenant == tenant, audit.c.sequence > after)
+    if target:
+        query = query.where(audit.c.target == target)
+    return list((await session.execute(query.order_by(audit.c.sequence).limit(limit))).all())
+
+
 async def displace(
     session: AsyncSession, report_id: str, tenant: str, state: State, *, by: str, at: datetime
 ) -> None:

@@ -242,7 +242,9 @@ async def someone(opened: TestPlatform, name: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-async def released(client: httpx2.AsyncClient, revision: int, headers: dict[str, str]) -> tuple[int, str, str]:
+async def released(
+    client: httpx2.AsyncClient, revision: int, headers: dict[str, str]
+) -> tuple[int, str, str]:
     answer = await client.post(f"{SIGN_AT}/release", json={"revision": revision}, headers=headers)
     body = answer.json()
     return answer.status_code, body.get("code", ""), body.get("mend", "")
@@ -273,7 +275,7 @@ async def test_what_identifies_by_itself_is_released_by_a_second_person_alone(
         refused | {"revision": 0},
         refused | {"revision": 3},
     ]
-    [(action, details)] = [act for act in acts if act[0] == "quarantine.released"]
+    [details] = [details for action, details in acts if action == "quarantine.released"]
     assert (details["signs_left"], details["removed_by"]) == (refused["signs_left"], ["token:A. Ann"])
 
 
@@ -284,6 +286,33 @@ async def test_a_sign_that_is_replaced_hinders_nobody(
     ann = await someone(opened, "A. Ann")
     await client.post(f"{SIGN_AT}/spans", json=SIGN, headers=ann)
     assert (await released(client, 1, ann))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(Role.AUDITOR, 200), (Role.PRIVACY_OFFICER, 200), (Role.REVIEWER, 403)]
+)
+async def test_an_auditor_looks_up_who_did_what(
+    opened: TestPlatform, client: httpx2.AsyncClient, role: Role, status: int
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    await client.post(f"{AT}/spans", json=span_of("Ilse Vandervoort", category="NAME", revision=0))
+    at = "/deidentification/v1/audit"
+    headers = await opened.headers(role)
+    answer = await client.get(at, params={"target": "r1"}, headers=headers)
+    assert answer.status_code == status
+    if status != 200:
+        return
+    assert "Vandervoort" not in answer.text
+    assert [(act["actor"], act["action"]) for act in answer.json()["acts"]] == [
+        ("service:deidentification", "report.quarantined"),
+        ("token:test", "quarantine.span-added"),
+    ]
+    first = (await client.get(at, params={"limit": 1}, headers=headers)).json()
+    rest = (await client.get(at, params={"after": first["next"]}, headers=headers)).json()
+    assert [len(first["acts"]), len(rest["acts"]), rest["next"]] == [1, 2, None]
+    token = await opened.token(role, tenant="elsewhere")
+    other = await client.get(at, headers={"authorization": f"Bearer {token}"})
+    assert other.json() == {"acts": [], "next": None}
 
 
 async def audited(opened: TestPlatform, target: str) -> list[tuple[str, dict[str, Any]]]:

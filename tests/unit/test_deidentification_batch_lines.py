@@ -24,7 +24,10 @@ GOOD = '{"id": 1, "text": "x"}'
         (b'{"text": "x"}', "no id"),
         (b'{"id": 1, "text": "\\ud800"}', "half a surrogate pair"),
         (b'{"id": 1, "text": "x", "known": {"names": "y"}}', "known is not an object of lists of strings"),
-        (b'{"id": 1, "text": "x", "known": {"name": ["y"]}}', "known has no list 'name': do you mean 'names'?"),
+        (
+            b'{"id": 1, "text": "x", "known": {"name": ["y"]}}',
+            "known has no list 'name': do you mean 'names'?",
+        ),
         (b'{"id": 1, "text": "x", "known": {"ward": ["y"]}}', "known has no list 'ward'"),
         (b'{"id": 1, "text": "x", "known": {"J. Doe": 1}}', "known has no list of that name"),
         (b'{"id": 1, "text": "%s"}' % (b"x" * 200), "too long"),
@@ -60,14 +63,20 @@ def test_a_bad_line_is_named_and_the_others_are_read(
 )
 def test_identifiers_that_nobody_would_read_are_a_bad_line(tmp_path: Path, beside: str, said: str) -> None:
     source = tmp_path / "in.jsonl"
-    source.write_text('{"id": 1, "text": "x", %s}\n' % beside)
+    source.write_text('{"id": 1, "text": "x", ' + beside + "}\n")
     [problem] = examine(source, tmp_path / "bad", hashlib.sha256()).shown.values()
     assert problem == f"{said} stands beside the text, where it is not read: it belongs into known"
 
 
 def test_what_a_corpus_says_of_its_documents_is_passed_over(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
-    rest = {"spans": [[0, 1, "NAME"]], "specialties": ["x"], "sample_name": "x", "keywords": "x", "notes": "x"}
+    rest = {
+        "spans": [[0, 1, "NAME"]],
+        "specialties": ["x"],
+        "sample_name": "x",
+        "keywords": "x",
+        "notes": "x",
+    }
     source.write_text(json.dumps({"id": 1, "text": "x", "known": None} | rest))
     assert examine(source, tmp_path / "bad", hashlib.sha256()).bad == 0
 

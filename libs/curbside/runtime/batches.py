@@ -52,7 +52,9 @@ def sample_batch(source: Path, output: Path, count: int, seed: int, originals: P
     if drawn.bad_originals:
         console.print(f"{drawn.bad_originals} lines of {originals} are no documents and were left out")
     if drawn.without_original:
-        console.print(f"{drawn.without_original} of those drawn stand alone: {originals} has no original of them")
+        console.print(
+            f"{drawn.without_original} of those drawn stand alone: {originals} has no original of them"
+        )
 
 
 def recall_of_sample(sample: Path) -> None:

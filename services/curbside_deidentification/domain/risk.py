@@ -101,9 +101,7 @@ def signs_left(safe: str) -> Counter[str]:
 
 def stopping_signs(safe: str, weights: Mapping[str, float], threshold: float) -> dict[str, int]:
     """How often each sign is left of which one stops a report by itself."""
-    return {
-        sign: count for sign, count in signs_left(safe).items() if count and weights[sign] >= threshold
-    }
+    return {sign: count for sign, count in signs_left(safe).items() if count and weights[sign] >= threshold}
 
 
 def places_of(sign: str, text: str) -> Iterator[tuple[int, int]]:
