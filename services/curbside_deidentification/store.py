@@ -213,7 +213,7 @@ async def audited(session: AsyncSession, target: str, action: str) -> dict[str, 
 
 
 async def acts(session: AsyncSession, tenant: str, *, after: int, target: str, limit: int) -> list[Row[Any]]:
-    """The acts in the audit of `tenant` from the one behind `after`, in order; with a `target`, those on it."""
+    """The acts in the audit of `tenant` behind `after`, in order; with a `target`, those on it."""
     audit = METADATA.tables["audit"]
     columns = (audit.c[name] for name in ("sequence", "at", "actor", "action", "target", "details"))
     query = select(*columns).where(audit.c.tenant == tenant, audit.c.sequence > after)
