@@ -25,6 +25,7 @@ from curbside_deidentification.batch_lines import KNOWN_FIELDS, SHOWN_LINES, doc
 from curbside_deidentification.crew import Crew
 from curbside_deidentification.detector import MODEL_ASSET, Detector
 from curbside_deidentification.domain.policy import load_policy
+from curbside_deidentification.overwriting import require_apart
 from curbside_deidentification.pipeline import Reason, Result, nothing_done
 from curbside_deidentification.together import deidentify_each, grouped
 
@@ -45,13 +46,15 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
     """De-identify every line of `source` into `target`, in order, with `workers` processes.
 
     Calls `on_progress(done, total)` in lines. Raises BadLines, after writing the good ones, naming each bad
-    line by its number; UnreadableFile; crew.WorkerDied, after which the same call continues where it stopped.
+    line by its number; WritesOverInput; UnreadableFile; crew.WorkerDied, after which the same call continues
+    where it stopped.
     """
     from curbside.assets import ensure
 
+    part, apart = _beside(target, ".part"), _beside(target, ".bad")
     try:
+        require_apart([source], [target, part, apart, _beside(part, ".state")])
         model = ensure(MODEL_ASSET, cache)
-        part, apart = _beside(target, ".part"), _beside(target, ".bad")
         digest = hashlib.sha256(f"{load_policy().label} {model}".encode())
         examined = examine(source, apart, digest)
         done = _already_done(part, digest.hexdigest())
@@ -74,8 +77,9 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
         raise BadLines(
             f"{examined.bad} of {examined.bad + examined.documents} lines of {source.name} are no documents "
             f"({shown}{more}).",
-            mend='Each line is {"id", "text", "known"?}; the good ones are in the output, '
-            f"and all the others by number in {apart.name}.",
+            mend='Each line is {"id", "text", "known"?}, and known holds lists of strings: '
+            f"{', '.join(KNOWN_FIELDS)}. The good ones are in the output, and all the others by number in "
+            f"{apart.name}.",
             lines=list(examined.shown),
         )
 

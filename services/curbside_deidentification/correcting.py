@@ -73,9 +73,8 @@ async def remove_span(
 ) -> Shown:
     """Say that a span is no PHI, a false alarm."""
     opened = await open_report(principal, report_id, database, blobs)
-    return await _correct(
-        principal, opened, opened.review.remove(span_id, reason), revision, "removed", database, blobs
-    )
+    changed = opened.review.remove(span_id, reason, by=principal.id)
+    return await _correct(principal, opened, changed, revision, "removed", database, blobs)
 
 
 async def add_span(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from curbside.identity.http import CanReview
 from curbside.identity.principal import Principal
@@ -65,6 +65,9 @@ class QuarantinePage(BaseModel):
 
 
 class Act(BaseModel):
+    # A misspelled "everywhere" or "complete" would be taken for its default.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
     # What the report showed: somebody else may have corrected it since.
     revision: Revision = 0
 

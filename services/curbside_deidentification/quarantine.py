@@ -141,6 +141,15 @@ def not_releasable(row: Any) -> NotReleasable:
     )
 
 
+def without_spans(row: Any) -> NotReleasable:
+    """For a rejection that calls its spans right and whole."""
+    return NotReleasable(
+        f"the report {row.report_id!r} was not de-identified ({row.reason}), and has no spans to be complete",
+        field="complete",
+        mend="Reject it without 'complete'.",
+    )
+
+
 async def quarantined_row(principal: Principal, report_id: str, database: Database) -> Any:
     async with database.read() as session:
         row = await store.find(session, report_id, principal.tenant)

@@ -25,8 +25,10 @@ from curbside_deidentification.quarantine import (
     require_quarantined,
     require_revision,
     result_of,
+    without_spans,
 )
 from curbside_deidentification.replacements import Replacements
+from curbside_deidentification.second_person import require_second_person
 from curbside_deidentification.store import State
 
 
@@ -35,6 +37,14 @@ async def list_quarantined(
 ) -> Sequence[Any]:
     async with database.read() as session:
         return await store.quarantined(session, principal.tenant, after=after, limit=limit)
+
+
+async def list_acts(
+    principal: Principal, after: int, target: str, limit: int, *, database: Database
+) -> Sequence[Any]:
+    """What reviewers and others did, as the audit holds it."""
+    async with database.read() as session:
+        return await store.acts(session, principal.tenant, after=after, target=target, limit=limit)
 
 
 async def show_quarantined(
@@ -55,13 +65,17 @@ async def release(
     replacements: Replacements,
 ) -> None:
     """Pass a quarantined report on with the spans of `revision` replaced. Raises NotReleasable where nothing
-    was de-identified, and ReviewersCollide where somebody has corrected it since."""
+    was de-identified, ReviewersCollide where somebody has corrected it since, and SignLeft where what is sure
+    to identify would be passed on by one person alone. Sent again by the same person it does nothing more."""
+    if await _done_before(principal, report_id, State.RELEASED, {"revision": revision}, database):
+        return
     opened = await open_report(principal, report_id, database, blobs)
     row = opened.row
     if not row.releasable:
         raise not_releasable(row)
     require_revision(opened, revision)
     found = await result_of(opened)
+    left = await require_second_person(principal, opened, found, database)
     async with replacements.begin(database, row.tenant, row.subject, report_id) as work:
         if await store.find_correction(work.transaction.session, report_id) != opened.correction:
             raise collision(report_id)
@@ -87,8 +101,7 @@ async def release(
             principal,
             row,
             State.RELEASED,
-            "quarantine.released",
-            details={"risk": result.risk, "reason": row.reason, "revision": revision},
+            details={"risk": result.risk, "reason": row.reason, "revision": revision} | left,
             safe=safe.to_json(),
             **values,
         )
@@ -115,11 +128,15 @@ async def reject(
 ) -> None:
     """Take a quarantined report out for good. `reason` is a code, since it travels in an event.
 
-    `complete` says that its spans, at `revision`, are right and whole, so that it belongs to the corpus.
+    `complete` says that its spans, at `revision`, are right and whole, so that it belongs to the corpus. Sent
+    again by the same person it does nothing more.
     """
+    said = {"reason": reason, "revision": revision, "complete": complete}
+    if await _done_before(principal, report_id, State.REJECTED, said, database):
+        return
     row = await quarantined_row(principal, report_id, database)
     if complete and not row.releasable:
-        raise not_releasable(row)
+        raise without_spans(row)
     async with database.begin(report_id) as transaction:
         if complete:
             correction = await store.find_correction(transaction.session, report_id)
@@ -133,8 +150,7 @@ async def reject(
             principal,
             row,
             State.REJECTED,
-            "quarantine.rejected",
-            details={"risk": row.risk, "reason": reason},
+            details={"risk": row.risk} | said,
         )
         await transaction.publish(
             new_event(
@@ -150,7 +166,6 @@ async def _decide(
     principal: Principal,
     row: Any,
     state: State,
-    action: str,
     *,
     details: dict[str, Any],
     **values: Any,
@@ -161,5 +176,21 @@ async def _decide(
     if not await store.decide(transaction.session, row.report_id, state, by=principal.id, at=now, **values):
         raise NotQuarantined(f"another reviewer decided on {row.report_id!r} first", field="report_id")
     await transaction.record(
-        actor=principal.id, tenant=row.tenant, action=action, target=row.report_id, details=details
+        actor=principal.id, tenant=row.tenant, action=_action(state), target=row.report_id, details=details
     )
+
+
+async def _done_before(
+    principal: Principal, report_id: str, state: State, said: dict[str, Any], database: Database
+) -> bool:
+    """Whether `principal` decided just so before: the answer may have been lost on its way."""
+    async with database.read() as session:
+        row = await store.find(session, report_id, principal.tenant)
+        if row is None or (row.state, row.decided_by) != (state, principal.id):
+            return False
+        details = await store.audited(session, report_id, _action(state))
+    return details is not None and details | said == details
+
+
+def _action(state: State) -> str:
+    return f"quarantine.{state}"

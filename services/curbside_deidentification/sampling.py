@@ -18,7 +18,9 @@ from typing import Any, Final
 
 from curbside.errors import BadInput, OperatorError
 from curbside.phi import Category
+from curbside_deidentification.batch_lines import lines_of, problem_of
 from curbside_deidentification.domain.binomial import exact_interval
+from curbside_deidentification.overwriting import require_apart
 
 _CONFIDENCE: Final = 0.95
 _CATEGORIES: Final = frozenset(Category)
@@ -40,11 +42,14 @@ class NotReviewed(BadInput):
 
 @dataclass(frozen=True)
 class Drawn:
-    """How many documents were drawn, of how many that were passed on, and how many were quarantined."""
+    """How many documents were drawn, of how many that were passed on, and how many were quarantined; how many
+    of the drawn have no original, and how many lines of the originals are no documents."""
 
     drawn: int
     passed_on: int
     quarantined: int
+    without_original: int = 0
+    bad_originals: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,14 @@ def draw_sample(
     """Write `count` documents of `deidentified`, drawn by `seed`, into `target` for review.
 
     With `originals`, what went into `curbside deidentify`, each document stands beside its original, and the
-    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample.
+    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample, and
+    WritesOverInput.
     """
+    require_apart([deidentified, *([originals] if originals else [])], [target])
     random = Random(seed)  # noqa: S311  (who reviews must be able to draw the same sample again)
     passed_on = quarantined = 0
     kept: list[dict[str, Any]] = []
-    for row in _rows(deidentified, ("id", "text", "spans")):
+    for _, row in _rows(deidentified, ("id", "text", "spans")):
         if row.get("quarantined"):
             quarantined += 1
             continue
@@ -98,14 +105,21 @@ def draw_sample(
             kept.append(row)
         elif (place := random.randrange(passed_on)) < count:
             kept[place] = row
-    texts = _originals(originals, {str(row["id"]) for row in kept}) if originals else {}
+    texts, bad = _originals(originals, {str(row["id"]) for row in kept}) if originals else ({}, 0)
+    if originals and kept and not texts:
+        raise UnreadableSample(
+            f"{originals.name} has the original of none of the {len(kept)} documents that were drawn.",
+            field="--originals",
+            mend=f"Give the file that `curbside deidentify` made {deidentified.name} of.",
+        )
     # Opened with its mode, so that nobody reads it between the two.
     target.touch(mode=0o600)
     target.chmod(0o600)
     with target.open("w", encoding="utf-8") as lines:
         for row in kept:
             lines.write(json.dumps(_for_review(row, texts), ensure_ascii=False) + "\n")
-    return Drawn(len(kept), passed_on, quarantined)
+    without = sum(str(row["id"]) not in texts for row in kept) if originals else 0
+    return Drawn(len(kept), passed_on, quarantined, without, bad)
 
 
 def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
@@ -123,8 +137,21 @@ def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, A
     }
 
 
-def _originals(path: Path, wanted: set[str]) -> dict[str, str]:
-    return {str(row["id"]): row["text"] for row in _rows(path, ("id", "text")) if str(row["id"]) in wanted}
+def _originals(path: Path, wanted: set[str]) -> tuple[dict[str, str], int]:
+    """The texts of the `wanted` ids, as `curbside deidentify` reads them; how many lines it leaves out."""
+    texts: dict[str, str] = {}
+    bad = 0
+    try:
+        for _, line in lines_of(path):
+            if problem_of(line) is not None:
+                bad += 1
+                continue
+            row = json.loads(line)
+            if str(row["id"]) in wanted:
+                texts[str(row["id"])] = row["text"]
+    except OSError as error:
+        raise UnreadableSample(f"{path}: {error.strerror}.", field="--originals") from None
+    return texts, bad
 
 
 def measure_recall(marked: Path) -> Recall:
@@ -137,13 +164,13 @@ def measure_recall(marked: Path) -> Recall:
     missed: Counter[Category] = Counter()
     documents = clean = needless = 0
     unread: list[int] = []
-    for number, row in enumerate(_rows(marked, ("id", "text", "spans", "missed", "reviewed")), 1):
+    for number, row in _rows(marked, ("id", "text", "spans", "missed", "reviewed")):
         documents += 1
-        if row["reviewed"] is not True:
+        if not _boolean(row["reviewed"], "reviewed", marked, number):
             unread.append(number)
             continue
         for span in row["spans"]:
-            if span.get("phi", True):
+            if _is_phi(span, marked, number):
                 found[_category(span, marked, number)] += 1
             else:
                 needless += 1
@@ -168,6 +195,22 @@ def measure_recall(marked: Path) -> Recall:
     )
 
 
+def _is_phi(span: Mapping[str, Any], path: Path, number: int) -> bool:
+    return _boolean(span.get("phi", True), "phi", path, number)
+
+
+def _boolean(value: object, field: str, path: Path, number: int) -> bool:
+    """`value` where it is JSON's true or false: "no" is neither, and would count as true."""
+    if not isinstance(value, bool):
+        raise UnreadableSample(
+            f'{path.name}, line {number}: "{field}" is neither true nor false.',
+            field=field,
+            mend="Write true or false, without quotation marks.",
+            line=number,
+        )
+    return value
+
+
 def _missed(entry: Mapping[str, Any], row: Mapping[str, Any], path: Path, number: int) -> Category:
     words = entry.get("text")
     if not isinstance(words, str) or not words.strip() or words not in row["text"]:
@@ -183,9 +226,10 @@ def _category(entry: Mapping[str, Any], path: Path, number: int) -> Category:
     return Category(entry["category"])
 
 
-def _rows(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a file that we wrote, each with its line's number; an editor may have put a mark first."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
@@ -194,7 +238,7 @@ def _rows(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
                     raise UnreadableSample(f"{path.name}, line {number}: {', '.join(fields)} are expected.")
                 if not all(_is_list_of_objects(row[field]) for field in fields if field in _LISTS):
                     raise UnreadableSample(f"{path.name}, line {number}: spans and missed list objects.")
-                yield row
+                yield number, row
     except OSError as error:
         raise UnreadableSample(f"{path}: {error.strerror}.") from None
     except ValueError:

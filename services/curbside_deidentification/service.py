@@ -10,6 +10,7 @@ from curbside.runtime.platform import state_directory
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_deidentification import (
+    audit_http,
     consumer,
     correcting,
     grpc,
@@ -116,4 +117,5 @@ def _router(
             read=partial(reversal.read_reversal, database=database, blobs=blobs, replacements=replacements),
         )
     )
+    router.include_router(audit_http.routes(listing=partial(review.list_acts, database=database)))
     return router

@@ -200,6 +200,28 @@ async def decide(
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
+async def audited(session: AsyncSession, target: str, action: str) -> dict[str, Any] | None:
+    """What the audit says of the last `action` on `target`; None where there was none."""
+    audit = METADATA.tables["audit"]
+    query = (
+        select(audit.c.details)
+        .where(audit.c.target == target, audit.c.action == action)
+        .order_by(audit.c.sequence.desc())
+        .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def acts(session: AsyncSession, tenant: str, *, after: int, target: str, limit: int) -> list[Row[Any]]:
+    """The acts in the audit of `tenant` behind `after`, in order; with a `target`, those on it."""
+    audit = METADATA.tables["audit"]
+    columns = (audit.c[name] for name in ("sequence", "at", "actor", "action", "target", "details"))
+    query = select(*columns).where(audit.c.tenant == tenant, audit.c.sequence > after)
+    if target:
+        query = query.where(audit.c.target == target)
+    return list((await session.execute(query.order_by(audit.c.sequence).limit(limit))).all())
+
+
 async def displace(
     session: AsyncSession, report_id: str, tenant: str, state: State, *, by: str, at: datetime
 ) -> None:

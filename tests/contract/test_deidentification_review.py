@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from alembic import command
+from sqlalchemy import select
 
 from curbside.contracts import codec
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
@@ -175,6 +176,7 @@ async def test_of_reviewers_at_once_one_is_heard_and_no_orphan_stays(
         ({"start": 6, "end": 6, "category": "NAME"}, 422, "deid.bad-span"),
         ({"start": 0, "end": 5, "category": "WARD"}, 422, "input.shape"),
         ({"start": 0, "end": 5, "category": "NAME", "reason": "Says Vandervoort"}, 422, "input.shape"),
+        (span_of("Ilse Vandervoort", category="NAME", every_where=False), 422, "input.shape"),
         (span_of("Dr. Quatremer", category="NAME"), 409, "deid.span-overlaps"),
     ],
 )
@@ -195,6 +197,23 @@ async def test_an_unknown_span_is_a_problem_of_the_caller(
     assert (await client.post(AT + path, json={})).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("release", {"revison": 1}),
+        ("reject", {"reason": "r", "completed": True}),
+        ("spans/0-1-NAME/remove", {"because": "r"}),
+    ],
+)
+async def test_an_act_with_a_field_that_nobody_reads_is_refused_and_names_it(
+    client: httpx2.AsyncClient, act: str, body: dict[str, Any]
+) -> None:
+    answer = await client.post(f"{AT}/{act}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.shape")
+    assert answer.json()["field"] in body
+    assert (await client.get(AT)).json()["revision"] == 0
+
+
 async def test_a_release_passes_on_exactly_what_was_reviewed(
     opened: TestPlatform, client: httpx2.AsyncClient
 ) -> None:
@@ -213,6 +232,96 @@ async def test_a_release_passes_on_exactly_what_was_reviewed(
     assert (late.status_code, late.json()["code"]) == (409, "deid.not-quarantined")
 
 
+NUMBER = "Ref 219-09-9999 of the lot, says Dr. Quatremer."
+SIGN_AT = AT.replace("r1", "r3")
+SIGN = {"start": 4, "end": 15, "category": "SSN"}
+
+
+async def someone(opened: TestPlatform, name: str) -> dict[str, str]:
+    token = await opened.tokens.issue(name, [Role.REVIEWER], tenant="default", actor="test")
+    return {"authorization": f"Bearer {token}"}
+
+
+async def released(
+    client: httpx2.AsyncClient, revision: int, headers: dict[str, str]
+) -> tuple[int, str, str]:
+    answer = await client.post(f"{SIGN_AT}/release", json={"revision": revision}, headers=headers)
+    body = answer.json()
+    return answer.status_code, body.get("code", ""), body.get("mend", "")
+
+
+async def test_what_identifies_by_itself_is_released_by_a_second_person_alone(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    ann, ben = await someone(opened, "A. Ann"), await someone(opened, "B. Ben")
+    status, code, mend = await released(client, 0, ann)
+    assert (status, code) == (409, "deid.sign-left")
+    assert mend.startswith("Mark it as a span")
+    await client.post(f"{SIGN_AT}/spans", json=SIGN, headers=ann)
+    at = f"{SIGN_AT}/spans/4-15-SSN/remove"
+    assert (await client.post(at, json={"revision": 1, "reason": "reviewer.lot"}, headers=ann)).is_success
+    # Agreeing to a removal makes it nobody else's, nor does a correction elsewhere by another.
+    assert (await client.post(at, json={"revision": 2}, headers=ben)).json()["revision"] == 2
+    named = {"start": 37, "end": 46, "category": "NAME", "revision": 2}
+    assert (await client.post(f"{SIGN_AT}/spans", json=named, headers=ben)).json()["revision"] == 3
+    status, code, mend = await released(client, 3, ann)
+    assert (status, code) == (409, "deid.sign-left")
+    assert mend.startswith("Put the span back")
+    assert (await released(client, 3, ben))[0] == 200
+    acts = await audited(opened, "r3")
+    refused = {"signs_left": {"social_security_number": 1}}
+    assert [details for action, details in acts if action == "quarantine.release-refused"] == [
+        refused | {"revision": 0},
+        refused | {"revision": 3},
+    ]
+    [details] = [details for action, details in acts if action == "quarantine.released"]
+    assert (details["signs_left"], details["removed_by"]) == (refused["signs_left"], ["token:A. Ann"])
+
+
+async def test_a_sign_that_is_replaced_hinders_nobody(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    ann = await someone(opened, "A. Ann")
+    await client.post(f"{SIGN_AT}/spans", json=SIGN, headers=ann)
+    assert (await released(client, 1, ann))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(Role.AUDITOR, 200), (Role.PRIVACY_OFFICER, 200), (Role.REVIEWER, 403)]
+)
+async def test_an_auditor_looks_up_who_did_what(
+    opened: TestPlatform, client: httpx2.AsyncClient, role: Role, status: int
+) -> None:
+    await quarantine(opened, NUMBER, "r3")
+    await client.post(f"{AT}/spans", json=span_of("Ilse Vandervoort", category="NAME", revision=0))
+    at = "/deidentification/v1/audit"
+    headers = await opened.headers(role)
+    answer = await client.get(at, params={"target": "r1"}, headers=headers)
+    assert answer.status_code == status
+    if status != 200:
+        return
+    assert "Vandervoort" not in answer.text
+    assert [(act["actor"], act["action"]) for act in answer.json()["acts"]] == [
+        ("service:deidentification", "report.quarantined"),
+        ("token:test", "quarantine.span-added"),
+    ]
+    first = (await client.get(at, params={"limit": 1}, headers=headers)).json()
+    rest = (await client.get(at, params={"after": first["next"]}, headers=headers)).json()
+    assert [len(first["acts"]), len(rest["acts"]), rest["next"]] == [1, 2, None]
+    token = await opened.token(role, tenant="elsewhere")
+    other = await client.get(at, headers={"authorization": f"Bearer {token}"})
+    assert other.json() == {"acts": [], "next": None}
+
+
+async def audited(opened: TestPlatform, target: str) -> list[tuple[str, dict[str, Any]]]:
+    audit = store.METADATA.tables["audit"]
+    async with opened.platform.database.read() as session:
+        rows = await session.execute(select(audit).where(audit.c.target == target).order_by(audit.c.sequence))
+        return [(row.action, row.details) for row in rows]
+
+
 async def test_what_was_never_read_cannot_be_corrected(
     opened: TestPlatform, client: httpx2.AsyncClient
 ) -> None:
@@ -220,12 +329,13 @@ async def test_what_was_never_read_cannot_be_corrected(
         opened, "El paciente acude a la consulta por dolor en el pecho desde hace dos días. " * 3, "r2"
     )
     at = AT.replace("r1", "r2")
-    for act, body in (
-        ("spans", {"start": 3, "end": 11, "category": "NAME"}),
-        ("reject", {"reason": "r", "complete": True}),
+    for act, body, mend in (
+        ("spans", {"start": 3, "end": 11, "category": "NAME"}, "status 'amended'"),
+        ("reject", {"reason": "r", "complete": True}, "without 'complete'"),
     ):
         answer = await client.post(f"{at}/{act}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
+        assert mend in answer.json()["mend"]
 
 
 async def test_corrections_stand_in_no_row_and_no_audit_record(

@@ -253,9 +253,18 @@ async def test_a_release_passes_the_replaced_text_on_once(
     safe = await opened.platform.blobs.get(BlobRef.from_message(released.text))
     assert b"Quatremer" not in safe
     assert b"[NAME]" in safe
-    for act in ("release", "reject"):
-        again = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json={"reason": "x"})
-        assert (again.status_code, again.json()["code"]) == (409, "deid.not-quarantined")
+    again = await client.post("/deidentification/v1/quarantine/r1/release", json={"revision": 0})
+    assert (again.status_code, again.json()) == (200, answer.json())
+    token = await opened.tokens.issue("another", [Role.REVIEWER], tenant="default", actor="test")
+    another = {"authorization": f"Bearer {token}"}
+    for act, body, headers in (
+        ("release", {"revision": 1}, {}),
+        ("release", {}, another),
+        ("reject", {"reason": "x"}, {}),
+    ):
+        late = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json=body, headers=headers)
+        assert (late.status_code, late.json()["code"]) == (409, "deid.not-quarantined")
+    assert len(await outcomes(opened)) == 2
     assert (await client.get("/deidentification/v1/quarantine/r1")).status_code == 409
     assert (await client.get("/deidentification/v1/quarantine")).json()["reports"] == []
 
@@ -270,6 +279,14 @@ async def test_a_rejection_is_published_under_the_quarantines_key(
     assert rejected.key == quarantined.key
     row = await row_of(opened)
     assert (row.state, row.decided_by) == ("rejected", "token:test")
+    for body, status in (
+        ({"reason": "reviewer.not-a-report"}, 200),
+        ({"reason": "reviewer.other"}, 409),
+        ({"reason": "reviewer.not-a-report", "complete": True}, 409),
+    ):
+        again = await client.post("/deidentification/v1/quarantine/r1/reject", json=body)
+        assert again.status_code == status
+    assert len(await opened.published(REPORTS_QUARANTINED)) == 2
 
 
 async def test_what_was_never_deidentified_cannot_be_released(
@@ -318,8 +335,8 @@ async def test_a_displaced_report_leaves_quarantine_and_cannot_be_released(
         await opened.deliver(event)
     assert (await row_of(opened)).state == state
     assert (await client.get("/deidentification/v1/quarantine")).json()["reports"] == []
-    for act in ("release", "reject"):
-        answer = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json={"reason": "x"})
+    for act, body in (("release", {}), ("reject", {"reason": "x"})):
+        answer = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "deid.displaced")
         assert answer.json()["state"] == state
     [happened] = await outcomes(opened)

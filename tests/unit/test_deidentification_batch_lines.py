@@ -24,6 +24,12 @@ GOOD = '{"id": 1, "text": "x"}'
         (b'{"text": "x"}', "no id"),
         (b'{"id": 1, "text": "\\ud800"}', "half a surrogate pair"),
         (b'{"id": 1, "text": "x", "known": {"names": "y"}}', "known is not an object of lists of strings"),
+        (
+            b'{"id": 1, "text": "x", "known": {"name": ["y"]}}',
+            "known has no list 'name': do you mean 'names'?",
+        ),
+        (b'{"id": 1, "text": "x", "known": {"ward": ["y"]}}', "known has no list 'ward'"),
+        (b'{"id": 1, "text": "x", "known": {"J. Doe": 1}}', "known has no list of that name"),
         (b'{"id": 1, "text": "%s"}' % (b"x" * 200), "too long"),
     ],
 )
@@ -39,6 +45,51 @@ def test_a_bad_line_is_named_and_the_others_are_read(
     assert json.loads(apart.read_text()) == {"line": 3, "problem": problem}
     assert digest.hexdigest() == hashlib.sha256(source.read_bytes()).hexdigest()
     assert [each.strip() for each in documents_of(source)] == [GOOD, GOOD]
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ('"Known": {"names": ["y"]}', "'Known'"),
+        ('"knwon": {"names": ["y"]}', "'knwon'"),
+        ('"known_identifiers": {}', "'known_identifiers'"),
+        ('"names": ["y"]', "'names'"),
+        ('"name": "y"', "'name'"),
+        ('"patient_name": "y"', "'patient_name'"),
+        ('"mrn": 4456781', "'mrn'"),
+        ('"about": {"phones": ["y"]}', "'about'"),
+        ('"J. Doe": {"phones": ["y"]}', "a key"),
+    ],
+)
+def test_identifiers_that_nobody_would_read_are_a_bad_line(tmp_path: Path, beside: str, said: str) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": 1, "text": "x", ' + beside + "}\n")
+    [problem] = examine(source, tmp_path / "bad", hashlib.sha256()).shown.values()
+    assert problem == f"{said} stands beside the text, where it is not read: it belongs into known"
+
+
+def test_what_a_corpus_says_of_its_documents_is_passed_over(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    rest = {
+        "spans": [[0, 1, "NAME"]],
+        "specialties": ["x"],
+        "sample_name": "x",
+        "keywords": "x",
+        "notes": "x",
+    }
+    source.write_text(json.dumps({"id": 1, "text": "x", "known": None} | rest))
+    assert examine(source, tmp_path / "bad", hashlib.sha256()).bad == 0
+
+
+def test_a_mark_of_the_byte_order_is_no_text(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"\xef\xbb\xbf" + GOOD.encode() + b"\n" + GOOD.encode())
+    digest = hashlib.sha256()
+    assert examine(source, tmp_path / "bad", digest).documents == 2
+    assert digest.hexdigest() == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert [each.strip() for each in documents_of(source)] == [GOOD, GOOD]
+    source.write_bytes(b"\xef\xbb\xbf\n" + GOOD.encode())
+    assert len(list(documents_of(source))) == 1
 
 
 def test_where_all_is_well_nothing_is_left_apart(tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_a_removed_span_stands_again_when_accepted() -> None:
         REVIEW.remove("8-17-DATE")
 
 
+def test_who_removed_a_span_first_is_kept_until_it_stands_again() -> None:
+    removed = REVIEW.remove("8-17-NAME", by="token:a").remove("8-17-NAME", by="token:b")
+    assert Review.from_bytes(removed.to_bytes()) == removed
+    assert removed.unhidden([(10, 12), (17, 18)]) == [{"token:a"}, set()]
+    again = removed.accept("8-17-NAME")
+    assert again.unhidden([(10, 12)]) == []
+    assert again.remove("8-17-NAME", by="token:b").unhidden([(10, 12)]) == [{"token:b"}]
+    earlier = b'[[8, 17, "NAME", 0.6, "Statistical", "removed", "reviewer.drug"]]'
+    assert Review.from_bytes(earlier).unhidden([(10, 12)]) == [{""}]
+
+
 def test_an_added_span_loses_the_space_at_its_ends_and_is_added_once() -> None:
     added = REVIEW.add(TEXT, 20, 25, Category.DATE)
     assert said(added)[1] == ("May.", Status.ADDED)

@@ -256,6 +256,8 @@ def test_a_date_is_cut_to_its_year(mention: str, year: str | None) -> None:
         ("12 Elm Street, Springfield, IL 62704-1234", "[LOCATION], IL 627"),
         ("Springfield, Illinois", "[LOCATION], Illinois"),
         ("NY 10203", "NY 000"),  # 102: 20,000 people or fewer
+        ("AL 36901", "AL 000"),  # 369: and in the Census of 2020
+        ("09012", "000"),  # 090: military mail, where the Census counts nobody
         ("62704", "627"),
         ("Washington", "[LOCATION]"),
         ("New York", "[LOCATION]"),
@@ -270,6 +272,16 @@ def test_an_age_over_89_is_one_group_and_stays_so() -> None:
     once = done("She is 94.", {"94": Category.AGE}, HARBOR).text
     assert once == "She is 90 or older."
     assert done(once, {"90": Category.AGE}, HARBOR).text == once
+
+
+@pytest.mark.parametrize(("born", "left"), [("03/04/1920", "[DATE]"), ("March 4, 1933", "[DATE]")])
+def test_a_birth_date_beside_90_or_older_is_not_moved_but_left_out(born: str, left: str) -> None:
+    text = f"Born {born}, aged 94, seen 04/12/2023."
+    found = {born: Category.DATE, "94": Category.AGE, "04/12/2023": Category.DATE}
+    moved = done(text, found).text
+    assert moved.startswith(f"Born {left}, aged 90 or older, seen 0")
+    younger = {"03/04/1934": Category.DATE}
+    assert "[DATE]" not in done("Born 03/04/1934.", younger).text
 
 
 @pytest.mark.parametrize("policy", [HARBOR, TAGS])

@@ -122,6 +122,25 @@ def test_a_document_may_stand_beside_its_original(tmp_path: Path) -> None:
     assert all(row["original"] == f"Jane {row['id']}" for row in read(tmp_path / "s.jsonl"))
 
 
+def test_originals_are_read_as_they_were_de_identified(tmp_path: Path) -> None:
+    source = output(tmp_path / "out.jsonl", count=3, quarantined=0)
+    originals = write(tmp_path / "in.jsonl", [{"id": number, "text": f"Jane {number}"} for number in (0, 2)])
+    bad = b'{not json\n\xff\n{"id": 1, "text": "x", "names": ["y"]}\n'
+    originals.write_bytes(b"\xef\xbb\xbf" + bad + originals.read_bytes())
+    drawn = draw_sample(source, tmp_path / "s.jsonl", 3, 1, originals=originals)
+    assert (drawn.drawn, drawn.without_original, drawn.bad_originals) == (3, 1, 3)
+    assert [row.get("original") for row in read(tmp_path / "s.jsonl")] == ["Jane 0", None, "Jane 2"]
+
+
+def test_originals_of_something_else_are_refused(tmp_path: Path) -> None:
+    source = output(tmp_path / "out.jsonl", count=3, quarantined=0)
+    originals = write(tmp_path / "in.jsonl", [{"id": "other", "text": "Jane"}])
+    with pytest.raises(UnreadableSample, match="none of the 3 documents") as raised:
+        draw_sample(source, tmp_path / "s.jsonl", 3, 1, originals=originals)
+    assert raised.value.field == "--originals"
+    assert not (tmp_path / "s.jsonl").exists()
+
+
 def marked(path: Path, tmp_path: Path) -> list[dict[str, Any]]:
     draw_sample(output(tmp_path / "out.jsonl"), path, 40, 1)
     return [row | {"reviewed": True} for row in read(path)]
@@ -170,6 +189,19 @@ def test_a_wrong_mark_is_named_by_its_line_and_not_quoted(
     with pytest.raises(UnreadableSample, match=rf"line 3: .*{says}") as raised:
         measure_recall(write(path, rows))
     assert "Doe" not in str(raised.value)
+
+
+@pytest.mark.parametrize("said", ["no", "false", 0, None, []])
+@pytest.mark.parametrize("field", ["phi", "reviewed"])
+def test_only_true_and_false_are_answers(tmp_path: Path, field: str, said: object) -> None:
+    path = tmp_path / "s.jsonl"
+    rows = marked(path, tmp_path)
+    (rows[2] if field == "reviewed" else rows[2]["spans"][0])[field] = said
+    write(path, rows)
+    path.write_text("\n" + path.read_text())
+    with pytest.raises(UnreadableSample, match=f'line 4: "{field}" is neither true nor false') as raised:
+        measure_recall(path)
+    assert (raised.value.field, raised.value.extensions) == (field, {"line": 4})
 
 
 @pytest.mark.parametrize("content", ["no json\n", '{"id": 1}\n', "[]\n"])

@@ -52,6 +52,7 @@ def allowed(principal: Principal, scope: Scope) -> Principal:
 CanIngest = Annotated[Principal, requires(Scope.REPORTS_WRITE)]
 CanReadReports = Annotated[Principal, requires(Scope.REPORTS_READ)]
 CanReview = Annotated[Principal, requires(Scope.QUARANTINE_REVIEW)]
+CanReadAudit = Annotated[Principal, requires(Scope.AUDIT_READ)]
 CanReverse = Annotated[Principal, requires(Scope.REVERSE)]
 CanReadDatasets = Annotated[Principal, requires(Scope.DATASETS_READ)]
 CanBuildDatasets = Annotated[Principal, requires(Scope.DATASETS_WRITE)]

@@ -51,7 +51,7 @@ ROLES: Final = MappingProxyType(
             {Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.DATASETS_READ, Scope.DATASETS_WRITE}
         ),
         Role.REVIEWER: frozenset({Scope.REPORTS_READ, Scope.QUARANTINE_REVIEW}),
-        # Two of them turn something back; what they did, each may look up.
+        # Two of them turn something back; what they and reviewers did, each may look up.
         Role.PRIVACY_OFFICER: frozenset({Scope.REVERSE, Scope.AUDIT_READ}),
         Role.CLINICIAN: frozenset({Scope.OPINIONS_ASK}),
         Role.HOSPITAL_SYSTEM: frozenset({Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.OPINIONS_ASK}),

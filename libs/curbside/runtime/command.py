@@ -203,7 +203,11 @@ def deidentify(
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.")],
     workers: Workers = 2,
 ) -> None:
-    """De-identify a file on this machine, without a server."""
+    """De-identify a file on this machine, without a server.
+
+    What is found becomes placeholders ([NAME], [DATE]). CURBSIDE_DEIDENTIFICATION__REPLACEMENT and
+    __REPLACEMENT_BY_TENANT are of the service alone, which keeps a patient's keys and tables.
+    """
     from curbside.runtime.batches import deidentify_batch
 
     deidentify_batch(source, output, workers, _settings())
@@ -220,7 +224,10 @@ def deid_sample(
         typer.Option(help="What went into `curbside deidentify`: the sample then holds PHI."),
     ] = None,
 ) -> None:
-    """Draw de-identified documents at random, for an expert to mark what was missed."""
+    """Draw de-identified documents at random, for an expert to mark what was missed.
+
+    They show placeholders, whichever policy the service replaces by: what is found is the same.
+    """
     from curbside.runtime.batches import sample_batch
 
     sample_batch(source, output, count, seed, originals)
@@ -230,7 +237,10 @@ def deid_sample(
 def deid_recall(
     sample: Annotated[Path, typer.Argument(help="The sample of `curbside deid sample`, reviewed.")],
 ) -> None:
-    """Count a reviewed sample: recall by category with its exact 95 % interval."""
+    """Count a reviewed sample: recall by category with its exact 95 % interval.
+
+    It is of what is found, whichever policy the service replaces it by.
+    """
     from curbside.runtime.batches import recall_of_sample
 
     recall_of_sample(sample)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -48,6 +48,7 @@ class ReviewedSpan:
     span: Span
     status: Status
     reason: str = ""  # a reviewer's code
+    by: str = ""  # who removed it, where an earlier release did not forget it
 
     @property
     def id(self) -> str:
@@ -84,14 +85,15 @@ class Review:
         if not one.active:
             self._require_free(one.span)
         kept = one.status if one.active and one.span.recogniser in (REVIEWER, MENTION) else Status.ACCEPTED
-        return self._with(replace(one, status=kept, reason=reason or one.reason))
+        return self._with(replace(one, status=kept, reason=reason or one.reason, by=""))
 
-    def remove(self, span_id: str, reason: str = "") -> Review:
-        """Say that a span is no PHI. Its words stand in the text again."""
+    def remove(self, span_id: str, reason: str = "", by: str = "") -> Review:
+        """Say that a span is no PHI. Its words stand in the text again, since `by` said so first."""
         one = self._named(span_id)
         if one.status is Status.REPLACED:
             return self  # another span stands there already
-        return self._with(replace(one, status=Status.REMOVED, reason=reason or one.reason))
+        first = one.by if one.status is Status.REMOVED else by
+        return self._with(replace(one, status=Status.REMOVED, reason=reason or one.reason, by=first))
 
     def add(
         self, text: str, start: int, end: int, category: Category, *, reason: str = "", instead: bool = False
@@ -129,6 +131,18 @@ class Review:
                 )
         return review
 
+    def unhidden(self, places: Iterable[tuple[int, int]]) -> list[frozenset[str]]:
+        """For each of `places` that no active span touches, who removed a span there."""
+        return [
+            frozenset(
+                one.by
+                for one in self.spans
+                if one.status is Status.REMOVED and one.span.start < end and start < one.span.end
+            )
+            for start, end in places
+            if not any(one.active and one.span.start < end and start < one.span.end for one in self.spans)
+        ]
+
     def find(self, span_id: str) -> ReviewedSpan | None:
         return next((one for one in self.spans if one.id == span_id), None)
 
@@ -143,6 +157,7 @@ class Review:
                     one.span.recogniser,
                     one.status,
                     one.reason,
+                    one.by,
                 ]
                 for one in self.spans
             ]
@@ -152,8 +167,8 @@ class Review:
     def from_bytes(data: bytes) -> Review:
         return Review(
             tuple(
-                ReviewedSpan(Span(start, end, Category(category), score, recogniser), Status(status), reason)
-                for start, end, category, score, recogniser, status, reason in json.loads(data)
+                ReviewedSpan(Span(start, end, Category(category), score, recogniser), Status(status), *said)
+                for start, end, category, score, recogniser, status, *said in json.loads(data)
             )
         )
 

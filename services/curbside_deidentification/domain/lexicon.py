@@ -158,5 +158,5 @@ def longest_town(phrase: str) -> int:
 
 @cache
 def small_zip_areas() -> frozenset[str]:
-    """The first three digits of ZIP codes where 20,000 people live or fewer."""
+    """The first three digits of ZIP codes where 20,000 people live or fewer, or nobody was counted."""
     return _lines("small_zip_areas.txt")

@@ -103,15 +103,23 @@ def years_of(mention: str, reference_year: int | None) -> str | None:
     """The years in `mention`, joined by a dash; None where there is none, or it is not understood, or one
     tells an age of 90 or more by `reference_year` (45 CFR 164.514(b)(2)(i)(C))."""
     reading = _reading(mention, reference_year)
-    if _rewritten(mention, lambda _: "") is None:
+    if _rewritten(mention, lambda _: "") is None or tells_high_age(mention, reference_year):
         return None
-    years = [reading.full(written) for written in map(_year_in, _FORMS.finditer(mention)) if written]
+    years = _years(mention, reading)
+    return "-".join(dict.fromkeys(map(str, years))) if years else None
+
+
+def tells_high_age(mention: str, reference_year: int | None) -> bool:
+    """Whether a year in `mention` tells an age of 90 or more by `reference_year`, as that of a birth does."""
+    years = _years(mention, _reading(mention, reference_year))
     if not years:
-        return None
+        return False
     today = reference_year if reference_year is not None else max(years)
-    if min(years) <= today - _HIGH_AGE:
-        return None
-    return "-".join(dict.fromkeys(map(str, years)))
+    return min(years) <= today - _HIGH_AGE
+
+
+def _years(mention: str, reading: _Reading) -> list[int]:
+    return [reading.full(written) for written in map(_year_in, _FORMS.finditer(mention)) if written]
 
 
 def writes_day_first(mentions: Iterable[str]) -> bool:

@@ -11,7 +11,12 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside.spelling import composed
-from curbside_deidentification.domain.replacement.dates import shifted_mention, writes_day_first, years_of
+from curbside_deidentification.domain.replacement.dates import (
+    shifted_mention,
+    tells_high_age,
+    writes_day_first,
+    years_of,
+)
 from curbside_deidentification.domain.replacement.keyed import Keyed
 from curbside_deidentification.domain.replacement.ledger import Ledger
 from curbside_deidentification.domain.replacement.mapping import SubjectMapping, SubjectSecrets, folded
@@ -135,6 +140,9 @@ class _Writer:
             return plain
         known = self.ledger.mention(category, mention)
         if rule.action is Action.SHIFT:
+            # Moved by a year at most, it would tell what "90 or older" beside it does not.
+            if tells_high_age(mention, self.reference_year):
+                return plain
             moved = shifted_mention(
                 mention, self.secrets.date_offset, self.reference_year, day_first=self.day_first
             )
