@@ -15,6 +15,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser, Recogni
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
+from curbside_deidentification.recognisers.age_behind_sex import AgeBehindSex
 from curbside_deidentification.recognisers.age_by_birthday import AgeByBirthday
 from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
 from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
@@ -286,6 +287,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     AgeInApposition(),
     AgeTold(),
     AgeWithSex(),
+    AgeBehindSex(),
     YearOfBirth(),
 )
 # Letters D to R.

@@ -11,7 +11,8 @@ from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY
 
 _KIN: Final = (
     r"(?:great[- ])?(?:grand)?(?:mother|father|parents?|aunt|uncle|mom|dad)|sister|brother|wife|husband|"
-    r"spouse|cousin|sib(?:ling)?|patient|pt|MGM|MGF|PGM|PGF"
+    r"spouse|cousin|sib(?:ling)?|patient|pt|MGM|MGF|PGM|PGF|"
+    r"g(?:rand|ran|ram|reat-?g)?-?(?:ma|pa|mom|dad)(?:ma|pa)?|grammy|granny|gramps|gran|nana|nanna"
 )
 _NEARLY: Final = r"(?:about|almost|nearly|over|around|approximately|now|currently|already|only|a\sripe)\s"
 _NO_AGE: Final = (
