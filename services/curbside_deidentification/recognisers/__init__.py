@@ -83,6 +83,7 @@ from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.local_phone import LocalPhone
 from curbside_deidentification.recognisers.logged_initials import LoggedInitials
+from curbside_deidentification.recognisers.login import Login
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
 from curbside_deidentification.recognisers.lower_name import LowerName
@@ -143,6 +144,7 @@ from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
 from curbside_deidentification.recognisers.shop import Shop
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
+from curbside_deidentification.recognisers.social_handle import SocialHandle
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
@@ -210,6 +212,8 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     Hl7Name(),
     MarkedUpName(),
     UserName(),
+    Login(),
+    SocialHandle(),
 )
 # Letter B.
 PLACES: Final[tuple[Recogniser, ...]] = (
