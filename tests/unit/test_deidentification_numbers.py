@@ -62,6 +62,19 @@ def found(text: str) -> list[tuple[str, str]]:
         ("at 10.1.2.3:8080", "IP", "10.1.2.3:8080"),
         ("portal.riverbend.example", "URL", "portal.riverbend.example"),
         ("jdoe at example dot org", "EMAIL", "jdoe at example dot org"),
+        ("617-555-0123 / 0188 (w)", "PHONE", "0188"),
+        ("617-555-0123 (h), 2014 (w)", "PHONE", "2014"),
+        ("617-555-0123 or -0188", "PHONE", "-0188"),
+        ("617-555-0123/24", "PHONE", "24"),
+        ("front desk, ext 7", "PHONE", "7"),
+        ("office x31", "PHONE", "31"),
+        ("cell (mother's) ends 0133", "PHONE", "0133"),
+        ("the text line ending 0133", "PHONE", "0133"),
+        ("claim B-41 220 118 denied", "OTHER_ID", "B-41 220 118"),
+        ("Conf. code QJ4-LM7", "OTHER_ID", "QJ4-LM7"),
+        ("acct on file ... ...5521", "ACCOUNT", "5521"),
+        ("plate AB12 CDE", "VEHICLE", "AB12 CDE"),
+        ("car in lot: TZC 497", "VEHICLE", "TZC 497"),
     ],
 )  # fmt: skip
 def test_a_number_that_identifies_goes_whole(text: str, category: str, phi: str) -> None:
@@ -77,6 +90,7 @@ def test_a_number_that_identifies_goes_whole(text: str, category: str, phi: str)
         "SNOMED CT 22298006, LOINC 58410-2, CPT 99213, NCT01234567, COVID-19, CA19-9, factor V G20210A.",
         "LCP plate 10 hole, plate and screw 3.5 mm, a 10 x 390 mm nail, magnification x400, p80.",
         "series #102 image #1452; a sample 2000-calorie plan; version 2.16.840.1.113883.6.96.1",
+        "555-0123 units, 2014; knee ext 5, flex 120; Ext: 2+ edema; phone call x2; PICC line ends 1345.",
         "The medical records of 236 patients; platelets 250000; a range of 1500-2000; 10000-15000 copies.",
     ],
 )

@@ -31,6 +31,8 @@ from curbside_deidentification.recognisers.capital_place import CapitalPlace
 from curbside_deidentification.recognisers.card_number import CardNumber
 from curbside_deidentification.recognisers.clia_number import CliaNumber
 from curbside_deidentification.recognisers.compact_date import CompactDate
+from curbside_deidentification.recognisers.confirmation_code import ConfirmationCode
+from curbside_deidentification.recognisers.coordinates import Coordinates
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
@@ -41,6 +43,7 @@ from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.donation_number import DonationNumber
+from curbside_deidentification.recognisers.elided_number import ElidedNumber
 from curbside_deidentification.recognisers.email import Email
 from curbside_deidentification.recognisers.facility import Facility
 from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
@@ -48,6 +51,7 @@ from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
+from curbside_deidentification.recognisers.grouped_number import GroupedNumber
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
 from curbside_deidentification.recognisers.hl7_address import Hl7Address
@@ -120,6 +124,7 @@ from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
+from curbside_deidentification.recognisers.phone_ending import PhoneEnding
 from curbside_deidentification.recognisers.phone_in_words import PhoneInWords
 from curbside_deidentification.recognisers.phone_with_use import PhoneWithUse
 from curbside_deidentification.recognisers.photo_file import PhotoFile
@@ -141,7 +146,9 @@ from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
+from curbside_deidentification.recognisers.second_phone import SecondPhone
 from curbside_deidentification.recognisers.shop import Shop
+from curbside_deidentification.recognisers.short_extension import ShortExtension
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
 from curbside_deidentification.recognisers.social_handle import SocialHandle
@@ -163,6 +170,7 @@ from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
+from curbside_deidentification.recognisers.uk_postcode import UkPostcode
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.universal_id import UniversalId
 from curbside_deidentification.recognisers.university import University
@@ -238,6 +246,8 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     TownBelowStreet(),
     County(),
     Postcode(),
+    UkPostcode(),
+    Coordinates(),
     ThreeDigitZip(),
     CapitalFacility(),
     HospitalUnit(),
@@ -315,6 +325,8 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniqueDeviceIdentifier(),
     MacAddress(),
     OtherId(),
+    GroupedNumber(),
+    ConfirmationCode(),
     NumberedRun(),
     DonationNumber(),
     Parcel(),
@@ -322,6 +334,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniversalId(),
     Hl7Field(),
     MaskedNumber(),
+    ElidedNumber(),
     LongNumber(),
     Hl7Identifier(),
     Phone(),
@@ -334,6 +347,9 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     PhoneWithUse(),
     SpokenPhone(),
     PhoneInWords(),
+    SecondPhone(),
+    ShortExtension(),
+    PhoneEnding(),
     CardNumber(),
     NhsNumber(),
     SocialInsuranceNumber(),

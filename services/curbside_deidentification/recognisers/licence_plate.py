@@ -24,11 +24,13 @@ class LabelledVehicle(PatternRecogniser):
         rf"plt)s?|"
         r"(?:parking|garage|handicap(?:ped)?|disabled|visitor|valet)\s(?:permit|placard|pass|sticker|"
         r"decal|hang\s?tag|ticket)|"
+        r"(?:car|vehicle|truck|van|auto)\s(?:is\s)?(?:in|at)\s(?:the\s)?(?:lot|garage|ramp|parking(?:\slot)?)|"
         r"hull(?:\s(?:id|number|no\.?))?|(?:boat|vessel|watercraft|jet\s?ski|snowmobile|"
         r"ATV)\s(?:reg(?:istration|\.)?|number|no\.?|id)|"
         r"(?:boat|vessel|trailer|aircraft|plane),?\s(?:registration|reg)|tail\s(?:number|no\.?))|"
         rf"plates?|tags?|DMV|vehicle\s(?:reg(?:istration)?|id)){_WORD}\s{{0,2}}[#:]?\s{{0,2}}"
         r"(?P<phi>(?=[A-Z0-9 -]{0,6}\d)(?:(?-i:[A-Z]{2}[ -]?\d{4}[ -]?[A-Z]{2})|"
+        r"(?-i:[A-Z]{2}\d\d[ -]?[A-Z]{3}\b)|"
         r"(?-i:[A-Z]{2} [A-Z0-9]{2,4}[ -]\d{2,4})|(?-i:[A-Z]{2,3}[ -]\d{3,4})|[A-Z0-9]{17}|"
         r"(?-i:\d{1,4}[- ][A-Z]{2,3})|"
         r"[A-Z0-9]{1,8}(?:[- ](?=[A-Z]{0,4}\d)[A-Z0-9]{1,8})?))(?![\w-]|\.\d)",
