@@ -64,6 +64,7 @@ def names(text: str) -> list[str]:
         ('"family": "Osgood", "given": ["Ruth"]', "Ruth"),
         ("User: rvanterpool2", "rvanterpool2"),
         ("Last edited by: OSGOODR", "OSGOODR"),
+        ("Name: OSGOOD RUTH F/58", "OSGOOD RUTH"),
         ("RN: rvanterpool2", "rvanterpool2"),
         ("Charted by: rvanterpool", "rvanterpool"),
         ("Slept well.\n-- r.vanterpool, MA", "r.vanterpool"),

@@ -9,7 +9,8 @@ from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.dates import NINETIES
 
-_HOT: Final = re.compile(
+# Behind one of these stands a temperature: "Temp 101F".
+HOT: Final = re.compile(
     r"\b(?:temp\w{0,9}|fevers?|febrile|tm(?:ax)?|T|chills|pyrexia)\b(?:[^.;\n]|\.\d){0,20}$", re.IGNORECASE
 )
 # Before a full stop it is a sentence by itself: "92F. SOFA 9", and of 100 and more a temperature as often.
@@ -39,4 +40,4 @@ class AgeWithSex(PatternRecogniser):
             len(match["phi"]) > 2 or not _SENTENCE.search(text, max(0, start - 4), start)
         ):
             return False
-        return _HOT.search(text, max(0, start - 30), start) is None
+        return HOT.search(text, max(0, start - 30), start) is None
