@@ -10,8 +10,8 @@ from typing import Final
 # Characters without a width: they split a name for whoever compares it, and for nobody who reads it.
 # Soft hyphen, zero-width space and joiners, word joiner and the byte order mark that preceded it.
 WIDTHLESS: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
-# What word processors and printed forms put for a slash (U+2044, U+2215, U+FF0F), a hyphen (U+2010, U+2011) and
-# a space that breaks no line (U+00A0, U+2007, U+202F).
+# What word processors and printed forms put for a slash (U+2044, U+2215, U+FF0F), a hyphen (U+2010, U+2011)
+# and a space that breaks no line (U+00A0, U+2007, U+202F).
 _TYPED: Final = str.maketrans(
     {"\u2044": "/", "\u2215": "/", "\uff0f": "/", "\u2010": "-", "\u2011": "-"}
     | dict.fromkeys("\u00a0\u2007\u202f", " ")

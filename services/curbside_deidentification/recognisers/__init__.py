@@ -119,7 +119,9 @@ from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
+from curbside_deidentification.recognisers.paired_days import PairedDays
 from curbside_deidentification.recognisers.parcel import Parcel
+from curbside_deidentification.recognisers.part_of_year import PartOfYear
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
@@ -142,6 +144,7 @@ from curbside_deidentification.recognisers.repeated_initials import repeated_ini
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.residence import Residence
+from curbside_deidentification.recognisers.roman_date import RomanDate
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
@@ -291,6 +294,9 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     RelativeWeekday(),
     Holiday(),
     SeasonOfYear(),
+    PartOfYear(),
+    RomanDate(),
+    PairedDays(),
     DictationDate(),
     ListedMonthAndDay(),
     AgeInDecades(),
