@@ -81,7 +81,7 @@ def test_a_day_goes_however_it_is_written(text: str, phi: list[str]) -> None:
         "Strength was 5/5 and the pulses were 2/2.",
         "Section 1.2.10 of version 3.5.14.",
         "Depression screen 2/6, swallow eval 4/9; EPDS 6/10; abt 2-3 tabs, visit 2-3, f/u 2-3 weeks.",
-        "Q4 2000 mg; day 3 of 5; CN II-XII; 3-I-131; 2 X 2000 mg; case 12 of 2014; about 10-15 min on 3-15 L.",
+        "Q4 2000 mg; day 3 of 5; CN II-XII; 3-I-131; 2 X 2000 mg; case 12; about 10-15 min on 3-15 L.",
         "The 3rd toe, on the 3rd day, the 20th week, the 5th metatarsal.",
         "She may 2 tablets take; per MAR 2 tablets; patient MAY return. They march.",
         "Saturations in the 90s, heart rate 94, temperature 101F, fever to 102 F; SpO2 94% on room air.",

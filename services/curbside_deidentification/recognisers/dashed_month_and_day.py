@@ -20,8 +20,8 @@ class DashedMonthAndDay(PatternRecogniser):
     score = 0.75
     pattern = re.compile(
         r"(?<![\w/-])(?:(?i:adm|admit(?:ted)?|d/c(?:'?d)?|dc'?d|disch(?:arged)?|DOA|DOS|DOI|LMP|EDD|appts?|"
-        r"appointment|consent(?:ed)?|eval(?:uation)?|sched(?:uled)?(?:[ ]for)?|w(?:ee)?k[ ](?:of|ending)|intake|"
-        r"consult|mtg|f/u|follow-?up|RTC|rtn|rescheduled[ ](?:to|for))|"
+        r"appointment|consent(?:ed)?|eval(?:uation)?|sched(?:uled)?(?:[ ]for)?|w(?:ee)?k[ ](?:of|ending)|"
+        r"intake|consult|mtg|f/u|follow-?up|RTC|rtn|rescheduled[ ](?:to|for))|"
         r"(?P<nearly>(?i:abt|visit|seen|screen|surgery|procedure|about|around|approx|circa|on|by|until|since)\b|~))"
         r"[ :.]{1,2}(?:on[ ])?"
         r"(?P<phi>(?:0?[1-9]|1[0-2])-(?P<day>0?[1-9]|[12]\d|3[01]))"
