@@ -70,6 +70,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("office x31", "PHONE", "31"),
         ("cell (mother's) ends 0133", "PHONE", "0133"),
         ("the text line ending 0133", "PHONE", "0133"),
+        ("cell ...0133", "PHONE", "0133"),
+        ("car in lot: gray wagon 7TZC497", "VEHICLE", "7TZC497"),
         ("claim B-41 220 118 denied", "OTHER_ID", "B-41 220 118"),
         ("Conf. code QJ4-LM7", "OTHER_ID", "QJ4-LM7"),
         ("acct on file ... ...5521", "ACCOUNT", "5521"),

@@ -48,6 +48,15 @@ _GOES_ON: Final = re.compile(
 )
 # A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.
 _IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
+# What is read off an instrument: "your temperature is ninety eight point six".
+_READ: Final = re.compile(
+    r"\b(?:temp(?:erature)?|rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
+    r"diastolic|look(?:ing)?\sat)\b[^.;\n]{0,24}\Z",
+    re.IGNORECASE,
+)
+_DECIMAL: Final = re.compile(
+    r"\s?(?:\.|point)\s?(?:\d|(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)", re.IGNORECASE
+)
 
 
 class AgeTold(PatternRecogniser):
@@ -64,6 +73,6 @@ class AgeTold(PatternRecogniser):
         if _TOLD.search(text, max(0, start - 60), start):
             return True
         if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):
-            return True
+            return not _READ.search(text, max(0, start - 40), start) and not _DECIMAL.match(text, end)
         beside = _BESIDE.search(text, max(0, start - 24), start)
         return beside is not None and _GOES_ON.match(text, end) is not None

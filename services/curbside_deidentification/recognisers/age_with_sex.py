@@ -13,8 +13,10 @@ from curbside_deidentification.recognisers.writing.dates import NINETIES
 HOT: Final = re.compile(
     r"\b(?:temp\w{0,9}|fevers?|febrile|tm(?:ax)?|T|chills|pyrexia)\b(?:[^.;\n]|\.\d){0,20}$", re.IGNORECASE
 )
+# "Technetium-99 m".
+_ISOTOPE: Final = re.compile(r"\b(?:technetium|tc|thallium)\s?-?\s?\Z", re.IGNORECASE)
 # Before a full stop it is a sentence by itself: "92F. SOFA 9", and of 100 and more a temperature as often.
-_SENTENCE: Final = re.compile(r"(?:\A|[.;:|\n])\s{0,3}\Z")
+_SENTENCE: Final = re.compile(r"(?:\A|[.;:|\n]|\b(?:[Aa]n?|[Pp]t|[Pp]atient))\s{0,3}\Z")
 
 
 class AgeWithSex(PatternRecogniser):
@@ -37,7 +39,9 @@ class AgeWithSex(PatternRecogniser):
     def valid(self, match: re.Match[str]) -> bool:
         text, start = match.string, match.start()
         if match["stop"] is not None and (
-            len(match["phi"]) > 2 or not _SENTENCE.search(text, max(0, start - 4), start)
+            len(match["phi"]) > 2 or not _SENTENCE.search(text, max(0, start - 11), start)
         ):
+            return False
+        if _ISOTOPE.search(text, max(0, start - 14), start):
             return False
         return HOT.search(text, max(0, start - 30), start) is None

@@ -19,6 +19,9 @@ _BY: Final = (
     r"approv|attest|authenticat|authoriz|not|log|key|typ|draw|triag|room|check)(?:i?ed|en|n)?(?:\s(?:in|on|out))?\s"
     r"by"
 )
+_WRITTEN_BY: Final = (
+    r"chart(?:ed|ing)|documented|entered|e-?signed|co-?signed|signed|recorded|verified|scribed|typed"
+)
 # "r.vanterpool", "rvanterpool2", "vanterpool_r".
 _LOGIN: Final = r"[a-z]{1,24}(?:[._][a-z]{1,24}){0,2}\d{0,5}"
 _PART: Final = re.compile(r"[a-z]+")
@@ -28,16 +31,18 @@ _SHORTEST: Final = 5
 class Login(WordRecogniser):
     """In small letters behind "by:" or a role, or behind two dashes or before a role where a note ends.
 
-    A part of it is no word: "RN: aware", "Collected by: midstream" and "--c.diff" name nobody. Behind a role,
-    where findings stand too, a figure or a point shows that it is a login.
+    A part of it is no word: "RN: aware", "Collected by: midstream" and "--c.diff" name nobody. Behind a role or
+    a dash, where findings stand too, a figure or a point shows that it is a login.
     """
 
     category = Category.NAME
     score = 0.85
     pattern = re.compile(
-        rf"(?:(?P<by>\b(?i:{_BY})\b\s?[:=]\s{{0,2}})|"
-        rf"(?P<role>\b(?i:{_ROLE})\s?[:=]\s{{0,2}}|(?:--|—|~)\s?|(?=[a-z]{{1,3}}\.[a-z]+,?\s(?:{_ROLE})\b)))"
-        rf"(?P<phi>(?<![\w.@/-]){_LOGIN})(?![\w@/-]|\.\w)"
+        rf"(?:(?P<by>\b(?i:{_BY})\b\s?[:=]\s{{0,2}}|\b(?i:{_WRITTEN_BY})\sby\s)|"
+        rf"(?:\b(?:{_ROLE}|(?i:per|user|entered|signed|logged))\s|\[(?=[a-z]+\d+\])|(?<=\s)-)"
+        r"(?=[a-z]{5}[a-z]*\d)|"
+        rf"\b(?i:{_ROLE})\s?[:=]\s{{0,2}}|(?:--|—|~)\s?|(?=[a-z]{{1,3}}\.[a-z]+,?\s(?:{_ROLE})\b))"
+        rf"(?P<phi>(?<![\w.@/]){_LOGIN})(?![\w@/-]|\.\w)"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

@@ -33,7 +33,7 @@ _PLACING: Final = (
     r"refilled?|ordered|given|repeat(?:ed)?|recheck(?:ed)?|vaccinated|tested|deceased|passed|died|expired|"
     r"printed|"
     r"effective|resumed|increased|decreased|consent(?:s|ed)?|(?:re-?)?eval(?:uat(?:ion|ed))?|reassess(?:ed|ment)?|"
-    r"screen(?:ing|ed|s)?|re-?sched(?:uled)?|sched|abt|w(?:ee)?k\s(?:of|ending)|w/e|intake|consult(?:ation|ed)?|mtg|"
+    r"screen(?:ing|ed|s)?|re-?sched(?:uled|'?d)?|sched(?:'?d)?|abt|w(?:ee)?k\s(?:of|ending)|w/e|intake|consult(?:ation|ed)?|mtg|"
     r"RTC|rtn|appts|interview|check-?up|confirmed|cancel(?:l?ed)?|no-?show(?:ed)?|recert(?:ification)?|orientation|"
     r"delivery|pick-?up|clinic|huddle|rounds?\son|set\sfor|booked(?:\sfor)?|planned(?:\sfor)?|slated(?:\sfor)?"
 )
@@ -54,6 +54,8 @@ _BEFORE: Final = re.compile(
     rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
     r"\bC\d{1,2}\s?D\d{1,2}\s?[=:(]?\s?|"
     r"\b(?:POD|PPD|HD|DOL|(?:post-?op|hospital)\sday|day)\s?#?\s?\d{1,3},?\s?[(,-]?\s?|"
+    r"\b(?:appts?|appointment|visit|f/u|follow-?up|mtg|meeting|consult|eval|seen|call)"
+    r"(?:\s(?:w/|with|by)\s?(?-i:[A-Z][\w.'’-]{1,20}\s){1,3}(?:on\s)?|\s#?\d{1,2}\s?[-–:(,]\s?)|"
     rf"\b(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|from\s|\()?|\[)\Z",
     re.IGNORECASE,
 )

@@ -17,7 +17,8 @@ class PhoneEnding(PatternRecogniser):
         r"\b(?:phones?|telephone|tel|cell(?:ular|phone)?|mobile|landline|fax|pager|beeper|callback|voice\s?mail|"
         r"(?:text|phone|direct|main|nurse|fax|hot|back|office|home|work|private|second)\s?line|texts?|texted|"
         r"(?:his|her|their|home|work|contact|callback|alternate)\snumber)\b"
-        r"[^.\n\d]{0,24}?\b(?:ending|ends)\b(?:\s(?:in|with|at|on))?[ :#(]{0,2}"
-        r"(?:[x*]{1,8}-?|\.{2,3}|…|-)?(?P<phi>\d{3,4})(?![\w%]|[.:/-]\d)",
+        r"(?:[^.\n\d]{0,24}?\b(?:ending|ends)\b(?:\s(?:in|with|at|on))?[ :#(]{0,2}"
+        r"(?:[x*]{1,8}-?|\.{2,4}|…|-)?|"
+        r"[^.\n\d]{0,12}?(?:\.{2,4}|…))(?P<phi>\d{3,4})(?![\w%]|[.:/-]\d)",
         re.IGNORECASE,
     )

@@ -75,7 +75,6 @@ def _youngest(text: str, born: list[Span]) -> int:
     ]
     told = any(True for recogniser in _HIGH_AGES for _ in recogniser.find(text))
     if years:
-        return max(years) - (_AGE_BESIDE_A_HIGH_ONE if told else _HIGH_AGE)
-    if told:
-        return max(int(text[span.start : span.end]) for span in born)
-    return 0 if _DATE_REMOVED in text else _TURNED_NINETY
+        latest = max(years)
+        return max(latest - _AGE_BESIDE_A_HIGH_ONE, _TURNED_NINETY) if told else latest - _HIGH_AGE
+    return _TURNED_NINETY if told or _DATE_REMOVED not in text else 0
