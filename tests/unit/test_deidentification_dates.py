@@ -116,6 +116,7 @@ def test_what_is_measured_or_counted_stays(text: str) -> None:
         ("Age 99. Born in 1918. MI in 2003.", ["99", "1918"]),
         ("YOB 1921, seen 3/4/15", ["1921", "3/4/15"]),
         ("DOB: 1921", ["1921"]),
+        ("Mother ninety-four. Two sons. Parents (99 . 3).", ["ninety-four"]),
         ("Osei, 97 (b. 1921); her son was born in 1955", ["97", "1921"]),
         ("Pt is a 93F. Fell. age: 94.5", ["93", "94.5"]),
         ("DOB: 1921, seen [DATE]", []),

@@ -55,7 +55,8 @@ _READ: Final = re.compile(
     re.IGNORECASE,
 )
 _DECIMAL: Final = re.compile(
-    r"\s?(?:\.|point)\s?(?:\d|(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)", re.IGNORECASE
+    r"(?:\s(?:\.|point)\s|\.(?=\d))(?:\d|(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)",
+    re.IGNORECASE,
 )
 
 
@@ -68,11 +69,13 @@ class AgeTold(PatternRecogniser):
 
     def valid(self, match: re.Match[str]) -> bool:
         text, (start, end) = match.string, match.span("phi")
+        if _DECIMAL.match(text, end):
+            return False
         if _AT.search(text, max(0, start - 12), start) and _PERSON.match(text, end):
             return True
         if _TOLD.search(text, max(0, start - 60), start):
             return True
         if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):
-            return not _READ.search(text, max(0, start - 40), start) and not _DECIMAL.match(text, end)
+            return not _READ.search(text, max(0, start - 40), start)
         beside = _BESIDE.search(text, max(0, start - 24), start)
         return beside is not None and _GOES_ON.match(text, end) is not None

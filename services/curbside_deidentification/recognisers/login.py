@@ -31,8 +31,8 @@ _SHORTEST: Final = 5
 class Login(WordRecogniser):
     """In small letters behind "by:" or a role, or behind two dashes or before a role where a note ends.
 
-    A part of it is no word: "RN: aware", "Collected by: midstream" and "--c.diff" name nobody. Behind a role or
-    a dash, where findings stand too, a figure or a point shows that it is a login.
+    A part of it is no word: "RN: aware", "Collected by: midstream" and "--c.diff" name nobody. Behind a role
+    or a dash, where findings stand too, a figure or a point shows that it is a login.
     """
 
     category = Category.NAME
