@@ -41,7 +41,8 @@ class Login(WordRecogniser):
         rf"(?:(?P<by>\b(?i:{_BY})\b\s?[:=]\s{{0,2}}|\b(?i:{_WRITTEN_BY})\sby\s)|"
         rf"(?:\b(?:{_ROLE}|(?i:per|user|entered|signed|logged))\s|\[(?=[a-z]+\d+\])|(?<=\s)-)"
         r"(?=[a-z]{5}[a-z]*\d)|"
-        rf"\b(?i:{_ROLE})\s?[:=]\s{{0,2}}|(?:--|—|~)\s?|(?=[a-z]{{1,3}}\.[a-z]+,?\s(?:{_ROLE})\b))"
+        rf"\b(?i:{_ROLE})\s?[:=]\s{{0,2}}|(?:--|~)\s?|"
+        rf"(?:\n|\b(?:signed|by)\s)(?=[a-z]{{1,3}}\.[a-z]+,?\s(?:{_ROLE})\b))"
         rf"(?P<phi>(?<![\w.@/]){_LOGIN})(?![\w@/-]|\.\w)"
     )
 
