@@ -64,6 +64,18 @@ def names(text: str) -> list[str]:
         ('"family": "Osgood", "given": ["Ruth"]', "Ruth"),
         ("User: rvanterpool2", "rvanterpool2"),
         ("Last edited by: OSGOODR", "OSGOODR"),
+        ("Name: OSGOOD RUTH F/58", "OSGOOD RUTH"),
+        ("RN: rvanterpool2", "rvanterpool2"),
+        ("Charted by: rvanterpool", "rvanterpool"),
+        ("Charted by rvanterpool", "rvanterpool"),
+        ("Given per rvanterpool2 at 9", "rvanterpool2"),
+        ("Turned. -rvanterpool2", "rvanterpool2"),
+        ("snap: ruthosgood7", "ruthosgood7"),
+        ("Slept well.\n-- r.vanterpool, MA", "r.vanterpool"),
+        ("Insta: @ruth.osgood", "@ruth.osgood"),
+        ("Twitter handle @drosgood", "@drosgood"),
+        ("paid by Venmo (@ruth-osgood-9)", "@ruth-osgood-9"),
+        ("photos are on @ruth_osgood", "@ruth_osgood"),
     ],
 )
 def test_a_name_goes(text: str, name: str) -> None:
@@ -133,6 +145,8 @@ def test_medical_abbreviations_are_no_initials(text: str) -> None:
         "HIV/AIDS, CT/MRI, BID/TID",
         "I've been well and don't smoke.",
         "DRUG ALLERGIES: NONE. ADMITTED TO TELEMETRY.",
+        "RN: aware. NP: covid19 negative. PA: e.coli. --c.diff, MA: hba1c",
+        "Collected by: midstream. Reviewed by: pharmacy. Pain @rest.Pt @bedside @1400.",
     ],
 )
 def test_what_is_no_name_stays(text: str) -> None:

@@ -37,6 +37,9 @@ PID|1||77^^^MR||DOE^J||19600101|M|||{5609 CHESTNUT CT^SUITE 300^MARIETTA^GA^3006
 PID|1||77^^^MR||DOE^J||19600101|M|||{RR 4 BOX 912^^SALINA^KS^67401}^USA^H||555
 {12 Oak St, Ludlow}, VT
 She fell on {Elm Street}.
+Her flat, {PO1 3AX}, is cold; he is at {SW1A 1AA}.
+The tracker shows {40.7128, -74.0060}. GPS {51.50, -0.12}.
+Found at {40.7128° N, 74.0060° W} by a ranger.
 "line": ["{12 Oak}"], "city": "{Mobile}", "state": "AL", "postalCode": "{36602}"
 <city>{Blue Bell}</city><state>MA</state>
 NK1|1|ROE^A|SPO|{12 NOWHERE^^TRACY^CA^95376}|555
@@ -107,6 +110,8 @@ Seen by the Pain Clinic at discharge. Hospital Day 3.
 IN NORMAL CONDITION. The valve is a St. Jude valve.
 Eastern Cooperative Oncology Group performance status 1.
 PID|1||||^^^|
+Tender at the L4 5TH rib; B12 1MG daily; S1 2ND degree.
+Coefficients 0.0012, 0.0034 and 1.2345, 2.3456; 12.34, 56.78.
 """
 
 

@@ -166,6 +166,14 @@ def test_what_has_no_width_hides_no_name_and_stays_where_there_is_none() -> None
     assert [text[span.start : span.end] for span in result.spans] == ["Quat\u00adre\u200bmer"]
 
 
+def test_a_printed_slash_hyphen_or_space_hides_no_identifier_and_stays() -> None:
+    text = "Seen 3\u20444\u20442019, DOB 1\u201021\u20101960. Dr.\u00a0Osei:\u00a04\u00a0mm, 1\u20442 tab."
+    result = deidentify(document(text), Nothing(), POLICY)
+    assert (
+        result.replaced.reveal() == "Seen [DATE], DOB [DATE]. Dr.\u00a0[NAME]:\u00a04\u00a0mm, 1\u20442 tab."
+    )
+
+
 @given(st.text(alphabet="ab \u00e9e\u0301\u0323\u200b\u00ad\uac00\u1100\u1161😀", max_size=30))
 def test_a_composed_text_covers_its_input_in_order(text: str) -> None:
     read = Composed.of(text)

@@ -156,6 +156,12 @@ def test_a_searched_text_is_read_once() -> None:
         ("the antagonist Ro4368554 acts", Category.OTHER_ID, "Ro 4368554", 0.9, []),
         ("Badge: Ro4368554", Category.OTHER_ID, "Ro 4368554", 0.9, ["Ro4368554"]),
         ("Tube 12 of 14", Category.OTHER_ID, "12", 0.7, []),
+        ("45M with pain", Category.AGE, "45 M", 0.99, []),
+        ("95M with pain", Category.AGE, "95 M", 0.99, ["95M"]),
+        ("temp 101F now", Category.AGE, "101 F", 0.99, []),
+        ("in her eighties", Category.AGE, "eighties", 0.99, []),
+        ("GCS was 3/15", Category.DATE, "3 / 15", 0.99, []),
+        ("name QUELLBROOK F/58", Category.NAME, "QUELLBROOK F", 0.99, ["QUELLBROOK"]),
         ("moved to Dwyne, then home", Category.LOCATION, "Dwyne home", 0.6, ["Dwyne"]),
     ],
 )

@@ -1,7 +1,8 @@
 """A text in the one spelling that patterns and names are compared in, with the way back to its offsets.
 
-"é" may be one character or two, and a soft hyphen may stand in any word: who reads sees the same name. What
-came over gRPC or in a batch is answered in the input's own offsets, so each character remembers its place.
+"é" may be one character or two, and a soft hyphen may stand in any word, a fraction slash in a
+date: who reads sees the same. What came over gRPC or in a batch is answered in the input's own offsets, so
+each character remembers its place.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from curbside.spelling import WIDTHLESS, composed
+from curbside.spelling import ODD, WIDTHLESS, composed
 from curbside_deidentification.domain.spans import Span
 
 
@@ -25,7 +26,7 @@ class Composed:
 
     @classmethod
     def of(cls, text: str) -> Composed:
-        if unicodedata.is_normalized("NFC", text) and not WIDTHLESS.search(text):
+        if unicodedata.is_normalized("NFC", text) and not ODD.search(text):
             return cls(text)
         pieces: list[str] = []
         starts: list[int] = []

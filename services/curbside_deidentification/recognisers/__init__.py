@@ -15,6 +15,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser, Recogni
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
+from curbside_deidentification.recognisers.age_behind_sex import AgeBehindSex
 from curbside_deidentification.recognisers.age_by_birthday import AgeByBirthday
 from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
 from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
@@ -30,6 +31,8 @@ from curbside_deidentification.recognisers.capital_place import CapitalPlace
 from curbside_deidentification.recognisers.card_number import CardNumber
 from curbside_deidentification.recognisers.clia_number import CliaNumber
 from curbside_deidentification.recognisers.compact_date import CompactDate
+from curbside_deidentification.recognisers.confirmation_code import ConfirmationCode
+from curbside_deidentification.recognisers.coordinates import Coordinates
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
@@ -40,6 +43,7 @@ from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.donation_number import DonationNumber
+from curbside_deidentification.recognisers.elided_number import ElidedNumber
 from curbside_deidentification.recognisers.email import Email
 from curbside_deidentification.recognisers.facility import Facility
 from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
@@ -47,6 +51,7 @@ from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
+from curbside_deidentification.recognisers.grouped_number import GroupedNumber
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
 from curbside_deidentification.recognisers.hl7_address import Hl7Address
@@ -82,6 +87,7 @@ from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
 from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.local_phone import LocalPhone
 from curbside_deidentification.recognisers.logged_initials import LoggedInitials
+from curbside_deidentification.recognisers.login import Login
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
 from curbside_deidentification.recognisers.lower_name import LowerName
@@ -113,11 +119,14 @@ from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
+from curbside_deidentification.recognisers.paired_days import PairedDays
 from curbside_deidentification.recognisers.parcel import Parcel
+from curbside_deidentification.recognisers.part_of_year import PartOfYear
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
 from curbside_deidentification.recognisers.phone import Phone
+from curbside_deidentification.recognisers.phone_ending import PhoneEnding
 from curbside_deidentification.recognisers.phone_in_words import PhoneInWords
 from curbside_deidentification.recognisers.phone_with_use import PhoneWithUse
 from curbside_deidentification.recognisers.photo_file import PhotoFile
@@ -135,13 +144,17 @@ from curbside_deidentification.recognisers.repeated_initials import repeated_ini
 from curbside_deidentification.recognisers.repeated_name import repetitions
 from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.residence import Residence
+from curbside_deidentification.recognisers.roman_date import RomanDate
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
+from curbside_deidentification.recognisers.second_phone import SecondPhone
 from curbside_deidentification.recognisers.shop import Shop
+from curbside_deidentification.recognisers.short_extension import ShortExtension
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
+from curbside_deidentification.recognisers.social_handle import SocialHandle
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
@@ -160,6 +173,7 @@ from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
+from curbside_deidentification.recognisers.uk_postcode import UkPostcode
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.universal_id import UniversalId
 from curbside_deidentification.recognisers.university import University
@@ -209,6 +223,8 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     Hl7Name(),
     MarkedUpName(),
     UserName(),
+    Login(),
+    SocialHandle(),
 )
 # Letter B.
 PLACES: Final[tuple[Recogniser, ...]] = (
@@ -233,6 +249,8 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     TownBelowStreet(),
     County(),
     Postcode(),
+    UkPostcode(),
+    Coordinates(),
     ThreeDigitZip(),
     CapitalFacility(),
     HospitalUnit(),
@@ -276,6 +294,9 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     RelativeWeekday(),
     Holiday(),
     SeasonOfYear(),
+    PartOfYear(),
+    RomanDate(),
+    PairedDays(),
     DictationDate(),
     ListedMonthAndDay(),
     AgeInDecades(),
@@ -286,6 +307,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     AgeInApposition(),
     AgeTold(),
     AgeWithSex(),
+    AgeBehindSex(),
     YearOfBirth(),
 )
 # Letters D to R.
@@ -309,6 +331,8 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniqueDeviceIdentifier(),
     MacAddress(),
     OtherId(),
+    GroupedNumber(),
+    ConfirmationCode(),
     NumberedRun(),
     DonationNumber(),
     Parcel(),
@@ -316,6 +340,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     UniversalId(),
     Hl7Field(),
     MaskedNumber(),
+    ElidedNumber(),
     LongNumber(),
     Hl7Identifier(),
     Phone(),
@@ -328,6 +353,9 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     PhoneWithUse(),
     SpokenPhone(),
     PhoneInWords(),
+    SecondPhone(),
+    ShortExtension(),
+    PhoneEnding(),
     CardNumber(),
     NhsNumber(),
     SocialInsuranceNumber(),

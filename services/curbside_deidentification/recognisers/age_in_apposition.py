@@ -16,5 +16,5 @@ class AgeInApposition(PatternRecogniser):
     score = 0.85
     pattern = re.compile(
         rf"\b(?:patient|pt|man|woman|male|female|gentleman|lady|mother|father|husband|wife|[A-Z][a-z]+),\s"
-        rf"(?:aged\s)?(?P<phi>{NINETIES}),\s(?=[a-z])"
+        rf"(?:aged\s)?(?P<phi>{NINETIES})(?=,\s[a-z]|\s\((?:b\.|born|DOB|YOB)[\s:])"
     )

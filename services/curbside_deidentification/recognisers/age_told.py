@@ -11,7 +11,8 @@ from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY
 
 _KIN: Final = (
     r"(?:great[- ])?(?:grand)?(?:mother|father|parents?|aunt|uncle|mom|dad)|sister|brother|wife|husband|"
-    r"spouse|cousin|sib(?:ling)?|patient|pt|MGM|MGF|PGM|PGF"
+    r"spouse|cousin|sib(?:ling)?|patient|pt|MGM|MGF|PGM|PGF|"
+    r"g(?:rand|ran|ram|reat-?g)?-?(?:ma|pa|mom|dad)(?:ma|pa)?|grammy|granny|gramps|gran|nana|nanna"
 )
 _NEARLY: Final = r"(?:about|almost|nearly|over|around|approximately|now|currently|already|only|a\sripe)\s"
 _NO_AGE: Final = (
@@ -47,6 +48,16 @@ _GOES_ON: Final = re.compile(
 )
 # A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.
 _IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
+# What is read off an instrument: "your temperature is ninety eight point six".
+_READ: Final = re.compile(
+    r"\b(?:temp(?:erature)?|rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
+    r"diastolic|look(?:ing)?\sat)\b[^.;\n]{0,24}\Z",
+    re.IGNORECASE,
+)
+_DECIMAL: Final = re.compile(
+    r"(?:\s(?:\.|point)\s|\.(?=\d))(?:\d|(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)",
+    re.IGNORECASE,
+)
 
 
 class AgeTold(PatternRecogniser):
@@ -58,11 +69,13 @@ class AgeTold(PatternRecogniser):
 
     def valid(self, match: re.Match[str]) -> bool:
         text, (start, end) = match.string, match.span("phi")
+        if _DECIMAL.match(text, end):
+            return False
         if _AT.search(text, max(0, start - 12), start) and _PERSON.match(text, end):
             return True
         if _TOLD.search(text, max(0, start - 60), start):
             return True
         if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):
-            return True
+            return not _READ.search(text, max(0, start - 40), start)
         beside = _BESIDE.search(text, max(0, start - 24), start)
         return beside is not None and _GOES_ON.match(text, end) is not None

@@ -17,6 +17,8 @@ from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import WORD, Lexicon, abbreviations
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
+from curbside_deidentification.recognisers.age_with_sex import HOT
+from curbside_deidentification.recognisers.writing.days import is_measured
 
 # How probably a token is part of an identifier: of any, and of what looks like something else, too. Low, for
 # what is left identifies somebody, and what is removed is a word.
@@ -47,6 +49,9 @@ _DAY: Final = re.compile(
 )
 _MONTH_AND_DAY: Final = re.compile(r"(?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01])")
 _YEARS: Final = re.compile(r"(?:19|20)\d{2}(?:[ ]?[-–/][ ]?(?:19|20)?\d{2})?")
+_FIGURES: Final = re.compile(r"\d[\d,]*")
+_HIGH_AGE: Final = 90
+_OF_HIGH_AGE: Final = re.compile(r"nine?t|hundred|nonagen|centen", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"\d")
 _FEW_DIGITS: Final = 4
 _PHONE_DIGITS: Final = 7
@@ -58,6 +63,8 @@ _OF_A_DAY: Final = re.compile(
 # Amid a sentence a code without a label is a compound, a strain or a variant: "the antagonist AB1234567".
 _AMID_SENTENCE: Final = re.compile(r"(?:[a-z]{2,}[ ]?,?|\b[A-Z]{2,4}|[ ]-)[ ]?(?:\([ ]?)?\Z")
 _BEGINNING: Final = re.compile(r"(?:\A|[.!?\n])\s*[-•*]?[ ]?\Z")
+_SEX: Final = re.compile(r"\w[ ][MF]\Z")
+_AGE_BEHIND: Final = re.compile(r"/\d")
 _SMALL: Final = re.compile(r"[a-z]{3}")
 _AROUND: Final = 24
 _SHORT_WORD: Final = 4
@@ -114,7 +121,12 @@ def _mentions(text: str, tagged: Iterable[Tagged]) -> Iterator[tuple[Category, _
         written = _WRITTEN.search(text, row[0].start, row[-1].end)
         if written is not None:
             surest = max(token.probability for token in row)
-            yield row[0].category, _Mention(text, written.start(), written.end(), surest)
+            yield row[0].category, _Mention(text, written.start(), _end(text, *written.span()), surest)
+
+
+def _end(text: str, start: int, end: int) -> int:
+    """Without the sex behind a name, which an initial looks like: "OSGOOD RUTH F/58"."""
+    return end - 2 if _SEX.search(text, start, end) and _AGE_BEHIND.match(text, end) else end
 
 
 def _goes_on(text: str, last: Tagged, token: Tagged) -> bool:
@@ -164,11 +176,19 @@ def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
 
 def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
     if _MONTH_AND_DAY.fullmatch(mention.written):
-        return mention.surest >= _DAY_WITHOUT_YEAR
+        return mention.surest >= _DAY_WITHOUT_YEAR and not is_measured(mention.text, mention.start)
     if _FRACTIONS.fullmatch(mention.written):
         counted = mention.written.isdigit() and mention.surest < _SHORT_NUMBER
         return _DAY.fullmatch(mention.written) is not None and not counted
     return _OF_A_DAY.search(mention.written) is not None
+
+
+def _is_age(mention: _Mention, lexicon: Lexicon) -> bool:
+    """Ages below 90 may stay; "101F" behind a word for fever is a temperature."""
+    figures = _FIGURES.search(mention.written)
+    if figures is None:
+        return _OF_HIGH_AGE.search(mention.written) is not None
+    return int(figures[0].replace(",", "")) >= _HIGH_AGE and not HOT.search(mention.before)
 
 
 def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
@@ -190,6 +210,7 @@ _CHECKS: Final[Mapping[Category, Callable[[_Mention, Lexicon], bool]]] = Mapping
         Category.LOCATION: _is_place,
         Category.FACILITY: _is_place,
         Category.DATE: _is_day,
+        Category.AGE: _is_age,
         Category.PHONE: _is_phone,
     }
 )

@@ -15,7 +15,7 @@ class HighAge(PatternRecogniser):
     category = Category.AGE
     score = 0.95
     pattern = re.compile(
-        rf"(?<![\d./])\b0?(?P<phi>{NINETIES}|{NINETY_WORDS})(?=\s{{0,2}}[-–]?\s?(?:years?|yrs?|"
+        rf"(?<![\d./])\b0?(?P<phi>{NINETIES}(?:\.\d|\s?½|\s1/2)?|{NINETY_WORDS})(?=\s{{0,2}}[-–]?\s?(?:years?|yrs?|"
         rf"y)\b[\s-]?(?:old|of\sage|o\b|/o)|[\s-]{{0,2}}(?:y\.?/?o\.?[mf]?|years?|yrs?)(?![a-z])|[Yy]\b)",
         re.IGNORECASE,
     )

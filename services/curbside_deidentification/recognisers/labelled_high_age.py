@@ -21,7 +21,7 @@ class LabelledHighAge(PatternRecogniser):
     score = 0.92
     pattern = re.compile(
         rf"(?:{_LABEL}|\b(?:turn(?:ed|ing|s)|is now))\s{{0,2}}(?:[:=|(-]|\.{{2,40}}|is|was)?\s{{0,3}}"
-        rf"0?(?P<phi>{NINETIES}|"
+        rf"0?(?P<phi>{NINETIES}(?:\.\d(?!\d))?|"
         rf"{NINETY_WORDS})(?:Y(?:RS?|O)?)?\b(?!\d|[./]\d|%|\s?(?:mg|mm|cm|kg|%|days?|weeks?|wks?|months?|"
         rf"mos?|minutes?|"
         rf"hours?|hrs?|degrees|percent|beats|bpm))",

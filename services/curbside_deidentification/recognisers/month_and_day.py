@@ -10,10 +10,11 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEASURE, is_fraction, is_measured
 
 _FIGURES: Final = re.compile(r"\d{1,2}/\d{1,2}")
-# "cut by 1/2", "narrowed by 2/3": of an amount, no date.
+# "cut by 1/2", "narrowed by 2/3", "depression screen 2/6": of an amount or a score, no date.
 _CHANGED: Final = re.compile(
     r"(?:reduc|decreas|increas|cut|shorten|lower|rais|taper|dimin|shr[iau]nk|fill|compress|collaps|narrow|"
-    r"occupy|involv)\w*\s(?:\w+\s){0,2}\Z",
+    r"occupy|involv)\w*\s(?:\w+\s){0,2}\Z|"
+    r"\b(?:depression|anxiety|cognit\w+|memory|swallow\w*|pain|falls?|risk|frailty|functional|sedation)\s\Z",
     re.IGNORECASE,
 )
 _PLACING: Final = (
@@ -31,7 +32,10 @@ _PLACING: Final = (
     r"filled|"
     r"refilled?|ordered|given|repeat(?:ed)?|recheck(?:ed)?|vaccinated|tested|deceased|passed|died|expired|"
     r"printed|"
-    r"effective|resumed|increased|decreased"
+    r"effective|resumed|increased|decreased|consent(?:s|ed)?|(?:re-?)?eval(?:uat(?:ion|ed))?|reassess(?:ed|ment)?|"
+    r"screen(?:ing|ed|s)?|re-?sched(?:uled|'?d)?|sched(?:'?d)?|abt|w(?:ee)?k\s(?:of|ending)|w/e|intake|consult(?:ation|ed)?|mtg|"
+    r"RTC|rtn|appts|interview|check-?up|confirmed|cancel(?:l?ed)?|no-?show(?:ed)?|recert(?:ification)?|orientation|"
+    r"delivery|pick-?up|clinic|huddle|rounds?\son|set\sfor|booked(?:\sfor)?|planned(?:\sfor)?|slated(?:\sfor)?"
 )
 # What is done on a day: the day stands right behind it.
 _DONE: Final = (
@@ -50,6 +54,8 @@ _BEFORE: Final = re.compile(
     rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
     r"\bC\d{1,2}\s?D\d{1,2}\s?[=:(]?\s?|"
     r"\b(?:POD|PPD|HD|DOL|(?:post-?op|hospital)\sday|day)\s?#?\s?\d{1,3},?\s?[(,-]?\s?|"
+    r"\b(?:appts?|appointment|visit|f/u|follow-?up|mtg|meeting|consult|eval|seen|call)"
+    r"(?:\s(?:w/|with|by)\s?(?-i:[A-Z][\w.'’-]{1,20}\s){1,3}(?:on\s)?|\s#?\d{1,2}\s?[-–:(,]\s?)|"
     rf"\b(?:{_DONE})\s(?:on\s|of\s|was\s|is\s|from\s|\()?|\[)\Z",
     re.IGNORECASE,
 )

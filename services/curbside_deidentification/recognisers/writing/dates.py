@@ -13,7 +13,7 @@ MONTH: Final = by_initial(
 WEEKDAY_NAME: Final = rf"{by_initial(r'Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun')}(?:day)?"
 WEEKDAY: Final = rf"(?:{WEEKDAY_NAME}[.,]{{0,2}}\s{{1,2}}(?:the\s)?)?"
 YEAR: Final = r"(?:(?:19|20)\d\d|['’]\d\d)"
-DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])(?:\s?(?:st|nd|rd|th))?"
+DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])(?:\s?(?:st|nd|rd|th)\b)?"
 UNITS: Final = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
 DAY_WORD: Final = by_initial(
     rf"{UNITS}|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"

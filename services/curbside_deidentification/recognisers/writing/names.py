@@ -17,11 +17,11 @@ from curbside_deidentification.domain.patterns import WordRecogniser
 from curbside_deidentification.domain.spans import Span
 
 # One part of a name: Smith, O'Brien, McDonald, Lopez-Garcia, SMITH, or an initial. Bounded, so that a
-# long row of hyphens costs no time.
+# long row of hyphens costs no time. Before a slash and a figure stands a sex: "OSGOOD RUTH F/58".
 PART: Final = (
     r"(?:(?:[A-Z][a-z]?['’])?[A-Z][^\W\d_]{1,40}(?:[-’'][A-Z][^\W\d_]{1,40}){0,4}"
     r"(?:-[a-z]{2,12}(?!\w))?|[A-Z]\.(?=[ ,A-Z)]|$)|"
-    r"[A-Z]\b(?![.'’-]?\w))"
+    r"[A-Z]\b(?![.'’-]?\w|/\d))"
 )
 PARTICLE: Final = r"(?:(?:van|von|de|del|della|der|den|la|le|di|da|dos|bin|ibn|al|el|ter)\s)"
 NAME: Final = rf"{PART}(?:[ ]{{1,2}}{PARTICLE}{{0,2}}{PART}){{0,3}}"
