@@ -16,6 +16,7 @@ from typing import Any, Final
 from curbside.errors import CurbsideError
 from curbside.phi import Category
 from curbside.settings import passing_environment
+from curbside_deidentification.domain.eponyms import eponyms, without_eponyms
 from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
@@ -83,6 +84,8 @@ class Detector:
                     spans = seconded(spans, self._tagger.read(text, lexicon))
                 found.extend(spans)
                 within_time()
+            things = eponyms(text, lexicon)
+            found = [*without_eponyms(found, text, things)]
             repeated = [
                 *repeated_ids(text, found),
                 *repeated_days(text, found),
@@ -90,8 +93,9 @@ class Detector:
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]
-            found.extend(repeated)
-            found.extend(too_faint(text, found, by_density(text, self._tagger.read(text, lexicon))))
+            found.extend(without_eponyms(repeated, text, things))
+            faint = too_faint(text, found, by_density(text, self._tagger.read(text, lexicon)))
+            found.extend(without_eponyms(faint, text, things))
             within_time()
         return found
 

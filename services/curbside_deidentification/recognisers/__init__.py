@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.eponyms import eponyms, without_eponyms
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
 from curbside_deidentification.domain.spans import Span
@@ -345,10 +346,13 @@ RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
 
 def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
     """What the rules find without the statistical model, repeated names, places and numbers included."""
-    found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
+    things = eponyms(text, lexicon)
+    every = (span for recogniser in RULES for span in recogniser.find(text, lexicon))
+    found = [*without_eponyms(every, text, things)]
     yield from found
     yield from repeated_ids(text, found)
     yield from repeated_days(text, found)
     yield from repeated_initials(text, found, lexicon)
-    yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
-    yield from place_repetitions(text, found, lexicon)
+    names = [span for span in found if span.category is Category.NAME]
+    yield from without_eponyms(repetitions(text, names, lexicon), text, things)
+    yield from without_eponyms(place_repetitions(text, found, lexicon), text, things)
