@@ -124,6 +124,7 @@ def test_medical_abbreviations_are_no_initials(text: str) -> None:
         "Foley draining. Rose bengal stain negative. Bishop score 8.",
         "Patient: Well appearing. Mother: Healthy.",
         "CC: Cough. CC: Back pain.",
+        "Trop I 0.03, CK 100. Trop T <0.01. Trop I neg. Hstrop I 0.03",
         "AZT was stopped; TED stockings; MPS IVA.",
         "Urine samples for Na and Ca were checked.",
         "Doppler examination showed flow. Glenn shunt patent.",
