@@ -25,6 +25,7 @@ from curbside_deidentification.domain.spans import FAINT, Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.contextual import Contextual
+from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_initials import repeated_initials
@@ -86,6 +87,7 @@ class Detector:
                 within_time()
             things = eponyms(text, lexicon)
             found = [*without_eponyms(found, text, things)]
+            found.extend(given_names_before(text, repeatable(found, text), lexicon))
             repeated = [
                 *repeated_ids(text, found),
                 *repeated_days(text, found),
@@ -93,6 +95,7 @@ class Detector:
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]
+            repeated.extend(given_names_before(text, repeatable(repeated, text), lexicon))
             found.extend(without_eponyms(repeated, text, things))
             faint = too_faint(text, found, by_density(text, self._tagger.read(text, lexicon)))
             found.extend(without_eponyms(faint, text, things))

@@ -59,6 +59,12 @@ def names(text: str) -> list[str]:
         ("Ji-hoon Stone returns today.", "Ji-hoon Stone"),
         ("Pt hope stone c/o pain.", "hope stone"),
         ("pt maria okonkwo here.", "maria okonkwo"),
+        ("pt is osgood, ruth a. here for f/u", "osgood, ruth a."),
+        ("pt is okonkwo, ruth a. here. told okonkwo to return", "okonkwo"),
+        ("pt name: stone, ruth", "stone, ruth"),
+        ("Councilman Quorl Osgood visited. Spoke with Mrs. Osgood.", "Quorl Osgood"),
+        ("Councilman Reg Osgood visited. Spoke with Mrs. Osgood.", "Reg Osgood"),
+        ("Seen by Dr. Osgood. Came w/ Quorl Osgood.", "Quorl Osgood"),
         ("Submitting physician: Hope Young, DO", "Hope Young"),
         ("<given>Ruth</given><family>Osgood</family>", "Osgood"),
         ('"family": "Osgood", "given": ["Ruth"]', "Ruth"),
@@ -120,6 +126,7 @@ def test_medical_abbreviations_are_no_initials(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "pt has pain, mark on skin, grace period. hx of burns, frost bite.",
         "Hand grip strong. White count stable. Brown sputum.",
         "Foley draining. Rose bengal stain negative. Bishop score 8.",
         "Patient: Well appearing. Mother: Healthy.",

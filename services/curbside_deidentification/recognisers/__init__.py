@@ -48,6 +48,7 @@ from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
+from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
 from curbside_deidentification.recognisers.hl7_address import Hl7Address
@@ -85,6 +86,7 @@ from curbside_deidentification.recognisers.local_phone import LocalPhone
 from curbside_deidentification.recognisers.logged_initials import LoggedInitials
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
+from curbside_deidentification.recognisers.lower_last_first import LowerLastFirst
 from curbside_deidentification.recognisers.lower_name import LowerName
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
@@ -207,6 +209,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     NamePair(),
     NewbornName(),
     LowerName(),
+    LowerLastFirst(),
     Hl7Name(),
     MarkedUpName(),
     UserName(),
@@ -349,10 +352,13 @@ def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
     things = eponyms(text, lexicon)
     every = (span for recogniser in RULES for span in recogniser.find(text, lexicon))
     found = [*without_eponyms(every, text, things)]
+    found += given_names_before(text, found, lexicon)
     yield from found
     yield from repeated_ids(text, found)
     yield from repeated_days(text, found)
     yield from repeated_initials(text, found, lexicon)
     names = [span for span in found if span.category is Category.NAME]
-    yield from without_eponyms(repetitions(text, names, lexicon), text, things)
+    repeated = [*without_eponyms(repetitions(text, names, lexicon), text, things)]
+    yield from repeated
+    yield from given_names_before(text, repeated, lexicon)
     yield from without_eponyms(place_repetitions(text, found, lexicon), text, things)
