@@ -87,7 +87,7 @@ class Detector:
                 within_time()
             things = eponyms(text, lexicon)
             found = [*without_eponyms(found, text, things)]
-            found.extend(given_names_before(text, repeatable(found, text), lexicon))
+            found.extend(given_names_before(text, found, lexicon))
             repeated = [
                 *repeated_ids(text, found),
                 *repeated_days(text, found),
@@ -95,7 +95,7 @@ class Detector:
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]
-            repeated.extend(given_names_before(text, repeatable(repeated, text), lexicon))
+            repeated.extend(given_names_before(text, repeated, lexicon))
             found.extend(without_eponyms(repeated, text, things))
             faint = too_faint(text, found, by_density(text, self._tagger.read(text, lexicon)))
             found.extend(without_eponyms(faint, text, things))

@@ -63,6 +63,7 @@ from curbside_deidentification.recognisers.hl7_name import Hl7Name
 from curbside_deidentification.recognisers.hl7_timestamp import Hl7Timestamp
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
+from curbside_deidentification.recognisers.hospital_abbreviation import HospitalAbbreviation
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
 from curbside_deidentification.recognisers.initial_with_name import InitialWithName
 from curbside_deidentification.recognisers.introduced_name import IntroducedName
@@ -113,6 +114,7 @@ from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
+from curbside_deidentification.recognisers.numbered_school import NumberedSchool
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
@@ -142,6 +144,7 @@ from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
+from curbside_deidentification.recognisers.shelter import Shelter
 from curbside_deidentification.recognisers.shop import Shop
 from curbside_deidentification.recognisers.signed_name import SignedName
 from curbside_deidentification.recognisers.slash_signature import SlashSignature
@@ -162,6 +165,7 @@ from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
+from curbside_deidentification.recognisers.transcription_service import TranscriptionService
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
 from curbside_deidentification.recognisers.universal_id import UniversalId
@@ -171,6 +175,7 @@ from curbside_deidentification.recognisers.unnumbered_street import UnnumberedSt
 from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
+from curbside_deidentification.recognisers.workplace import Premises, Workplace
 from curbside_deidentification.recognisers.written_date import WrittenDate
 from curbside_deidentification.recognisers.year_of_birth import YearOfBirth
 from curbside_deidentification.recognisers.zip_code import Zip
@@ -250,6 +255,12 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     Hl7Location(),
     University(),
     School(),
+    NumberedSchool(),
+    Shelter(),
+    Workplace(),
+    Premises(),
+    TranscriptionService(),
+    HospitalAbbreviation(),
     Residence(),
     PlaceOfCare(),
     PlaceOfTransfer(),
