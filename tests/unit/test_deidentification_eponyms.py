@@ -38,6 +38,9 @@ def gone(text: str, *known: str) -> list[str]:
         ("John Kowalski", "Seen for Kowalski's disease.", ["Kowalski"]),
         ("Rita Miller", "Miller's catheter was changed. Miller's surgery went well.", ["Miller", "Miller"]),
         ("Rita Bell", "She saw Bell's catheter.", ["Bell"]),
+        ("James Murphy", "Today Murphy's test results came.", ["Murphy"]),
+        ("Pat Allenby-Allen", "Allen test normal. Told Allen tests are due.", ["Allen"]),
+        ("Pat Allen", "Allen test normal. Today Pt Allen test results.", ["Allen"]),
         # A finding alone says nothing against the patient.
         ("Rita Murphy", "Today Murphy negative for COVID.", ["Murphy"]),
     ],
@@ -49,7 +52,7 @@ def test_a_known_name_is_no_eponym_and_an_eponym_no_name(name: str, text: str, p
 @pytest.mark.parametrize(
     "text",
     [
-        "Hips: Ortolani/Barlow negative. Barlow and Ortolani neg.",
+        "Hips: Ortolani/Barlow negative. Barlow and Ortolani test neg.",
         "Ductal carcinoma, Nottingham histologic grade 2.",
         "Heart: Austin Flint murmur. There is an Austin Flint.",
         "PMH: Graves dz, Hashimoto dz, HTN.",

@@ -58,7 +58,8 @@ def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords
     if small in _MONTHS and _is_month(text, start, end):
         return Verdict.WORD  # the recognisers of dates take it
     phrases = words.phrases.get(small, frozenset()) | RULES.phrases.get(small, frozenset())
-    if not phrases.isdisjoint((one, two)) or one in RULES.eponym_followers:
+    thing = one in RULES.eponym_followers and _label(before) not in ("pt", "patient")
+    if thing or not phrases.isdisjoint((one, two)):
         return Verdict.WORD
     if a_thing(text, start, end, lexicon):
         return Verdict.WORD
