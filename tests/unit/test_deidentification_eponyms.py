@@ -39,7 +39,7 @@ def gone(text: str, *known: str) -> list[str]:
         ("Rita Miller", "Miller's catheter was changed. Miller's surgery went well.", ["Miller", "Miller"]),
         ("Rita Bell", "She saw Bell's catheter.", ["Bell"]),
         ("James Murphy", "Today Murphy's test results came.", ["Murphy"]),
-        ("Pat Allenby-Allen", "Allen test normal. Told Allen tests are due.", ["Allen"]),
+        ("Pat Allenby-Allen", "Allen test normal. Told Allen tests his sugar.", ["Allen"]),
         ("Pat Allen", "Allen test normal. Today Pt Allen test results.", ["Allen"]),
         # A finding alone says nothing against the patient.
         ("Rita Murphy", "Today Murphy negative for COVID.", ["Murphy"]),

@@ -23,7 +23,7 @@ _POSSESSIVE: Final = re.compile(r"['’][sS]?(?!\w)")
 _NOUN: Final = re.compile(
     rf"(?:[ \t]{{1,2}}|-|[ \t]?\r?\n[ \t]{{0,8}})(?:(?:{'|'.join(sorted(words('adjectives')))})[ ]){{0,2}}"
     r"(?P<noun>[^\W\d_]+(?:-[^\W\d_]+)?)"
-    r"(?![ -](?:off|results?|pending|ordered|reports?|his|her|their)\b)",  # a patient's test, and no sign
+    r"(?!\w)(?![ -](?:off|results?|pending|ordered|reports?|his|her|their)\b)",
     re.IGNORECASE,
 )
 _GRADED: Final = re.compile(r"[ ](?:[IV]{1,3}|\d)(?![\w/-]|\.\d)")
