@@ -16,6 +16,7 @@ from typing import Any, Final
 from curbside.errors import CurbsideError
 from curbside.phi import Category
 from curbside.settings import passing_environment
+from curbside_deidentification.domain.eponyms import eponyms, without_eponyms
 from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
@@ -24,6 +25,7 @@ from curbside_deidentification.domain.spans import FAINT, Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.contextual import Contextual
+from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
 from curbside_deidentification.recognisers.repeated_initials import repeated_initials
@@ -85,6 +87,9 @@ class Detector:
                     spans = seconded(spans, self._tagger.read(text, lexicon))
                 found.extend(spans)
                 within_time()
+            things = eponyms(text, lexicon)
+            found = [*without_eponyms(found, text, things)]
+            found.extend(given_names_before(text, found, lexicon))
             repeated = [
                 *repeated_ids(text, found),
                 *repeated_days(text, found),
@@ -92,8 +97,10 @@ class Detector:
                 *repetitions(text, repeatable(found, text), lexicon),
                 *place_repetitions(text, found, lexicon),
             ]
-            found.extend(repeated)
-            found.extend(too_faint(text, found, by_density(text, self._tagger.read(text, lexicon))))
+            repeated.extend(given_names_before(text, repeated, lexicon))
+            found.extend(without_eponyms(repeated, text, things))
+            faint = too_faint(text, found, by_density(text, self._tagger.read(text, lexicon)))
+            found.extend(without_eponyms(faint, text, things))
             within_time()
         return found
 

@@ -46,6 +46,10 @@ def categories(text: str, known: Known) -> list[Category]:
         ("John Quincy Publik", "Lungs are clear.\nJQP/mt", ["JQP"]),
         ("John Quincy Publik", "Seen with J.Q.P. today.", ["J.Q.P."]),
         ("John Quincy Publik", "Signed: JP", ["JP"]),
+        ("Ada Quill-Brandvold", "KQ-B and AQ-B; AQB agrees (AQB).", ["AQ-B", "AQB", "AQB"]),
+        ("Jan O'Sullivane", "Seen with JO'S. Signed: JOS", ["JO'S", "JOS"]),
+        ("John Quincy Publik", "Plan reviewed (JQP).", ["JQP"]),
+        ("Sam O'Brandvold", "SOB on exertion (SOB).", []),
         ("Carl Tavish", "Reviewed CT of the head.", []),
         ("Paul Ronald Nesbo", "Give P.R.N. as needed.", []),
         # Initials beside a name that is also a word.

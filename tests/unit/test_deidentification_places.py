@@ -63,6 +63,18 @@ Moved here from {Prince George's County}.
 She was born in {Troy, MI}, and stayed. Her parents left {Troy} later.
 """
 FACILITIES = r"""
+Works at the {Tollivar} cafeteria.
+She works for {Brantworth}.
+Laid off from the {Kestrelby} mill.
+The {Hollin} warehouse called.
+He works at {Harbor Light Cleaners}.
+Stays at the {Gospel Mission}.
+{Union Gospel Mission} gave him a bed.
+Attends {P.S. 114} and likes it. She goes to {PS 22}.
+Transferred from {WQMC}. Sent to {KQCC}.
+OSH {WRMC} films reviewed.
+Transcribed by {Quill Ridge Transcription}.
+{Quill Medical Typing} for the clinic
 Transferred from {Quarry Hill Clinic}.
 Transferred from {Cedar Hollow Nursing Home} today.
 {PINE RIDGE MEDICAL CENTER} PATIENT REGISTRATION
@@ -94,6 +106,11 @@ Seen at {Westover Surgical Associates} in May. {Westover Surgical} will call; as
 {Northgate Regional Hospital} (NRH) took him; at {NRH} he slept.
 """
 NONE = r"""
+Works for the county, at home, for UPS. Plant closed.
+PS 10, PEEP 5. On PS 12.
+HLA Typing was done by Tissue Typing. Reverse Transcription PCR.
+Stays at the Homeless Shelter.
+From ICU to MICU. Mets from RCC. Due to HCC.
 Follow up in the Outpatient Cardiology Clinic.
 FOLLOW UP IN PAIN MANAGEMENT CLINIC.
 BRIEF HOSPITAL COURSE: The patient did well.

@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from curbside.phi import Category
+from curbside_deidentification.domain.eponym_names import EPONYM_WORDS, EPONYMS_DIGEST
 from curbside_deidentification.domain.known import KNOWN_DIGEST, KnownWords
 from curbside_deidentification.domain.language import LanguageRules
 from curbside_deidentification.domain.lexicon import (
@@ -61,6 +62,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     lexicon = load_lexicon()
     digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + NAMES_DIGEST.encode() + MODEL_FILE.read_bytes())
     digest.update(TAGGER_FILE.read_bytes())
+    digest.update(EPONYMS_DIGEST.encode())
     for words in (
         lexicon.words,
         lexicon.given,
@@ -76,6 +78,8 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     endings = data["allow"].pop("endings").split()
     prefixes = data["allow"].pop("prefixes").split()
     allowed = " ".join(data["allow"].values()).split()
+    # Eponyms that few people are called by are no names by themselves.
+    rare = EPONYM_WORDS - lexicon.surnames - lexicon.forenames - lexicon.given
     return Policy(
         label=f"{data['name']}:{digest.hexdigest()[:12]}",
         placeholders=MappingProxyType(
@@ -90,7 +94,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         known_words=_known_words(data["known_words"]),
         lexicon=replace(
             lexicon,
-            words=lexicon.words.union(word.casefold() for word in allowed),
+            words=lexicon.words.union(rare, (word.casefold() for word in allowed)),
             endings=tuple(endings),
             prefixes=tuple(prefixes),
             eponyms=eponyms,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.eponyms import eponyms, without_eponyms
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
 from curbside_deidentification.domain.spans import Span
@@ -51,6 +52,7 @@ from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
+from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.grouped_number import GroupedNumber
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
@@ -66,6 +68,7 @@ from curbside_deidentification.recognisers.hl7_name import Hl7Name
 from curbside_deidentification.recognisers.hl7_timestamp import Hl7Timestamp
 from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
+from curbside_deidentification.recognisers.hospital_abbreviation import HospitalAbbreviation
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
 from curbside_deidentification.recognisers.initial_with_name import InitialWithName
 from curbside_deidentification.recognisers.introduced_name import IntroducedName
@@ -90,6 +93,7 @@ from curbside_deidentification.recognisers.logged_initials import LoggedInitials
 from curbside_deidentification.recognisers.login import Login
 from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
+from curbside_deidentification.recognisers.lower_last_first import LowerLastFirst
 from curbside_deidentification.recognisers.lower_name import LowerName
 from curbside_deidentification.recognisers.lower_titled_name import LowerTitledName
 from curbside_deidentification.recognisers.mac_address import MacAddress
@@ -116,6 +120,7 @@ from curbside_deidentification.recognisers.nhs_number import NhsNumber
 from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
+from curbside_deidentification.recognisers.numbered_school import NumberedSchool
 from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
@@ -150,6 +155,7 @@ from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
 from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
 from curbside_deidentification.recognisers.second_phone import SecondPhone
+from curbside_deidentification.recognisers.shelter import Shelter
 from curbside_deidentification.recognisers.shop import Shop
 from curbside_deidentification.recognisers.short_extension import ShortExtension
 from curbside_deidentification.recognisers.signed_name import SignedName
@@ -172,6 +178,7 @@ from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
+from curbside_deidentification.recognisers.transcription_service import TranscriptionService
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.uk_postcode import UkPostcode
 from curbside_deidentification.recognisers.unique_device_identifier import UniqueDeviceIdentifier
@@ -182,6 +189,7 @@ from curbside_deidentification.recognisers.unnumbered_street import UnnumberedSt
 from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
+from curbside_deidentification.recognisers.workplace import Premises, Workplace
 from curbside_deidentification.recognisers.written_date import WrittenDate
 from curbside_deidentification.recognisers.year_of_birth import YearOfBirth
 from curbside_deidentification.recognisers.zip_code import Zip
@@ -220,6 +228,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     NamePair(),
     NewbornName(),
     LowerName(),
+    LowerLastFirst(),
     Hl7Name(),
     MarkedUpName(),
     UserName(),
@@ -264,6 +273,12 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     Hl7Location(),
     University(),
     School(),
+    NumberedSchool(),
+    Shelter(),
+    Workplace(),
+    Premises(),
+    TranscriptionService(),
+    HospitalAbbreviation(),
     Residence(),
     PlaceOfCare(),
     PlaceOfTransfer(),
@@ -373,10 +388,16 @@ RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
 
 def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
     """What the rules find without the statistical model, repeated names, places and numbers included."""
-    found = [span for recogniser in RULES for span in recogniser.find(text, lexicon)]
+    things = eponyms(text, lexicon)
+    every = (span for recogniser in RULES for span in recogniser.find(text, lexicon))
+    found = [*without_eponyms(every, text, things)]
+    found += given_names_before(text, found, lexicon)
     yield from found
     yield from repeated_ids(text, found)
     yield from repeated_days(text, found)
     yield from repeated_initials(text, found, lexicon)
-    yield from repetitions(text, [span for span in found if span.category is Category.NAME], lexicon)
-    yield from place_repetitions(text, found, lexicon)
+    names = [span for span in found if span.category is Category.NAME]
+    repeated = [*without_eponyms(repetitions(text, names, lexicon), text, things)]
+    yield from repeated
+    yield from given_names_before(text, repeated, lexicon)
+    yield from without_eponyms(place_repetitions(text, found, lexicon), text, things)

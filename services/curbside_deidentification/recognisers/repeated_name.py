@@ -27,11 +27,13 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
 
     Notes introduce "Robert Feldmann" once and write "Feldmann" from then on. A part that is a plain word
     ("Rose", "Banks") is a name again inside a sentence where it has a capital, and elsewhere as far as what
-    stands around it says so. User names that are built of a part count anywhere.
+    stands around it says so. Who was found in small letters is found in them again. User
+    names that are built of a part count anywhere.
     """
     rare: set[str] = set()
     plain: set[str] = set()
     short: set[str] = set()
+    small: set[str] = set()
     for span in names:
         if span.recogniser.endswith("Initials"):
             continue  # `repeated_initials` looks for these
@@ -42,6 +44,8 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
                 continue
             if not lexicon.is_word(bare):
                 (rare if len(bare) >= 3 else short).add(bare.casefold())
+                if bare.islower() and len(bare) > 3:
+                    small.add(bare)
             elif bare.casefold() in lexicon.forenames or bare.casefold() in lexicon.surnames:
                 plain.add(bare.casefold())
     if not rare and not plain:
@@ -55,7 +59,7 @@ def repetitions(text: str, names: list[Span], lexicon: Lexicon) -> Iterator[Span
         word = match[0]
         bare = word.removesuffix("'s").removesuffix("’s")
         lower = bare.casefold()
-        if not word[0].isupper():
+        if not word[0].isupper() and bare not in small:
             continue
         if (
             lower in rare

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from curbside.phi import Category
+from curbside_deidentification.domain.eponyms import Eponym, eponyms
 from curbside_deidentification.domain.known.confusions import Misread, MisreadWords
 from curbside_deidentification.domain.known.edits import NearWords
 from curbside_deidentification.domain.known.identifiers import KnownWords
@@ -131,6 +132,7 @@ def _by_word(
     index = _index(people)
     near = NearWords(part for part, entry in index.items() if entry.how is How.EXACT)
     of_word: dict[str, _Entry | None] = {}
+    things = [one for one in eponyms(reading.text, lexicon) if one.sure]
     for match in TOKEN.finditer(reading.small):
         word = match[0]
         try:
@@ -138,8 +140,15 @@ def _by_word(
         except KeyError:
             entry = of_word[word] = _entry(word.replace("'", ""), index, near)
         if entry is not None:
-            judged = _judged(reading.text, *match.span(), entry, lexicon, words)
+            judged = Verdict.WORD
+            if not _in_eponym(match, things):
+                judged = _judged(reading.text, *match.span(), entry, lexicon, words)
             yield Mention(*match.span(), entry.part, entry.how, entry.people, judged)
+
+
+def _in_eponym(match: re.Match[str], things: Sequence[Eponym]) -> bool:
+    """Whether the word is the name in "Bell's palsy", which is no patient's."""
+    return any(one.start <= match.start() and match.end() <= one.end for one in things)
 
 
 def _entry(word: str, index: Mapping[str, _Entry], near: NearWords) -> _Entry | None:

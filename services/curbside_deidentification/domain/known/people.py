@@ -11,6 +11,8 @@ from curbside_deidentification.domain.known.rules import RULES
 from curbside_deidentification.domain.known.spelling import TOKEN, folded, letters, spelled_out
 
 _SEPARATE: Final = re.compile(r"[^\s,;/^|()\"]+")
+# "Wells-Brandt" is W-B, and "O'Brannigan" O'B.
+_PIECE: Final = re.compile(r"[^\W\d_]+")
 _ASIDE: Final = re.compile(r"[(\"“”\[]([^)\"“”\]]{1,60})[)\"“”\]]")
 
 
@@ -85,9 +87,10 @@ def _person(name: str) -> Person:
         family=_keys(family_words, compound=True),
         initials="".join(letters(word)[0] for word in pass_given if letters(word)),
         family_initials="".join(
-            letters(word)[0]
+            piece[0]
             for word in particles_given
-            if letters(word) and letters(word) not in RULES.particles
+            if letters(word) not in RULES.particles
+            for piece in _PIECE.findall(folded(word).lower())
         ),
         particles=frozenset(letters(word) for word in (*given_words, *family_words)) & RULES.particles,
     )

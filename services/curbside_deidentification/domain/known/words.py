@@ -17,7 +17,6 @@ _NEXT: Final = re.compile(
     r"(?:[ \t]{1,3}(?P<two>[^\W\d_]+))?"
 )
 _PERSON: Final = re.compile(r",|'s\b|\s(?:and|with)\s(?:his|her|he|she)\b", re.IGNORECASE)
-_POSSESSIVE_THING: Final = re.compile(r"'s[ \t]{1,3}(?P<one>[^\W\d_]+)")
 _TITLED: Final = re.compile(rf"\b(?:{'|'.join(RULES.titles)})\b\.?[ \t]{{1,3}}$", re.IGNORECASE)
 _LABELLED: Final = re.compile(r"([a-z]+)(?:'s name)?[:,]?[ \t]{1,3}$", re.IGNORECASE)
 _ARTICLE: Final = re.compile(r"\b(?:via|per)[ \t]{1,3}$", re.IGNORECASE)
@@ -59,11 +58,9 @@ def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords
     if small in _MONTHS and _is_month(text, start, end):
         return Verdict.WORD  # the recognisers of dates take it
     phrases = words.phrases.get(small, frozenset()) | RULES.phrases.get(small, frozenset())
-    if not phrases.isdisjoint((one, two)) or one in RULES.eponym_followers:
+    thing = one in RULES.eponym_followers and _label(before) not in ("pt", "patient")
+    if thing or not phrases.isdisjoint((one, two)):
         return Verdict.WORD
-    thing = _POSSESSIVE_THING.match(text, end)
-    if thing is not None and thing["one"].casefold() in RULES.eponym_followers:
-        return Verdict.WORD  # "Bell's palsy"
     if a_thing(text, start, end, lexicon):
         return Verdict.WORD
     if _OWNED.search(before) and not _FAMILY.match(text, end):
