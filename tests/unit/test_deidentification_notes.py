@@ -38,7 +38,7 @@ KINDS = {
     "header",
     "form",
 }
-COUNT = 640
+COUNT = 900
 NOTES = {name: generate(load_families(name), COUNT, seed=3) for name in SETS}
 each_set = pytest.mark.parametrize("name", SETS)
 

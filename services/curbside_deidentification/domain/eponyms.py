@@ -52,6 +52,10 @@ _PERSONAL: Final = re.compile(
     r"[ ](?:denies|denied|reports|reported|states|stated|says|said|agrees|agreed|presents|presented|"
     r"asks|asked|called|calls|lives|is[ ]an?|was[ ]seen)\b"
 )
+# Who does something, or is told of it, stands behind these.
+_OF_SOMEBODY: Final = re.compile(
+    r"(?<!\w)(?:by|per|told|paged|called|asked|saw|cc|d/w|from|notified)[:]?[ ]\Z", re.IGNORECASE
+)
 _CAPITAL: Final = re.compile(r"(?:[A-Z]|[^\W\d_a-z]|\d)\w*")
 _FAR: Final = 40
 _MOST: Final = 3  # of names in a row
@@ -171,6 +175,7 @@ def _is_pair(text: str, names: Sequence[Name], lexicon: Lexicon) -> bool:
     return (
         len(names) > 1
         and _shares(text, *names)
+        and _OF_SOMEBODY.search(text[max(0, names[0].start - _FAR) : names[0].start]) is None
         and any(_is_rare(text, name, lexicon) for name in names)
         and not any(_is_person(text, name, lexicon) for name in names)
     )

@@ -68,6 +68,9 @@ _CAPITALISED: Final = re.compile(
 )
 # What a scanner leaves: a digit within letters, a character for "unreadable", a control or private character.
 _MISREAD: Final = re.compile(r"\b[^\W\d_]+\d+[^\W\d_]{2,}|[\ufffd\u0000-\u0008\u000e-\u001f\ue000-\uf8ff]")
+# In texts of a kind that the tagger was not fitted on, messages and tables, it suspects many words: suspicion
+# alone stops none.
+_MOST_EXPECTED: Final = 3.0
 # Of the statistical model alone, or because a name stood elsewhere: no surer recogniser agrees.
 WEAK: Final = 0.7
 
@@ -171,7 +174,7 @@ def evidence(
         # How many mentions a scanner has misread, where it misreads them as often as other words.
         "misread_mentions": len(mentions) * min(1.0, misread),
         "known_words": known_words,
-        "expected_left": left,
+        "expected_left": min(left, _MOST_EXPECTED),
     }
 
 

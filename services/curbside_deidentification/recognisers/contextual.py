@@ -31,6 +31,7 @@ _ABBREVIATION: Final = 0.6
 _BEGINS_SENTENCE: Final = 0.75
 _COMPOUND: Final = 0.9
 _DAY_WITHOUT_YEAR: Final = 0.9
+_MEASURED_DAY: Final = 0.95  # behind a word for what is measured, which may be a name: "Power, 2/1"
 _SHORT_PHONE: Final = 0.4
 _SURE: Final = 0.97
 # The rules know the forms; where one of them overlaps, it says what the mention is.
@@ -176,7 +177,8 @@ def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
 
 def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
     if _MONTH_AND_DAY.fullmatch(mention.written):
-        return mention.surest >= _DAY_WITHOUT_YEAR and not is_measured(mention.text, mention.start)
+        least = _MEASURED_DAY if is_measured(mention.text, mention.start) else _DAY_WITHOUT_YEAR
+        return mention.surest >= least
     if _FRACTIONS.fullmatch(mention.written):
         counted = mention.written.isdigit() and mention.surest < _SHORT_NUMBER
         return _DAY.fullmatch(mention.written) is not None and not counted
