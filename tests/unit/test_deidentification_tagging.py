@@ -59,7 +59,10 @@ def seen(text: str, word: str, **seen_as: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("Wife Oyzhanka called; will bring his walker. Discussed w/ Quellbrook.", ["Oyzhanka", "Quellbrook"]),
+        (
+            "Wife Oyzhanka called; will bring his walker. Quellbrook will call her back.",
+            ["Oyzhanka", "Quellbrook"],
+        ),
         ("Signed out to Tvardovska at 1900.\nCosigned by: B. Ulmgren, MD", ["Tvardovska", "Ulmgren"]),
     ],
 )
@@ -158,6 +161,10 @@ def test_a_searched_text_is_read_once() -> None:
         ("Tube 12 of 14", Category.OTHER_ID, "12", 0.7, []),
         ("45M with pain", Category.AGE, "45 M", 0.99, []),
         ("95M with pain", Category.AGE, "95 M", 0.99, ["95M"]),
+        ("His glucose is 105.", Category.AGE, "105", 0.8, []),
+        ("His ferritin is 258.", Category.AGE, "258", 0.99, []),
+        ("She is 105.", Category.AGE, "105", 0.97, ["105"]),
+        ("is 1140 months old", Category.AGE, "1140", 0.5, ["1140"]),
         ("temp 101F now", Category.AGE, "101 F", 0.99, []),
         ("in her eighties", Category.AGE, "eighties", 0.99, []),
         ("GCS was 3/15", Category.DATE, "3 / 15", 0.94, []),

@@ -30,6 +30,7 @@ _SHORT_NUMBER: Final = 0.5
 _ABBREVIATION: Final = 0.6
 _BEGINS_SENTENCE: Final = 0.75
 _COMPOUND: Final = 0.9
+_AGE_OF_THREE_DIGITS: Final = 0.9
 _DAY_WITHOUT_YEAR: Final = 0.9
 _MEASURED_DAY: Final = 0.95  # behind a word for what is measured, which may be a name: "Power, 2/1"
 _SHORT_PHONE: Final = 0.4
@@ -52,6 +53,9 @@ _MONTH_AND_DAY: Final = re.compile(r"(?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[0
 _YEARS: Final = re.compile(r"(?:19|20)\d{2}(?:[ ]?[-–/][ ]?(?:19|20)?\d{2})?")
 _FIGURES: Final = re.compile(r"\d[\d,]*")
 _HIGH_AGE: Final = 90
+_OF_THREE_DIGITS: Final = 100
+_OLDEST: Final = 120
+_MONTHS: Final = re.compile(r"[ -]?months?\b")
 _OF_HIGH_AGE: Final = re.compile(r"nine?t|hundred|nonagen|centen", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"\d")
 _FEW_DIGITS: Final = 4
@@ -186,11 +190,16 @@ def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
 
 
 def _is_age(mention: _Mention, lexicon: Lexicon) -> bool:
-    """Ages below 90 may stay; "101F" behind a word for fever is a temperature."""
+    """Ages below 90 may stay; "101F" behind a word for fever is a temperature, "is 105" mostly a value."""
     figures = _FIGURES.search(mention.written)
     if figures is None:
         return _OF_HIGH_AGE.search(mention.written) is not None
-    return int(figures[0].replace(",", "")) >= _HIGH_AGE and not HOT.search(mention.before)
+    if HOT.search(mention.before):
+        return False
+    if _MONTHS.match(mention.behind):
+        return True
+    age = int(figures[0].replace(",", ""))
+    return _HIGH_AGE <= age <= _OLDEST and (age < _OF_THREE_DIGITS or mention.surest >= _AGE_OF_THREE_DIGITS)
 
 
 def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
