@@ -42,6 +42,7 @@ _JOINED: Final = re.compile(r"[ ]{0,2}")
 _WRITTEN: Final = re.compile(r"\w(?:.*\w)?[.)]?", re.DOTALL)
 # "p.r.n.", "q.i.d.": the letters of a prescription.
 _LETTERS: Final = re.compile(r"(?:[a-z]\.[ ]?)+(?:[a-z]\.?)?")
+_UNIT_BEFORE: Final = re.compile(r"\d[ ]?[A-Za-zµμ]{1,5}/\Z")
 _INITIALS: Final = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
 # A fraction, a score, a ratio, a range of weeks: without a year, few are days.
 _FRACTIONS: Final = re.compile(r"[\d/.-]+")
@@ -144,6 +145,8 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
         return False
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
+    if _UNIT_BEFORE.search(mention.before):
+        return False  # "1960 U/L."
     words = [word for word in WORD.findall(written) if len(word) > 1]
     unknown = [word for word in words if not lexicon.general.is_word(word)]
     listed = any(_listed(word, lexicon) for word in words)
