@@ -35,7 +35,6 @@ from curbside.assets import ensure
 from curbside.contracts.codec import KnownIdentifiers
 from curbside.phi import Category, PhiText
 from curbside.settings import RuntimeSettings, load
-from curbside.spelling import composed
 from curbside.testing.figures import Figure, add_json_option, report
 from curbside.testing.scoring import Gold, Predicted, score_phi
 from curbside.testing.scoring.sets import (
@@ -48,6 +47,7 @@ from curbside.testing.scoring.sets import (
     read_phi_set,
 )
 from curbside_deidentification.detector import MODEL_ASSET, Detector
+from curbside_deidentification.domain.composed import typed
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
@@ -114,7 +114,7 @@ def read(scored: ScoredSet, detector: Detector) -> list[Read]:
         identifiers = KnownIdentifiers(
             **{name: tuple(PhiText(value) for value in values) for name, values in known.items()}
         )
-        text = composed(gold.text)
+        text = typed(gold.text)
         if text != gold.text:
             continue  # its gold offsets would be of another text
         done.append(Read(gold, identifiers, detector.find(text, document_lexicon(text, lexicon))))

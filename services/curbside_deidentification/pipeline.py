@@ -10,8 +10,7 @@ from typing import Final, Protocol
 
 from curbside.contracts.codec import KnownIdentifiers, PhiDocument
 from curbside.phi import Category, PhiText
-from curbside.spelling import composed
-from curbside_deidentification.domain.composed import Composed
+from curbside_deidentification.domain.composed import Composed, typed
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.known import Known, KnownFindings, search_known
 from curbside_deidentification.domain.language import is_english
@@ -156,7 +155,7 @@ def nothing_done(reason: Reason, policy: Policy) -> Result:
 
 def _known(known: KnownIdentifiers) -> Known:
     def revealed(*groups: Iterable[PhiText]) -> tuple[str, ...]:
-        return tuple(composed(value.reveal()) for group in groups for value in group)
+        return tuple(typed(value.reveal()) for group in groups for value in group)
 
     return Known(
         names=revealed(known.names, known.nicknames, known.relatives, known.staff),

@@ -7,12 +7,31 @@ each character remembers its place.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from curbside.spelling import ODD, WIDTHLESS, composed
+from curbside.spelling import WIDTHLESS, composed
 from curbside_deidentification.domain.spans import Span
+
+# What word processors and printed forms put for a slash (U+2044, U+2215, U+FF0F), a hyphen (U+2010, U+2011)
+# and a space that breaks no line (U+00A0, U+2007, U+202F).
+_TYPED: Final = str.maketrans(
+    {"\u2044": "/", "\u2215": "/", "\uff0f": "/", "\u2010": "-", "\u2011": "-"}
+    | dict.fromkeys("\u00a0\u2007\u202f", " ")
+)
+_PRINTED: Final = re.compile("[\u2044\u2215\uff0f\u2010\u2011\u00a0\u2007\u202f]")
+
+
+def typed(text: str) -> str:
+    """`text` composed, with the one slash, hyphen and space that are typed.
+
+    For what is searched and compared here alone: intake keeps what was printed, and its keyed hashes of ids
+    and texts hang on it.
+    """
+    return composed(text).translate(_TYPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +45,7 @@ class Composed:
 
     @classmethod
     def of(cls, text: str) -> Composed:
-        if unicodedata.is_normalized("NFC", text) and not ODD.search(text):
+        if unicodedata.is_normalized("NFC", text) and not (WIDTHLESS.search(text) or _PRINTED.search(text)):
             return cls(text)
         pieces: list[str] = []
         starts: list[int] = []
@@ -40,7 +59,7 @@ class Composed:
                 unicodedata.combining(text[reached]) or WIDTHLESS.match(text, reached)
             ):
                 reached += 1
-            piece = composed(text[start:reached])
+            piece = typed(text[start:reached])
             pieces.append(piece)
             starts.extend([start] * len(piece))
             ends.extend([reached] * len(piece))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from curbside.phi import Category
-from curbside.spelling import composed
+from curbside_deidentification.domain.composed import typed
 from curbside_deidentification.domain.replacement.dates import (
     shifted_mention,
     tells_high_age,
@@ -165,7 +165,7 @@ class _Writer:
             Category.LOCATION: place_surrogate,
             Category.FACILITY: facility_surrogate,
         }.get(category, partial(number_surrogate, category))
-        read = composed(mention)
+        read = typed(mention)
         for attempt in range(_ATTEMPTS):
             new = draw(read, self.keyed, self.ledger, attempt)
             if new is not None and new != mention and self.ledger.allows(mention, new):
