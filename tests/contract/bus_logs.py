@@ -94,7 +94,7 @@ def quick(settings: KafkaSettings, **more: Any) -> KafkaSettings:
     return settings.model_copy(
         update={
             "session_timeout": timedelta(seconds=2),
-            "request_timeout": timedelta(seconds=3),
+            "request_timeout": timedelta(seconds=5),
             "revoke_timeout": timedelta(seconds=5),
             "routing_lease": timedelta(milliseconds=300),
             "metadata_max_age": timedelta(seconds=1),

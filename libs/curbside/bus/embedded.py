@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 
 from filelock import FileLock, Timeout
 
-from curbside.bus.delivery import DEAD_LETTER_HEADERS, deliver_in_order
+from curbside.bus.delivery import DEAD_LETTER_HEADERS, Delivery
 from curbside.bus.protocol import Record, Subscription, check_sizes
 from curbside.contracts.topics import DEAD_LETTER_SUFFIX
 from curbside.errors import Unavailable
@@ -84,11 +84,11 @@ class EmbeddedBus:
         await self._waiting_for(_newest)
         lock = await self._hold(subscription)
         try:
-            slots = asyncio.Semaphore(subscription.concurrency)
+            delivery = Delivery(subscription, self._settings)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._measure(subscription))
                 for partition in range(self._partitions):
-                    tasks.create_task(self._consume_partition(subscription, partition, slots))
+                    tasks.create_task(self._consume_partition(subscription, partition, delivery))
         finally:
             lock.release()
 
@@ -166,7 +166,7 @@ class EmbeddedBus:
         self._thread.shutdown()
 
     async def _consume_partition(
-        self, subscription: Subscription, partition: int, slots: asyncio.Semaphore
+        self, subscription: Subscription, partition: int, delivery: Delivery
     ) -> None:
         topic, group = subscription.topic.name, subscription.group
         limit = subscription.batch_size if subscription.handle_batch is not None else _BATCH
@@ -179,7 +179,7 @@ class EmbeddedBus:
         while True:
             seen = self._newest
             batch = await self._waiting_for(lambda db: self._fetch(db, topic, group, partition, limit))
-            await deliver_in_order(batch, subscription, settings=self._settings, slots=slots, finish=finish)
+            await delivery.in_order(batch, finish=finish)
             if not batch:
                 await self._growth_past(seen)
 

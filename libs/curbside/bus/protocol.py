@@ -43,9 +43,10 @@ class Subscription:
     """A group's interest in a topic. Records of one partition are handled one after another, and
     partitions side by side, at most `concurrency` at a time.
 
-    Where `handle_batch` is given, up to `batch_size` consecutive records of a partition are handed to it
-    together, for one transaction. If it raises, each of them goes to `handle` by itself, so that one that is
-    poison becomes a dead letter alone.
+    Where `handle_batch` is given, up to `batch_size` records are handed to it together, for one transaction:
+    consecutive ones of a partition, and behind them those of others. If it raises, each partition's go to it
+    by themselves; if it raises again, each of those goes to `handle`, so that one that is poison becomes a
+    dead letter alone.
     """
 
     topic: Topic

@@ -9,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from curbside.bus.delivery import backoff
 from curbside.bus.kafka.admin import Admin
 from curbside.bus.kafka.client import wire_group
 from curbside.bus.kafka.consuming import Reader
@@ -17,6 +16,7 @@ from curbside.bus.kafka.growing import abort, grow
 from curbside.bus.kafka.publishing import Publisher
 from curbside.bus.kafka.replaying import replay
 from curbside.bus.protocol import Record, Subscription, check_sizes
+from curbside.bus.retrying import backoff
 from curbside.contracts.topics import TOPICS, Topic
 from curbside.errors import Unavailable
 from curbside.settings import BusSettings, KafkaSettings

@@ -31,7 +31,7 @@ from kafka.errors import KafkaError
 from kafka.net.selector import KernelEvent
 from kafka.structs import MemberState, OffsetAndMetadata
 
-from curbside.bus.delivery import deliver_in_order
+from curbside.bus.delivery import Delivery
 from curbside.bus.kafka.client import connect, milliseconds, wire_group, wire_topic
 from curbside.bus.protocol import MAX_RECORD_BYTES, Record, Subscription
 from curbside.errors import Unavailable
@@ -109,10 +109,9 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self._subscription = subscription
         self._kafka = kafka
-        self._retry = retry
         self._publish = publish
         self._loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(subscription.concurrency)
+        self._delivery = Delivery(subscription, retry)
         self._partitions: dict[Any, _Partition] = {}
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -390,11 +389,8 @@ class Reader(AsyncConsumerRebalanceListener):  # type: ignore[misc]
                 taken = partition.take(most)
                 if partition.paused and not partition.is_over(self._limit // 2 + 1):
                     self._wake.set()
-                await deliver_in_order(
+                await self._delivery.in_order(
                     [(one.offset, _record(topic, one)) for one in taken],
-                    self._subscription,
-                    settings=self._retry,
-                    slots=self._slots,
                     finish=finish,
                     where=lambda offset: f"{number}/{offset}",
                 )
