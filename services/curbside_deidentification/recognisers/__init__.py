@@ -46,6 +46,7 @@ from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.donation_number import DonationNumber
 from curbside_deidentification.recognisers.elided_number import ElidedNumber
 from curbside_deidentification.recognisers.email import Email
+from curbside_deidentification.recognisers.expected_initials import ExpectedInitials
 from curbside_deidentification.recognisers.facility import Facility
 from curbside_deidentification.recognisers.facility_by_kind import FacilityByKind
 from curbside_deidentification.recognisers.family_name import FamilyName
@@ -71,6 +72,7 @@ from curbside_deidentification.recognisers.hometown import Hometown
 from curbside_deidentification.recognisers.hospital_abbreviation import HospitalAbbreviation
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
 from curbside_deidentification.recognisers.initial_with_name import InitialWithName
+from curbside_deidentification.recognisers.internal_phone import InternalPhone
 from curbside_deidentification.recognisers.introduced_name import IntroducedName
 from curbside_deidentification.recognisers.ip_address import IpAddress
 from curbside_deidentification.recognisers.italian_fiscal_code import ItalianFiscalCode
@@ -111,6 +113,7 @@ from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
 from curbside_deidentification.recognisers.name_pair import NamePair
 from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
+from curbside_deidentification.recognisers.name_with_phone import NameWithPhone
 from curbside_deidentification.recognisers.named_person import NamedPerson
 from curbside_deidentification.recognisers.named_street import NamedStreet
 from curbside_deidentification.recognisers.national_phone import NationalPhone
@@ -140,6 +143,7 @@ from curbside_deidentification.recognisers.place_of_care import LabelledPlace, P
 from curbside_deidentification.recognisers.placed_address import PlacedAddress
 from curbside_deidentification.recognisers.placed_initials import PlacedInitials
 from curbside_deidentification.recognisers.placed_town import PlacedTown
+from curbside_deidentification.recognisers.plate_of_vehicle import PlateOfVehicle
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
@@ -210,6 +214,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     LoggedInitials(),
     PlacedInitials(),
     UnknownInitials(),
+    ExpectedInitials(),
     SlashSignature(),
     IntroducedName(),
     NameInLine(),
@@ -220,6 +225,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     CapitalLastFirst(),
     LastFirst(),
     NameInContext(),
+    NameWithPhone(),
     NameInCell(),
     FamilyName(),
     SpelledName(),
@@ -342,6 +348,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     CliaNumber(),
     VehicleIdentification(),
     LabelledVehicle(),
+    PlateOfVehicle(),
     LabelledDevice(),
     UniqueDeviceIdentifier(),
     MacAddress(),
@@ -370,6 +377,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     PhoneInWords(),
     SecondPhone(),
     ShortExtension(),
+    InternalPhone(),
     PhoneEnding(),
     CardNumber(),
     NhsNumber(),

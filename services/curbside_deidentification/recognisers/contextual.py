@@ -7,8 +7,9 @@ that findings share with identifiers: a fraction, a range, an eponym, an abbrevi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -32,8 +33,11 @@ _BEGINS_SENTENCE: Final = 0.75
 _COMPOUND: Final = 0.9
 _AGE_OF_THREE_DIGITS: Final = 0.9
 _DAY_WITHOUT_YEAR: Final = 0.9
+_DAY_BEFORE_NAME: Final = 0.6  # "3/14 Osgood", as logs begin an entry
 _MEASURED_DAY: Final = 0.95  # behind a word for what is measured, which may be a name: "Power, 2/1"
 _SHORT_PHONE: Final = 0.4
+_INTERNAL_PHONE: Final = 0.2  # of four or five figures that are neither a year nor a time of day
+_WORD_ALONE: Final = 0.7
 _SURE: Final = 0.97
 # The rules know the forms; where one of them overlaps, it says what the mention is.
 _MOST: Final = 0.75
@@ -43,6 +47,9 @@ _WRITTEN: Final = re.compile(r"\w(?:.*\w)?[.)]?", re.DOTALL)
 # "p.r.n.", "q.i.d.": the letters of a prescription.
 _LETTERS: Final = re.compile(r"(?:[a-z]\.[ ]?)+(?:[a-z]\.?)?")
 _UNIT_BEFORE: Final = re.compile(r"\d[ ]?[A-Za-zµμ]{1,5}/\Z")
+_DENOMINATOR: Final = re.compile(
+    r"[dcmµμ]?l|min|h(?:r|our)?|[mk]?g|d(?:ay)?|w(?:ee)?k|s(?:ec)?|mm|[hl]pf", re.I
+)
 _INITIALS: Final = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
 # A fraction, a score, a ratio, a range of weeks: without a year, few are days.
 _FRACTIONS: Final = re.compile(r"[\d/.-]+")
@@ -61,6 +68,7 @@ _OF_HIGH_AGE: Final = re.compile(r"nine?t|hundred|nonagen|centen", re.IGNORECASE
 _DIGITS: Final = re.compile(r"\d")
 _FEW_DIGITS: Final = 4
 _PHONE_DIGITS: Final = 7
+_INTERNAL: Final = re.compile(r"(?!(?:19|20)\d\d\b|(?:[01]\d|2[0-3])[0-5]\d\b)\d{4,5}")
 _OF_A_DAY: Final = re.compile(
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]*\b"
     r"|\d[ ]?(?:st|nd|rd|th)\b",
@@ -73,6 +81,8 @@ _SEX: Final = re.compile(r"\w[ ][MF]\Z")
 _AGE_BEHIND: Final = re.compile(r"/\d")
 _SMALL: Final = re.compile(r"[a-z]{3}")
 _AROUND: Final = 24
+_NEAR: Final = 4  # characters
+_NAMED: Final = 0.5
 _SHORT_WORD: Final = 4
 
 
@@ -84,6 +94,7 @@ class _Mention:
     start: int
     end: int
     surest: float
+    before_name: bool = False  # probably, and right behind it
 
     @property
     def written(self) -> str:
@@ -110,7 +121,7 @@ class Contextual:
             for token in by_density(text, self._tagger.read(text, lexicon))
             if token.probability >= self._least
         ]
-        for category, mention in _mentions(text, tagged):
+        for category, mention in _beside([*_mentions(text, tagged)]):
             if _CHECKS.get(category, _is_number)(mention, lexicon):
                 score = min(round(mention.surest, 2), _MOST)
                 yield Span(mention.start, mention.end, category, score, "Contextual")
@@ -130,6 +141,14 @@ def _mentions(text: str, tagged: Iterable[Tagged]) -> Iterator[tuple[Category, _
             yield row[0].category, _Mention(text, written.start(), _end(text, *written.span()), surest)
 
 
+def _beside(mentions: Sequence[tuple[Category, _Mention]]) -> Iterator[tuple[Category, _Mention]]:
+    """`mentions`, each with whether probably a name stands right behind it."""
+    for (category, mention), (next_category, behind) in pairwise(mentions):
+        named = next_category is Category.NAME and behind.surest >= _NAMED
+        yield category, replace(mention, before_name=named and behind.start - mention.end <= _NEAR)
+    yield from mentions[-1:]
+
+
 def _end(text: str, start: int, end: int) -> int:
     """Without the sex behind a name, which an initial looks like: "OSGOOD RUTH F/58"."""
     return end - 2 if _SEX.search(text, start, end) and _AGE_BEHIND.match(text, end) else end
@@ -145,7 +164,7 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
         return False
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
-    if _UNIT_BEFORE.search(mention.before):
+    if _UNIT_BEFORE.search(mention.before) and _DENOMINATOR.fullmatch(written):
         return False  # "1960 U/L."
     words = [word for word in WORD.findall(written) if len(word) > 1]
     unknown = [word for word in words if not lexicon.general.is_word(word)]
@@ -160,7 +179,7 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
     if unknown:  # written in small letters, here or elsewhere in the document
         return mention.surest >= _SMALL_LETTERS
     # Words of the vocabulary that are names, too: "Hand", "Rose".
-    return written[0].isupper() and listed
+    return written[0].isupper() and (listed or mention.surest >= _WORD_ALONE)
 
 
 def _is_short(word: str) -> bool:
@@ -184,8 +203,9 @@ def _is_place(mention: _Mention, lexicon: Lexicon) -> bool:
 
 def _is_day(mention: _Mention, lexicon: Lexicon) -> bool:
     if _MONTH_AND_DAY.fullmatch(mention.written):
-        least = _MEASURED_DAY if is_measured(mention.text, mention.start) else _DAY_WITHOUT_YEAR
-        return mention.surest >= least
+        if is_measured(mention.text, mention.start):
+            return mention.surest >= _MEASURED_DAY
+        return mention.surest >= (_DAY_BEFORE_NAME if mention.before_name else _DAY_WITHOUT_YEAR)
     if _FRACTIONS.fullmatch(mention.written):
         counted = mention.written.isdigit() and mention.surest < _SHORT_NUMBER
         return _DAY.fullmatch(mention.written) is not None and not counted
@@ -215,7 +235,10 @@ def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
 
 
 def _is_phone(mention: _Mention, lexicon: Lexicon) -> bool:
-    return len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS or mention.surest >= _SHORT_PHONE
+    if len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS:
+        return True
+    internal = _INTERNAL.fullmatch(mention.written) is not None
+    return mention.surest >= (_INTERNAL_PHONE if internal else _SHORT_PHONE)
 
 
 _CHECKS: Final[Mapping[Category, Callable[[_Mention, Lexicon], bool]]] = MappingProxyType(

@@ -15,12 +15,15 @@ _LABEL = (
 
 
 class LabelledHighAge(PatternRecogniser):
-    """The same behind "age", "aged", "turned"."""
+    """The same behind "age", "aged", "turned"; in words behind "now" and "past", too."""
 
     category = Category.AGE
     score = 0.92
     pattern = re.compile(
-        rf"(?:{_LABEL}|\b(?:turn(?:ed|ing|s)|is now))\s{{0,2}}(?:[:=|(-]|\.{{2,40}}|is|was)?\s{{0,3}}"
+        rf"(?:{_LABEL}|\b(?:turn(?:ed|ing|s)|is now)|"
+        rf"\b(?:now|past|over|nearly|almost|nearing|approaching|celebrated|reached)(?=\s{NINETY_WORDS}\s?[.,;!)])|"
+        rf"\b(?:liv(?:es?|ed|ing)|alive|independent|di(?:ed|es)|passed|drives|still)\b[^.\n\d]{{0,40}}?\b(?:at|of|is|to|be)"
+        rf"(?=\s{NINETY_WORDS}\s?[.,;!)]))\s{{0,2}}(?:[:=|(-]|\.{{2,40}}|is|was)?\s{{0,3}}"
         rf"0?(?P<phi>{NINETIES}(?:\.\d(?!\d))?|"
         rf"{NINETY_WORDS})(?:Y(?:RS?|O)?)?\b(?!\d|[./]\d|%|\s?(?:mg|mm|cm|kg|%|days?|weeks?|wks?|months?|"
         rf"mos?|minutes?|"

@@ -1,4 +1,4 @@
-"""Surnames with particles: "Van der Osgood", "de la Lind". 45 CFR 164.514(b)(2)(i)(A)."""
+"""Surnames with particles: "Van der Osgood", "de la Lind", "Dell'Aquila". 45 CFR 164.514(b)(2)(i)(A)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from curbside_deidentification.domain.patterns import WordRecogniser
 
 
 class ParticledName(WordRecogniser):
-    """Two particles, or a capital one and a name that is no word; von Willebrand is an eponym."""
+    """Two particles, a capital one and a name that is no word, or an Italian article before an apostrophe;
+    von Willebrand is an eponym."""
 
     category = Category.NAME
     score = 0.8
     pattern = re.compile(
         r"(?<![\w-])(?P<phi>(?:(?P<two>(?:[Vv]an|[Vv]on|VAN|VON)[ ](?:de[rn]?|DE[RN]?|het)|"
         r"[Dd]e[ ]la|[Dd]e[ ]los|DE[ ]LA|[Dd]e[ ]las)|Van|Von|VAN)[ ]"
-        r"(?P<last>[A-Z][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]{1,20})?))(?![\w-])"
+        r"(?P<last>[A-Z][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]{1,20})?)|"
+        r"(?:[DN]ell|Dall|Degl|Sant|[DN]ELL|DALL|DEGL|SANT)['’](?P<article>[A-Z][^\W\d_]{2,20}))(?![\w-])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
+        if match["article"] is not None:
+            return match.span("phi")
         last, text = match["last"], match.string
         bare = last.casefold()
         if (

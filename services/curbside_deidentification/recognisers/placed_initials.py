@@ -41,6 +41,7 @@ _THREE: Final = re.compile(
     rf"|(?<![\w/-])(?i:{_DOER}):?[ ]{{1,3}}(?P<doer>[A-Z]{{3}})"
     rf"(?=[.,;/)]|{_END}|[ ](?:{TIME}|{DAY})(?!\d)|[ ](?:for|until)[ ])"
     rf"|(?<=[a-z\d.,;] )(?:{TIME})[ ](?P<timed>[A-Z]{{3}}){_END}"
+    rf"|(?:(?m:^)[ \t]{{0,4}}|(?<=; ))(?P<entry>[A-Z]{{3}})(?=[ ](?:{DAY}){_END})"
 )
 
 

@@ -23,7 +23,11 @@ class TitledName(NameRecogniser):
 
     score = 0.95
     labelled = True
-    pattern = re.compile(rf"\b{TITLES}\b\.?\s{{1,2}}(?:and\s(?:Mrs|Mr|Dr)\.?\s)?(?P<phi>{NAME}{SUFFIX})")
+    # At a line's end MS and MR are initials, sclerosis or a scan, unless a full stop shortens them.
+    pattern = re.compile(
+        rf"\b{TITLES}\b(?:\.\s{{1,2}}|(?:[^\S\r\n]|(?<!\bMS)(?<!\bMR)\s){{1,2}})(?:and\s(?:Mrs|Mr|Dr)\.?\s)?"
+        rf"(?P<phi>{NAME}{SUFFIX})"
+    )
 
     def trimmed(self, text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int, int] | None:
         """The name behind a title: its first part whatever it is, further parts while they are no plain words
