@@ -82,6 +82,14 @@ def test_a_time_a_year_a_count_and_a_compound_are_no_telephone(text: str) -> Non
         ("Marsh:mtk  AB123456", ["Marsh", "mtk"]),
         ("stable overnight; PFT Mon 3/14", ["PFT"]),
         ("PFT wrote the orders.", ["PFT"]),
+        ("Water log complete.\nOn by: MY    Off by: IS    RN check: TW", ["MY", "IS", "TW"]),
+        ("Final counts correct (PWJ/CMS).", ["PWJ", "CMS"]),
+        ("MA BK. BP 118/70", ["BK"]),
+        ("Triage GJ: T 37.1, P 64", ["GJ"]),
+        ("ETT 8.0, atraumatic (JCA under Marsh).", ["JCA", "Marsh"]),
+        ("Excised in one block. LTP 9/21", ["LTP"]),
+        ("Cramps at 2.5 hr, EJ stretched the leg.", ["EJ"]),
+        ("In good condition. Will gave copies to the family.", ["Will"]),
         ("KMV covering overnight.", ["KMV"]),
     ],
 )
@@ -100,6 +108,9 @@ def test_initials_go_though_medicine_has_an_abbreviation_of_them(text: str, init
         "Seizures induced by PTZ.",
         "Exam of the knee MS\nContinue naproxen.",
         "Collected by BAL",
+        "Triage by RN. Prelim read by ED.",
+        "Stable. Will follow. Will have labs drawn.",
+        "Healed well. MRI 9/21",
     ],
 )
 def test_services_tests_and_methods_are_nobodys_initials(text: str) -> None:
@@ -118,6 +129,13 @@ def test_services_tests_and_methods_are_nobodys_initials(text: str) -> None:
         ("Signed Osgood, RRT, 14:30 3/14.", Category.DATE, "3/14"),
         ("She still lives alone at ninety-two.", Category.AGE, "ninety-two"),
         ("He is well past ninety.", Category.AGE, "ninety"),
+        ("Born 6/14/1918          F, 95\nAdmission", Category.AGE, "95"),
+        ("MRI liver 10/12 negative.", Category.DATE, "10/12"),
+        ("Tender Years Pediatrics\nWELL CHILD VISIT", Category.FACILITY, "Tender Years Pediatrics"),
+        ("Northern Plains Pathology, P.C.\nFINAL", Category.FACILITY, "Northern Plains Pathology, P.C."),
+        ("INFUSION NURSING NOTE      Sacred Heart\nCycle 3", Category.FACILITY, "Sacred Heart"),
+        ("Care by Hospice of the Foothills.", Category.FACILITY, "Hospice of the Foothills"),
+        ("Plan for d/c to Park Place SNF.", Category.FACILITY, "Park Place SNF"),
     ],
 )
 def test_other_kinds_go_where_they_are_expected(text: str, category: Category, phi: str) -> None:
@@ -131,6 +149,9 @@ def test_other_kinds_go_where_they_are_expected(text: str, category: Category, p
         ("Clinic answers at 4417.", Category.NAME),
         ("Pain at 14:30 3/10.", Category.DATE),
         ("Saturation over ninety percent.", Category.AGE),
+        ("Diagnostic Radiology\nCT CHEST", Category.FACILITY),
+        ("PROGRESS NOTE      Final Report\nStable.", Category.FACILITY),
+        ("CT 3/4 of the lesions resolved.", Category.DATE),
     ],
 )
 def test_what_looks_like_them_stays(text: str, category: Category) -> None:

@@ -64,8 +64,11 @@ def test_the_same_seed_gives_the_same_notes_in_another_process() -> None:
 
 @each_set
 def test_every_kind_of_note_and_every_category_occurs(name: SetName) -> None:
-    assert {note.kind for note in NOTES[name]} >= KINDS
     found = Counter(span.category for note in NOTES[name] for span in note.spans if span.category)
+    if name == "unread":  # ordinary notes, as their authors chose them
+        assert len(found) >= 12
+        return
+    assert {note.kind for note in NOTES[name]} >= KINDS
     assert set(found) == set(Category)
     assert min(found.values()) >= 5
 
@@ -83,7 +86,7 @@ def test_spans_fit_and_do_not_overlap(name: SetName) -> None:
 
 @each_set
 def test_no_slot_is_left_unfilled(name: SetName) -> None:
-    assert not [note.id for note in NOTES[name] if re.search(r"[{}]|\{>", note.text)]
+    assert not [note.id for note in NOTES[name] if re.search(r"\{>?[\w|]", note.text)]
 
 
 @each_set
@@ -143,15 +146,18 @@ def test_no_phrasing_and_no_layout_is_in_both_sets() -> None:
         # A line that only places a phrase or a slot says nothing of its own.
         return {line for line in written if len(re.sub(r"\{[^}]*\}|\W", "", line)) > 12}
 
-    assert not lines("development") & lines("held_out")
-    assert not {f.name for f in load_families("development").families} & {
-        f.name for f in load_families("held_out").families
-    }
+    names = {name: {family.name for family in load_families(name).families} for name in SETS}
+    for one, other in itertools.combinations(SETS, 2):
+        # Authors who knew nothing of each other wrote the same headings and civilities.
+        few = 10 if {one, other} == {"development", "unread"} else 0
+        assert len(lines(one) & lines(other)) <= few
+        assert not names[one] & names[other]
 
 
 @pytest.mark.parametrize("name", ["surnames", "facilities", "streets"])
 def test_the_sets_draw_from_halves_that_they_do_not_share(name: str) -> None:
     assert not set(half(name, "development")) & set(half(name, "held_out"))
+    assert half(name, "unread") == half(name, "held_out")
 
 
 def test_the_command_writes_what_the_shared_scorer_reads(tmp_path: Path, shared: Path) -> None:

@@ -55,6 +55,7 @@ from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
 from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.grouped_number import GroupedNumber
+from curbside_deidentification.recognisers.heading_facility import HeadingFacility
 from curbside_deidentification.recognisers.health_plan import HealthPlan
 from curbside_deidentification.recognisers.high_age import HighAge
 from curbside_deidentification.recognisers.hl7_address import Hl7Address
@@ -193,6 +194,7 @@ from curbside_deidentification.recognisers.unnumbered_street import UnnumberedSt
 from curbside_deidentification.recognisers.url import Url
 from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
+from curbside_deidentification.recognisers.will_as_name import WillAsName
 from curbside_deidentification.recognisers.workplace import Premises, Workplace
 from curbside_deidentification.recognisers.written_date import WrittenDate
 from curbside_deidentification.recognisers.year_of_birth import YearOfBirth
@@ -226,6 +228,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     LastFirst(),
     NameInContext(),
     NameWithPhone(),
+    WillAsName(),
     NameInCell(),
     FamilyName(),
     SpelledName(),
@@ -273,6 +276,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     FacilityByKind(),
     LabelledFacility(),
     Letterhead(),
+    HeadingFacility(),
     PlaceInHeader(),
     Hl7SendingFacility(),
     Hl7ReceivingFacility(),

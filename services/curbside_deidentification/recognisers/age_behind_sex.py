@@ -18,7 +18,7 @@ class AgeBehindSex(PatternRecogniser):
     pattern = re.compile(
         r"(?:(?<![\w/])(?:[MF]|(?i:(?:fe)?male))[ ]?/[ ]?|"
         r"\b(?i:sex|gender)(?:[ ]?/[ ]?(?i:age))?[ ]?[:=][ ]{0,2}(?:[MF]|(?i:(?:fe)?male))(?:[ ,/]|,[ ])|"
-        r"(?:^|(?<=[.;|\]] )|(?<=[,:(] )|(?<=[(|]))(?:[MF]|(?i:(?:fe)?male))[ ,]{1,2}"
+        r"(?:^|(?<=[.;|\]] )|(?<=[,:(] )|(?<=[(|])|(?<=[ \t]{2}))(?:[MF]|(?i:(?:fe)?male))[ ,]{1,2}"
         r"(?=\d{2,3}(?:,?[ ](?i:with|w/|who|h/o|hx|c/o|s/p|p/w|presents?|presenting|presented|adm(?:itted)?|"
         r"here|found|brought|from|sent|transferred|seen|known|pt|patient|resident)\b|\)|[ ]?\||\s*$)))"
         rf"(?P<phi>{NINETIES})(?![\w/%°-]|\.\d)",

@@ -35,6 +35,8 @@ class CuedMonthAndDay(PatternRecogniser):
         r"fall|injury|event|level|draw|"
         r"colonoscopy|EGD|cath|angiogram|hearing|meeting|call|report|letter|incident|accident|MVC|"
         r"MVA|shift)\b)"
+        r"|\b(?:MRI|CT|PET|CXR|[Ee]cho|[Ss]can|[Bb]iopsy|[Xx]-?rays?|US)(?:[ ][a-z]{3,12}){0,2}[ ]"
+        r"(?=\d{1,2}/(?:1[1-9]|[23]\d)\b)"
         r"|\b[Pp]/?[Uu](?:[ ][A-Z][\w'’-]{1,20}){1,3}[ ]"
         r"|\A\s{0,9}[A-Z](?:[A-Za-z:,/& -]|\d(?=[A-Z])){3,40}?[ ](?:-[ ])?(?=[\d/]{3,5}[ ]{0,3}(?:[\r\n]|"
         r"w/|:[ ]|[A-Z][\w'’-]{1,20}[ ]->|\Z))"

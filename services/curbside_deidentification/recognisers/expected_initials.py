@@ -15,7 +15,7 @@ from curbside_deidentification.recognisers.writing.initials import DAY, DEGREE, 
 
 _XX: Final = r"[A-Z]{2,3}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?"
 _LINE_END: Final = r"[ \t]{0,4}(?:[\r\n]|\Z)"
-_END: Final = rf"(?=[.,;)\]]?{_LINE_END}|[.;)\]][ ])"
+_END: Final = rf"(?=[.,;)\]]?{_LINE_END}|[.;)\]][ ]|[ ]{{2,}})"
 _STAMP: Final = rf"(?=[ ,]{{1,2}}(?:@[ ]?|at[ ]|on[ ])?(?:{TIME}|{DAY})(?!\d))"
 _JOINT: Final = r"(?:[ ]?[/+&,][ ]?|[ ]?->[ ]?|[ ](?:and|to|with|w/|x2)[ ]|[ ])"
 # One, or two who did it together.
@@ -27,12 +27,11 @@ _LABEL: Final = by_initial(
     r"dictated|off-?going|on-?coming|RN|MD|MA|CNA|LPN|PCA|tech(?:nician|nologist)?|nurse|aide|witness(?:ed)?|"
     r"verified|checked|double[ -]?check(?:ed)?|co-?sign(?:ed|er)|signed|initials?|edited|entered|reviewe[dr]|"
     r"operator|recorder|charted|staff|circulator|scrub|handoff|relief|next\sshift|sitter|observer|rater|"
-    r"examiner|interviewer|coder|abstractor|d/t|D|T|RB/?V|TORB|VORB|read\s?back|"
-    r"(?:completed|prepared|performed|drawn|collected|given|hung|counted|wasted|received|released)(?=[ ]by)"
+    r"examiner|interviewer|coder|abstractor|d/t|D|T|RB/?V|TORB|VORB|read\s?back|RN\scheck"
 )
-_LABELLED: Final = re.compile(
-    rf"(?<![\w/-])(?i:{_LABEL})(?:[ ]by)?[ ]?[:#][ ]{{0,3}}{_ONE_OR_TWO}(?:{_END}|{_STAMP})"
-)
+_LABELLED: Final = re.compile(rf"(?<![\w/-])(?i:{_LABEL})[ ]?[:#][ ]{{0,3}}{_ONE_OR_TWO}(?:{_END}|{_STAMP})")
+# "Off by: MY": here nothing but a person stands.
+_BY_LABEL: Final = re.compile(rf"(?i:\bby)[ ]?:[ ]{{0,3}}{_ONE_OR_TWO}(?:{_END}|{_STAMP})")
 # Deeds behind which nothing but their doer ends a line.
 _DEED: Final = by_initial(
     r"witness(?:ed)?|verified(?:[ ]x[ ]?[23])?|co-?sign(?:ed)?|attested|preceptor|scribe|sitter|[VT]ORB|"
@@ -45,10 +44,11 @@ _BEHIND_DEED: Final = re.compile(
 # Nothing of this is done by an instrument or a method, as "confirmed by PCR" is.
 _ACT: Final = by_initial(
     r"(?:re)?checked|verified|reviewed|read|(?:co-?)?signed(?:[ ]out)?|witnessed|entered|dictated|typed|"
-    r"transcribed|charted|counted|held|interviewed|relieved|covered|scribed|edited|released|received|dispensed|"
-    r"filled|supervised|attested|accepted|consented|notified|called|informed|counselled|initialed|proofed"
+    r"transcribed|charted|counted|held|interviewed|relieved|covered|scribed|edited|released|received|"
+    r"dispensed|filled|screened|grossed|stained|triaged|roomed|supervised|attested|accepted|consented|notified|"
+    r"called|informed|counselled|initialed|proofed"
 )
-_BY: Final = re.compile(rf"\b(?i:{_ACT})[ ]by[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP})")
+_BY: Final = re.compile(rf"\b(?i:{_ACT})[ ]by[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))")
 _TOLD: Final = re.compile(
     r"\b(?i:hand-?off|report(?:[ ]given|ed)?|endorsed|signed[ ]out|sign-?out|care|given|called|read[ ]back|"
     rf"phoned)[ ]to[ ](?P<to>{_XX})(?![\w'’])(?:[ ]?(?:->|/)[ ]?(?P<then>{_XX}))?"
@@ -58,19 +58,25 @@ _TOLD: Final = re.compile(
     r"|\b(?i:d/w|discussed[ ]with|reviewed[ ]w(?:ith|/)|spoke[ ]w(?:ith|/))[ ]"
     rf"(?P<talked>{_XX})(?=[.;,]?{_LINE_END}|[ ]re:?[ ])"
     rf"|\bper[ ](?P<per>{_XX}){_END}"
+    rf"|\b(?i:relief|relieved|back)[ ](?P<back>{_XX})(?=[ ](?:{TIME}))"
+    rf"|(?:(?m:^)|(?<=[.;] ))[ \t]{{0,4}}(?:MA|CNA|RN|LPN|PCT|Tech|Triage|Roomed|Intake|Vitals)[ ]"
+    rf"(?P<staff>{_XX})(?=[.:][ ])"
+    rf"|\((?P<under>{_XX})(?=[ ]under[ ][A-Z])"
 )
 # What only a person does, where a sentence begins.
 _DOES: Final = re.compile(
-    rf"(?:(?m:^)|(?<=[.;] ))[ \t]{{0,4}}(?P<subject>{_XX})(?=[ ](?:notified|aware|informed|paged|phoned|"
-    r"texted|emailed|says|said|told|asked|asks|wants|wrote|spoke|talked|saw|dictated|typed|charted|co-?signed|"
-    r"covering|agree[sd]|here[ ](?:until|till|from)|off[ ]at|on[ ]call|took[ ]report|drew|updated|"
+    rf"(?:(?m:^)|(?<=[.;,] ))[ \t]{{0,4}}(?P<subject>{_XX})(?=[ ](?:notified|aware|informed|paged|phoned|"
+    r"texted|emailed|says|said|told|asked|asks|wants|wrote|spoke|talked|saw|dictated|typed|charted|"
+    r"co-?signed|gave|helped|stretched|assisted|walked|taught|repositioned|escorted|fed|bathed|covering|agree[sd]|"
+    r"here[ ](?:until|till|from)|off[ ]at|on[ ]call|took[ ]report|drew|updated|"
     r"will[ ](?:follow|see|call|order|update|arrange|contact|check)|"
     r"to[ ](?:follow|see|call|order|arrange|update|relieve|cover|check))\b)"
 )
 _MARKED: Final = re.compile(
     # Behind a deed, as in "given (MS/PT)".
     r"\b(?:given|checked|verified|done|completed|administered|held|hung|wasted|flushed|changed|drawn|signed|"
-    rf"counted|confirmed|witnessed|infusing)[ ][(\[](?P<doer>{_XX})(?:[ ]?[/,&+][ ]?(?P<checker>{_XX}))?[)\]]"
+    rf"correct|counted|confirmed|witnessed|infusing)[ ][(\[](?P<doer>{_XX})"
+    rf"(?:[ ]?[/,&+][ ]?(?P<checker>{_XX}))?[)\]]"
     # With a degree, and by themselves in a line.
     rf"|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<line>{_XX}),?[ ]{DEGREE}[.]?{_LINE_END}"
     rf"|(?:--|~|//|(?<=\s)/)[ ]?(?P<dashed>{_XX})(?={_LINE_END})"
@@ -81,8 +87,9 @@ _FOOT: Final = re.compile(
     r"(?m:^)[ \t]{0,4}(?P<spoke>[A-Z][A-Za-z]{1,15}):(?P<typed>[a-z]{2,3})[ \t]{1,8}[A-Z]{0,3}\d{4,12}"
     rf"(?={_LINE_END})"
 )
-_PATTERNS: Final = (_LABELLED, _BEHIND_DEED, _BY, _TOLD, _DOES, _MARKED, _FOOT)
-_NEVER: Final = words("never_initials") | words("orders")
+_PATTERNS: Final = (_BY_LABEL, _LABELLED, _BEHIND_DEED, _BY, _TOLD, _DOES, _MARKED, _FOOT)
+_TRADES: Final = words("trades_in_short")
+_NEVER: Final = _TRADES | words("never_initials") | words("orders")
 _THINGS: Final = words("abbreviations")
 _FEW: Final = 2
 
@@ -93,16 +100,14 @@ class ExpectedInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for pattern in _PATTERNS:
+            never = _TRADES if pattern is _BY_LABEL else _NEVER
             for match in pattern.finditer(text):
-                groups = [group for group, written in match.groupdict().items() if written]
-                if all(_may_be_initials(match[group]) for group in groups):
-                    for group in groups:
+                found = {group: written.casefold() for group, written in match.groupdict().items() if written}
+                if never.isdisjoint(found.values()) and any(map(_may_be_initials, found.values())):
+                    for group in found:
                         yield Span(*match.span(group), Category.NAME, 0.75, "ExpectedInitials")
 
 
-def _may_be_initials(written: str) -> bool:
-    bare = written.replace(".", "").casefold()
-    if "." in written:
-        return True
+def _may_be_initials(bare: str) -> bool:
     # Of two letters nearly all are an abbreviation of something, and most are somebody's, too.
-    return bare not in _NEVER and (len(bare) <= _FEW or bare not in _THINGS)
+    return len(bare) <= _FEW or bare not in _THINGS

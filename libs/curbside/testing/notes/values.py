@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import yaml
 
-SetName = Literal["development", "held_out"]
-SETS: Final[tuple[SetName, ...]] = ("development", "held_out")
+SetName = Literal["development", "held_out", "unread"]
+SETS: Final[tuple[SetName, ...]] = ("development", "held_out", "unread")
+_HALVES: Final[Mapping[SetName, int]] = MappingProxyType({"development": 0, "held_out": 1, "unread": 1})
 
 
 @cache
@@ -43,5 +45,5 @@ class Values:
 
 
 def half(name: str, set_name: SetName) -> Sequence[Any]:
-    """Every other entry of the list `name`: from the first for development, from the second for held-out."""
-    return _lists()[name][SETS.index(set_name) :: 2]
+    """Every other entry of the list `name`: from the first for development, else from the second."""
+    return _lists()[name][_HALVES[set_name] :: 2]
