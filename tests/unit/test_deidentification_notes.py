@@ -41,6 +41,8 @@ KINDS = {
 COUNT = 900
 NOTES = {name: generate(load_families(name), COUNT, seed=3) for name in SETS}
 each_set = pytest.mark.parametrize("name", SETS)
+# Of `unread` its authors chose what occurs.
+each_designed_set = pytest.mark.parametrize("name", ["development", "held_out"])
 
 
 def digest(notes: list[Note]) -> str:
@@ -62,13 +64,10 @@ def test_the_same_seed_gives_the_same_notes_in_another_process() -> None:
     assert digest(generate(load_families("held_out"), 40, seed=4)) != digest(NOTES["held_out"][:40])
 
 
-@each_set
+@each_designed_set
 def test_every_kind_of_note_and_every_category_occurs(name: SetName) -> None:
-    found = Counter(span.category for note in NOTES[name] for span in note.spans if span.category)
-    if name == "unread":  # ordinary notes, as their authors chose them
-        assert len(found) >= 12
-        return
     assert {note.kind for note in NOTES[name]} >= KINDS
+    found = Counter(span.category for note in NOTES[name] for span in note.spans if span.category)
     assert set(found) == set(Category)
     assert min(found.values()) >= 5
 
@@ -103,7 +102,7 @@ def test_what_safe_harbor_leaves_is_no_gold(name: SetName) -> None:
                 assert not re.fullmatch(r"[A-Z]{2}", words)  # a state
 
 
-@each_set
+@each_designed_set
 def test_eponyms_and_drugs_are_written_and_not_marked(name: SetName) -> None:
     medicine = [*half("eponyms", name), *half("drugs", name)]
     written = [

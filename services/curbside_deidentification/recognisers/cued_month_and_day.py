@@ -32,7 +32,7 @@ class CuedMonthAndDay(PatternRecogniser):
         r"|(?<![\w./+-])(?!1/[24]\b)(?=[\d/]{3,5}[ ](?:study|CT|MRI|films?|exam|visit|note|labs|"
         r"cx|cultures?|echo|scan|biopsy|"
         r"bx|surgery|admission|admit|appt|appointment|clinic|US|CXR|XR|KUB|EKG|ECG|EEG|discharge|"
-        r"fall|injury|event|level|draw|"
+        r"by|fall|injury|event|level|draw|"
         r"colonoscopy|EGD|cath|angiogram|hearing|meeting|call|report|letter|incident|accident|MVC|"
         r"MVA|shift)\b)"
         r"|\b(?:MRI|CT|PET|CXR|[Ee]cho|[Ss]can|[Bb]iopsy|[Xx]-?rays?|US)(?:[ ][a-z]{3,12}){0,2}[ ]"

@@ -35,11 +35,13 @@ _BY_LABEL: Final = re.compile(rf"(?i:\bby)[ ]?:[ ]{{0,3}}{_ONE_OR_TWO}(?:{_END}|
 # Deeds behind which nothing but their doer ends a line.
 _DEED: Final = by_initial(
     r"witness(?:ed)?|verified(?:[ ]x[ ]?[23])?|co-?sign(?:ed)?|attested|preceptor|scribe|sitter|[VT]ORB|"
-    r"RB/?V|(?:on-?|off-?)(?:coming|going)|(?:double|second|2nd)[ -]?check(?:ed)?|typist|transcriptionist|"
-    r"(?:resp(?:iratory)?[ ])?therapist|nurse|RN|LPN|CNA|PCA|tech|reader|edited|initialed"
+    r"RB/?V|hook-?up|attempt[ ]x[ ]?\d|agreed,?|scored[ ]by|(?:on-?|off-?)(?:coming|going)|"
+    r"(?:double|second|2nd)[ -]?check(?:ed)?|typist|transcriptionist|(?:resp(?:iratory)?[ ])?therapist|nurse|"
+    r"RN|LPN|CNA|PCA|tech|reader|edited|initialed"
 )
 _BEHIND_DEED: Final = re.compile(
-    rf"(?<![\w/-])(?i:{_DEED})[ ]{{1,2}}{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))"
+    rf"(?<![\w/-])(?i:{_DEED})[ ]{{1,2}}{_ONE_OR_TWO}"
+    rf"(?:{_END}|{_STAMP}|(?=[ ](?:at[ ]bedside|(?:un)?successful)))"
 )
 # Nothing of this is done by an instrument or a method, as "confirmed by PCR" is.
 _ACT: Final = by_initial(
@@ -50,8 +52,9 @@ _ACT: Final = by_initial(
 )
 _BY: Final = re.compile(rf"\b(?i:{_ACT})[ ]by[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))")
 _TOLD: Final = re.compile(
-    r"\b(?i:hand-?off|report(?:[ ]given|ed)?|endorsed|signed[ ]out|sign-?out|care|given|called|read[ ]back|"
-    rf"phoned)[ ]to[ ](?P<to>{_XX})(?![\w'’])(?:[ ]?(?:->|/)[ ]?(?P<then>{_XX}))?"
+    r"\b(?i:hand-?off|issued|handed|delivered|released|report(?:[ ]given|ed)?|endorsed|signed[ ]out|"
+    rf"sign-?out|care|given|called|read[ ]back|phoned)[ ]to[ ](?P<to>{_XX})(?![\w'’])"
+    rf"(?:[ ]?(?:->|/)[ ]?(?P<then>{_XX}))?"
     rf"(?:{_END}|{_STAMP}|(?=[ ](?:RN|MD|LPN)\b))"
     rf"|\b(?i:hand-?off)[ ]?:[ ]?(?P<giver>{_XX})[ ]?(?:->|>|to|/)[ ]?(?P<taker>{_XX})(?![\w'’])"
     rf"|\b(?i:notified|informed|called|paged)[ ](?P<told>{_XX})(?=[ ](?:at|@)[ ]?(?:{TIME}))"
@@ -82,12 +85,24 @@ _MARKED: Final = re.compile(
     rf"|(?:--|~|//|(?<=\s)/)[ ]?(?P<dashed>{_XX})(?={_LINE_END})"
     rf"|\b(?i:addendum)[ ][(\[]?(?P<added>{_XX})[)\]]?:"
 )
-# The foot of a dictation: who spoke, who typed, the job.
-_FOOT: Final = re.compile(
-    r"(?m:^)[ \t]{0,4}(?P<spoke>[A-Z][A-Za-z]{1,15}):(?P<typed>[a-z]{2,3})[ \t]{1,8}[A-Z]{0,3}\d{4,12}"
-    rf"(?={_LINE_END})"
+# By themselves in a line, or in the last column of one, beside a day or a time.
+_STAMPED: Final = re.compile(
+    rf"(?m:^)[ \t]{{0,4}}(?P<entry>[A-Z]{{2,4}})[ ]\d{{1,2}}:\d\d(?={_LINE_END})"
+    rf"|\bby[ ][A-Z]{{2}}\b[^\r\n]{{1,60}}(?:{DAY})[ ](?P<second>[A-Z]{{2}})(?=\.?{_LINE_END})"
+    rf"|[ \t]{{3}}(?P<column>[A-Z]{{2,3}})[ ](?=\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b)"
+    rf"|@[ ]?\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ](?P<at>[A-Z]{{2,3}})(?={_LINE_END})"
+    r"|(?m:^)(?P<last>[A-Z]{3})(?=\s{0,9}\Z)"
+    rf"|(?:,|\d\d)[ ](?i:by)[ ](?P<by>[A-Z]{{2,3}})(?={_LINE_END})"
 )
-_PATTERNS: Final = (_BY_LABEL, _LABELLED, _BEHIND_DEED, _BY, _TOLD, _DOES, _MARKED, _FOOT)
+# The foot of a dictation: who spoke, who typed, and perhaps the job.
+_FOOT: Final = re.compile(
+    r"(?m:^)[ \t]{0,4}(?P<spoke>[A-Z][A-Za-z]{1,15}):(?P<typed>[a-z]{2,3})"
+    rf"(?=[ \t]{{1,8}}[A-Z]{{0,3}}\d{{4,12}}{_LINE_END}|(?<=[A-Z]:[a-z][a-z]){_LINE_END}|"
+    rf"(?<=[A-Z]:[a-z][a-z][a-z]){_LINE_END})"
+)
+_PATTERNS: Final = (_BY_LABEL, _LABELLED, _BEHIND_DEED, _BY, _TOLD, _DOES, _MARKED, _STAMPED, _FOOT)
+# Where nothing else stands, were it a word or a unit.
+_SURE: Final = (_BY_LABEL, _FOOT)
 _TRADES: Final = words("trades_in_short")
 _NEVER: Final = _TRADES | words("never_initials") | words("orders")
 _THINGS: Final = words("abbreviations")
@@ -100,7 +115,7 @@ class ExpectedInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for pattern in _PATTERNS:
-            never = _TRADES if pattern is _BY_LABEL else _NEVER
+            never = _TRADES if pattern in _SURE else _NEVER
             for match in pattern.finditer(text):
                 found = {group: written.casefold() for group, written in match.groupdict().items() if written}
                 if never.isdisjoint(found.values()) and any(map(_may_be_initials, found.values())):

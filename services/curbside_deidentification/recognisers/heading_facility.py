@@ -23,10 +23,14 @@ _PRACTICE: Final = by_initial(
     r"pa?ediatrics|radiology|imaging|pathology|dermatology|cardiology|orthopa?edics|urology|nephrology|"
     r"ophthalmology|optometry|gastroenterology|oncology|neurology|psychiatry|rheumatology|endocrinology|"
     r"anesthesia|allergy|dental|dentistry|orthodontics|podiatry|obstetrics|ob/gyn|walk-in(?:[ ]care)?|"
-    r"dialysis|home[ ]?care|answering[ ]service|skilled[ ]nursing|snf|ambulance|EMS|counseling|chiropractic"
+    r"(?:dental|eye|vision|surgery|sleep|allergy|wellness|heart)[ ](?:center|centre|associates|group|"
+    r"partners|institute)|(?:sports|family|internal)[ ]medicine|medic[ ](?:one|\d)|dialysis|home[ ]?care|"
+    r"answering[ ]service|skilled[ ]nursing|snf|ambulance|EMS|counseling|chiropractic"
 )
 _COMPANY: Final = r"(?:,[ ](?:P\.?C\.?|P\.?L?L\.?C\.?|P\.?A\.?|Inc\.?|Ltd\.?))?"
-_NAMED: Final = re.compile(rf"{_COLUMN}(?P<phi>(?P<name>{_WORDS})[ ](?i:{_PRACTICE}){_COMPANY}){_COLUMN_END}")
+_NAMED: Final = re.compile(
+    rf"{_COLUMN}(?P<phi>(?P<name>{_WORDS})[ ](?:(?:and|AND|&)[ ])?(?i:{_PRACTICE}){_COMPANY}){_COLUMN_END}"
+)
 # The right column of a line with the title.
 _BESIDE_TITLE: Final = re.compile(
     rf"(?m:^)[ \t]{{0,20}}[A-Z][A-Z0-9 ,/&()-]{{5,60}}?[ \t]{{3,60}}"
@@ -41,7 +45,7 @@ _OF: Final = re.compile(
 _PLACED: Final = re.compile(
     r"(?:\b(?:to|from|at|by|with|called|via)[ ]|(?i:facility|pharmacy|service)[ ]?:[ ]{1,3})"
     rf"(?P<phi>(?P<name>{_WORDS})[ ](?:SNF|ALF|LTAC|Skilled[ ]Nursing|Answering[ ]Service|Drugs?|Rexall|"
-    r"Apothecary))"
+    r"Apothecary|Fire(?:[ ](?:and[ ]|&[ ])?Rescue|[ ]Dep(?:artmen)?t)?|EMS|Ambulance))"
     r"(?![\w-])|(?<=Pharmacy: )(?P<drug>[A-Z][a-z]+[ ]Drugs?)\b"
 )
 _DEPARTMENTS: Final = words("departments")
@@ -61,8 +65,8 @@ class HeadingFacility:
         heading = head[0] if head else ""
         for pattern, searched in ((_NAMED, heading), (_BESIDE_TITLE, heading), (_OF, text), (_PLACED, text)):
             for match in pattern.finditer(searched):
-                name = match.groupdict().get("name")
-                if name is None or _is_own(name):
+                found = match.groupdict()
+                if not found.get("name") or _is_own(match["name"]):
                     group = "phi" if match["phi"] else "drug"
                     yield Span(*match.span(group), Category.FACILITY, 0.75, type(self).__name__)
 

@@ -51,9 +51,9 @@ class PlacedTown(WordRecogniser):
     pattern = re.compile(
         rf"(?:\b(?P<by>(?i:in|from|near|to|around|outside|toward|towards|via|of))[ ](?:(?i:downtown|"
         rf"rural|nearby|"
-        rf"greater)[ ])?(?=(?P<phi>{TOWN})(?![\w-]|[ ]?:))|\b(?i:an?|the)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
-        rf"resident|native|"
-        r"police|fire|ems|paramedics?)\b))"
+        rf"greater)[ ])?(?=(?P<phi>{TOWN})(?![\w-]|[ ]?:))|"
+        rf"\b(?i:an?|the|our|their)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
+        r"resident|native|police|fire|ems|paramedics?|office|campus|location|branch)\b))"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

@@ -13,7 +13,8 @@ from curbside_deidentification.recognisers.writing.places import BEFORE, CAP
 
 _WORKS: Final = (
     r"(?i:works|worked|working|work|job|employed|hired|fired|retired|laid[ ]off|let[ ]go|drives|drove|"
-    r"foreman|cashier|employee|shift)[ ](?:[a-z-]{2,14}[ ]){0,2}?(?:at|for|by|from)[ ]"
+    r"foreman|cashier|employee|shift|letter|paperwork|clearance)[ ](?:[a-z-]{2,14}[ ]){0,2}?"
+    r"(?:at|for|by|from)[ ]"
 )
 # Where things are made, stored or sold; a name in front that is no word says which.
 _PREMISES: Final = (
@@ -24,7 +25,9 @@ _PREMISES: Final = (
 _KIND: Final = (
     r"(?:Cleaners|Cleaning|Tools?|Works|Lofts?|Typing|Transcription|Manufacturing|Machining|Trucking|"
     r"Logistics|Freight|Foods|Farms|Roofing|Plumbing|Landscaping|Electric|Industries|Motors|Steel|Lumber|"
-    r"Bakery|Brewing|Catering|Hardware|Furniture|Textiles|Construction)"
+    r"Tree|Bus[ ]Lines?|Lines|Transit|Express|Die|Paving|Concrete|Glass|Paper|Plastics|Metals|Seafoods?|"
+    r"Dairy|Meats|Transport(?:ation)?|Moving|Storage|Staffing|Security|Insurance|Realty|Builders|Contracting|"
+    r"Painting|Bakery|Brewing|Catering|Hardware|Furniture|Textiles|Construction)"
 )
 _FIRM: Final = r"(?:,?[ ](?:Services?|Inc|LLC|Ltd|Corp|Co)\b\.?)*"
 
