@@ -52,7 +52,7 @@ from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.risk import MODEL_FILE, evidence, load_risk_model
-from curbside_deidentification.domain.spans import FAINT, Span
+from curbside_deidentification.domain.spans import SUSPECTED, Span
 from curbside_deidentification.pipeline import examine
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
@@ -175,7 +175,7 @@ def _leaving(one: Read, share: float, random: Random) -> Read:
         (miss.start, miss.end)
         for miss in score_phi(
             [one.gold],
-            {one.gold.id: Predicted([(s.start, s.end) for s in one.found if s.recogniser != FAINT])},
+            {one.gold.id: Predicted([(s.start, s.end) for s in one.found if s.recogniser != SUSPECTED])},
         ).misses
     }
     weights = [_HARD if (start, end) in really else 1.0 for start, end, _ in mentions]
@@ -189,7 +189,8 @@ def _leaving(one: Read, share: float, random: Random) -> Read:
     kept += [
         span
         for span in one.found
-        if span.recogniser == FAINT or not any(span.start < end and start < span.end for start, end in left)
+        if span.recogniser == SUSPECTED
+        or not any(span.start < end and start < span.end for start, end in left)
     ]
     return replace(one, found=kept)
 

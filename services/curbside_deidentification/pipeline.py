@@ -17,7 +17,7 @@ from curbside_deidentification.domain.language import is_english
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import Policy
 from curbside_deidentification.domain.risk import expected_left, residual_risk
-from curbside_deidentification.domain.spans import FAINT, Span, resolve, substitute
+from curbside_deidentification.domain.spans import SUSPECTED, Span, resolve, substitute
 
 _DOUBTFUL: Final = 0.5
 
@@ -91,9 +91,9 @@ def examine(text: str, known: KnownIdentifiers, finder: Finder, policy: Policy) 
     # does not make it a word.
     by_source = search_known(text, _known(known), policy.lexicon, policy.known_words)
     found = finder.find(text, lexicon)
-    certain = (span for span in found if span.recogniser != FAINT)
+    certain = (span for span in found if span.recogniser != SUSPECTED)
     spans = resolve((*by_source.spans, *_doubtful(by_source), *certain), text)
-    left = expected_left(text, spans, (span for span in found if span.recogniser == FAINT))
+    left = expected_left(text, spans, (span for span in found if span.recogniser == SUSPECTED))
     replaced = substitute(text, spans, policy.placeholders)
     risk = _risk(text, replaced, spans, lexicon, policy, left=left)
     return Examined(replaced, tuple(spans), lexicon, risk, left)

@@ -33,7 +33,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Result, deidentify
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.replacements import Replacements, UnknownSubject
 from curbside_deidentification.settings import DeidentificationSettings
 from curbside_deidentification.wire import to_response

@@ -29,7 +29,7 @@ from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Result, deidentify
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.settings import DeidentificationSettings
 

@@ -14,7 +14,7 @@ from curbside.runtime.services import SERVICES
 from curbside.settings import child_environment
 from curbside.testing.installation import servers_of, tiny_installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def curbside(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

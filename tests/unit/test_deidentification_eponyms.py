@@ -10,7 +10,7 @@ from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.known import Known, find_known
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span, resolve
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 
 LEXICON = load_policy().lexicon
 WORDS = load_policy().known_words

@@ -9,7 +9,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span, resolve
 from curbside_deidentification.pipeline import Reason, deidentify
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 
 POLICY = load_policy()
 HEADER = r"MSH|^~\&|APP^2.16.840.1.114222.4^ISO|Kessel Lab^12D3456789^CLIA|X-ELR|XDOH|20240605185501+0000|"

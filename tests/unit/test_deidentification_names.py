@@ -10,7 +10,7 @@ from curbside_deidentification.domain.lexicon import load_lexicon
 from curbside_deidentification.domain.name_words import NEVER_NAME, phrases, words
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import resolve
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.recognisers.writing.evidence import NameReader
 from curbside_deidentification.recognisers.writing.surroundings import before, behind
 

@@ -8,7 +8,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import resolve
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.recognisers.writing.deeds import is_deed
 from curbside_deidentification.recognisers.writing.surroundings import is_possessor
 

@@ -5,7 +5,7 @@ import pytest
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 
 POLICY = load_policy()
 # What stands between braces is a place; nothing else is.

@@ -21,7 +21,8 @@ from curbside_deidentification.domain.known import Known, find_known
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span, resolve, substitute
-from curbside_deidentification.recognisers import RULES, find_by_rule
+from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.recognisers.statistical import pieces
 from curbside_deidentification.recognisers.writing.check_digits import luhn, modulo_97
 

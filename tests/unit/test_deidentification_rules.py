@@ -21,7 +21,7 @@ from curbside_deidentification.domain.policy import POLICY_FILE, load_policy
 from curbside_deidentification.domain.shift import offset_of, shifted
 from curbside_deidentification.domain.spans import Span, resolve, substitute
 from curbside_deidentification.pipeline import Reason, deidentify
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 
 POLICY = load_policy()
 SECRET = "Zephyrine Quatremer"

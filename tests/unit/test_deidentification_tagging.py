@@ -162,6 +162,7 @@ def test_a_searched_text_is_read_once() -> None:
         ("45M with pain", Category.AGE, "45 M", 0.99, []),
         ("95M with pain", Category.AGE, "95 M", 0.99, ["95M"]),
         ("Lipase was 1960 U/L.", Category.NAME, "L", 0.99, []),
+        ("Lipase was 1960 U/L.", Category.NAME, "L .", 0.99, []),
         ("His glucose is 105.", Category.AGE, "105", 0.8, []),
         ("His ferritin is 258.", Category.AGE, "258", 0.99, []),
         ("She is 105.", Category.AGE, "105", 0.97, ["105"]),

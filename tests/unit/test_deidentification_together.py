@@ -12,7 +12,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.pipeline import Reason, deidentify
-from curbside_deidentification.recognisers import find_by_rule
+from curbside_deidentification.recognisers.completing import find_by_rule
 from curbside_deidentification.together import (
     MOST_CHARACTERS,
     MOST_DOCUMENTS,

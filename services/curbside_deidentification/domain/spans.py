@@ -21,8 +21,10 @@ class Span:
     recogniser: str
 
 
-# The recogniser of what is too faint to be removed, a token each, and is weighed for the risk alone.
-FAINT: Final = "Faint"
+# The recognisers that are models: what they say of one token by itself proves little.
+MODELS: Final = ("Statistical", "Contextual")
+# The recogniser of what is too unlikely to be removed, a token each, and is weighed for the risk alone.
+SUSPECTED: Final = "Suspected"
 
 
 def resolve(spans: Iterable[Span], text: str) -> list[Span]:

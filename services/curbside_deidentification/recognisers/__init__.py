@@ -6,14 +6,9 @@ presidio's registry beside the statistical model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
-from curbside.phi import Category
-from curbside_deidentification.domain.eponyms import eponyms, without_eponyms
-from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
-from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
 from curbside_deidentification.recognisers.age_behind_sex import AgeBehindSex
@@ -53,7 +48,6 @@ from curbside_deidentification.recognisers.family_name import FamilyName
 from curbside_deidentification.recognisers.fax import Fax
 from curbside_deidentification.recognisers.foreign_street import ForeignStreet
 from curbside_deidentification.recognisers.given_name import GivenName
-from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.grouped_number import GroupedNumber
 from curbside_deidentification.recognisers.heading_facility import HeadingFacility
 from curbside_deidentification.recognisers.health_plan import HealthPlan
@@ -148,11 +142,6 @@ from curbside_deidentification.recognisers.plate_of_vehicle import PlateOfVehicl
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
 from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
-from curbside_deidentification.recognisers.repeated_day import repeated_days
-from curbside_deidentification.recognisers.repeated_id import repeated_ids
-from curbside_deidentification.recognisers.repeated_initials import repeated_initials
-from curbside_deidentification.recognisers.repeated_name import repetitions
-from curbside_deidentification.recognisers.repeated_place import place_repetitions
 from curbside_deidentification.recognisers.residence import Residence
 from curbside_deidentification.recognisers.roman_date import RomanDate
 from curbside_deidentification.recognisers.rural_route import RuralRoute
@@ -396,20 +385,3 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     PhotoFile(),
 )
 RULES: Final[tuple[Recogniser, ...]] = (*IDENTIFIERS, *DATES, *PLACES, *NAMES)
-
-
-def find_by_rule(text: str, lexicon: Lexicon) -> Iterator[Span]:
-    """What the rules find without the statistical model, repeated names, places and numbers included."""
-    things = eponyms(text, lexicon)
-    every = (span for recogniser in RULES for span in recogniser.find(text, lexicon))
-    found = [*without_eponyms(every, text, things)]
-    found += given_names_before(text, found, lexicon)
-    yield from found
-    yield from repeated_ids(text, found)
-    yield from repeated_days(text, found)
-    yield from repeated_initials(text, found, lexicon)
-    names = [span for span in found if span.category is Category.NAME]
-    repeated = [*without_eponyms(repetitions(text, names, lexicon), text, things)]
-    yield from repeated
-    yield from given_names_before(text, repeated, lexicon)
-    yield from without_eponyms(place_repetitions(text, found, lexicon), text, things)

@@ -164,7 +164,7 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
         return False
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
-    if _UNIT_BEFORE.search(mention.before) and _DENOMINATOR.fullmatch(written):
+    if _UNIT_BEFORE.search(mention.before) and _DENOMINATOR.fullmatch(written.rstrip(".)")):
         return False  # "1960 U/L."
     words = [word for word in WORD.findall(written) if len(word) > 1]
     unknown = [word for word in words if not lexicon.general.is_word(word)]

@@ -10,14 +10,13 @@ from curbside.phi import Category
 from curbside_deidentification.domain.known import RULES
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.name_words import NEVER_NAME, PEOPLES
-from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.spans import MODELS, Span
 
 _BEFORE: Final = re.compile(r"(?<![\w'’.-])(?P<given>[A-Z][a-zß-öø-ÿ]{1,15})[ ]\Z")
 # Of a facility or a town of two words, of which the second was taken for a surname: "Bon Osgood".
 _OF_PLACES: Final = frozenset(
     ("bon", "notre", "san", "santa", "sainte", "saint", "los", "las", "fort", "mount")
 )
-_MODELS: Final = ("Statistical", "Contextual")
 _SURNAME: Final = re.compile(r"[A-Z][\w'’-]*[a-zß-öø-ÿ]")
 
 
@@ -34,7 +33,7 @@ def given_names_before(text: str, names: Iterable[Span], lexicon: Lexicon) -> It
             continue
         word = before["given"]
         small = word.casefold()
-        if small not in _OF_PLACES and span.recogniser in _MODELS and " " not in text[span.start : span.end]:
+        if small not in _OF_PLACES and span.recogniser in MODELS and " " not in text[span.start : span.end]:
             continue  # a token of a model alone is a drug or a stitch as often
         if small in NEVER_NAME or small in PEOPLES:
             continue
