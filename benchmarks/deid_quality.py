@@ -113,9 +113,9 @@ def survival(measure: Callable[[Documents, Answers], Survival]) -> Callable[[Doc
     return lambda documents, answers: measure(documents, answers).destroyed
 
 
-# Peers: ../shared/facts/deid.md, the same scorer on the same sets.
 # Of families that were written after the rules, and measured when they were finished.
 _NO_BOUND: Final = "no bound: families that no rule was written against"
+# Peers: ../shared/facts/deid.md, the same scorer on the same sets.
 _PRESIDIO: Final = "Presidio 2.2.366, default, spaCy md: {}; Philter 1.0.3: {}"
 FIGURES: Final[Mapping[str, Row]] = MappingProxyType(
     {
