@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import pytest
 
@@ -13,7 +13,14 @@ from curbside_deidentification.domain.gate import document_lexicon
 from curbside_deidentification.domain.policy import load_policy
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.domain.tagging import FAINT, SEQUENCE, Tagged, Tagger
+from curbside_deidentification.domain.tagging import (
+    FAINT,
+    SEQUENCE,
+    SOURCES_FILE,
+    TAGGER_FILES,
+    Tagged,
+    Tagger,
+)
 from curbside_deidentification.recognisers.contextual import Contextual
 
 LEXICON = load_policy().lexicon
@@ -188,7 +195,7 @@ def test_what_the_general_model_sees_alone_needs_a_second() -> None:
     assert seconded([drug, name], [Tagged(12, 15, Category.DATE, FAINT)]) == [name]
 
 
-def test_the_model_that_is_shipped_says_what_it_was_fitted_on() -> None:
-    from curbside_deidentification.domain.tagging import TAGGER_FILE
-
-    assert "benchmarks/deid_tagger.py --fit" in Path(TAGGER_FILE).with_suffix(".json").read_text()
+def test_the_models_that_are_shipped_say_what_they_were_fitted_on() -> None:
+    said = json.loads(SOURCES_FILE.read_text())
+    assert [*said] == [path.name for path in TAGGER_FILES]
+    assert all("benchmarks/deid_tagger.py --fit" in one for one in said.values())

@@ -107,7 +107,7 @@ class Lexicon:
 @cache
 def load_lexicon() -> Lexicon:
     return Lexicon(
-        _lines("vocabulary.txt"),
+        _lines("vocabulary.txt") | _lines("trade_names.txt"),
         _lines("given_names.txt"),
         forenames=_lines("frequent_given_names.txt"),
         surnames=_lines("frequent_surnames.txt"),

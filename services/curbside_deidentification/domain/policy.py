@@ -26,7 +26,7 @@ from curbside_deidentification.domain.lexicon import (
 )
 from curbside_deidentification.domain.name_words import NAMES_DIGEST
 from curbside_deidentification.domain.risk import MODEL_FILE, RiskModel, load_risk_model
-from curbside_deidentification.domain.tagging import TAGGER_FILE
+from curbside_deidentification.domain.tagging import TAGGER_FILES
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
@@ -61,7 +61,8 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
         raise ValueError(f"policy.yaml asks for the actions {sorted(unknown)}: there is only 'replace'")
     lexicon = load_lexicon()
     digest = hashlib.sha256(text + KNOWN_DIGEST.encode() + NAMES_DIGEST.encode() + MODEL_FILE.read_bytes())
-    digest.update(TAGGER_FILE.read_bytes())
+    for path_of_model in TAGGER_FILES:
+        digest.update(path_of_model.read_bytes())
     digest.update(EPONYMS_DIGEST.encode())
     for words in (
         lexicon.words,

@@ -1,8 +1,9 @@
-"""A conditional random field that tells identifiers by the words, shapes and places around them.
+"""Conditional random fields that tell identifiers by the words, shapes and places around them.
 
 What a rule has no form for, a line of other people's habits, still looks like the lines it was fitted on.
-`benchmarks/deid_tagger.py` fits `data/tagger.crfsuite`, on made-up names alone; features.py says what it
-sees.
+`benchmarks/deid_tagger.py` fits them, on made-up names alone; features.py says what they see. There are
+two, of all families and of those that were written first: what the surer one says counts, for each leaves
+what the other finds.
 
 Lafferty, McCallum and Pereira 2001; CRFsuite (Okazaki 2007, BSD).
 """
@@ -21,7 +22,10 @@ from curbside_deidentification.domain.features import features, tokens
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.searching import Searched
 
-TAGGER_FILE: Final = Path(__file__).with_name("data") / "tagger.crfsuite"
+_DATA: Final = Path(__file__).with_name("data")
+TAGGER_FILES: Final = (_DATA / "tagger.crfsuite", _DATA / "tagger_first.crfsuite")
+# What each of them was fitted on.
+SOURCES_FILE: Final = _DATA / "tagger.json"
 OUTSIDE: Final = "O"
 # Coarser than the categories: what stands around an account number stands around a policy number.
 KINDS: Final[Mapping[str, Category]] = MappingProxyType(
@@ -61,10 +65,10 @@ class Tagged:
 
 
 class Tagger:
-    """The fitted model. Loaded when it is first asked, in each process for itself."""
+    """The fitted models. Loaded when they are first asked, in each process for itself."""
 
-    def __init__(self, path: Path = TAGGER_FILE) -> None:
-        self._path = path
+    def __init__(self, paths: Sequence[Path] = TAGGER_FILES) -> None:
+        self._paths = paths
 
     def read(self, text: str, lexicon: Lexicon) -> Sequence[Tagged]:
         """The tokens of `text` that are part of an identifier with a probability of FAINT or more.
@@ -79,29 +83,29 @@ class Tagger:
         found = tokens(text)
         of_all = features(found, lexicon)
         for begin in range(0, len(found), SEQUENCE):
-            self._model.set(of_all[begin : begin + SEQUENCE])
+            for model in self._models:
+                model.set(of_all[begin : begin + SEQUENCE])
             for i, token in enumerate(found[begin : begin + SEQUENCE]):
-                probability = 1 - self._model.marginal(OUTSIDE, i)
+                probability = 1 - min(model.marginal(OUTSIDE, i) for model in self._models)
                 if probability >= FAINT and not token[0].isspace():
                     yield Tagged(token.start(), token.end(), self._category(i), probability)
 
     def _category(self, i: int) -> Category:
         shares = dict.fromkeys(KINDS, 0.0)
-        for label in self._labels:
-            shares[label[-1]] += self._model.marginal(label, i)
+        for model in self._models:
+            for label in model.labels():
+                if label != OUTSIDE:
+                    shares[label[-1]] += model.marginal(label, i)
         return KINDS[max(shares, key=shares.__getitem__)]
 
     @cached_property
-    def _labels(self) -> Sequence[str]:
-        return [label for label in self._model.labels() if label != OUTSIDE]
-
-    @cached_property
-    def _model(self) -> Any:
+    def _models(self) -> Sequence[Any]:
         from pycrfsuite import Tagger as Model  # only workers need it
 
-        model = Model()
-        model.open(str(self._path))
-        return model
+        models = [Model() for _ in self._paths]
+        for model, path in zip(models, self._paths, strict=True):
+            model.open(str(path))
+        return models
 
 
 def by_density(text: str, tagged: Sequence[Tagged]) -> Iterable[Tagged]:

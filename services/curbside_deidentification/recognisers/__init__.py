@@ -12,7 +12,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser, Recogni
 from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
 from curbside_deidentification.recognisers.age_behind_sex import AgeBehindSex
-from curbside_deidentification.recognisers.age_by_birthday import AgeByBirthday
+from curbside_deidentification.recognisers.age_by_birthday import AgeBehindBirth, AgeByBirthday
 from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
 from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
 from curbside_deidentification.recognisers.age_in_months import AgeInMonths
@@ -36,6 +36,7 @@ from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAn
 from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
 from curbside_deidentification.recognisers.dea_number import DeaNumber
+from curbside_deidentification.recognisers.dealt_with_facility import DealtWithFacility
 from curbside_deidentification.recognisers.device import LabelledDevice
 from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.donation_number import DonationNumber
@@ -106,6 +107,7 @@ from curbside_deidentification.recognisers.month_and_year import MonthAndYear
 from curbside_deidentification.recognisers.name_in_cell import NameInCell
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
+from curbside_deidentification.recognisers.name_of_service import NameOfService
 from curbside_deidentification.recognisers.name_pair import NamePair
 from curbside_deidentification.recognisers.name_with_initial import NameWithInitial
 from curbside_deidentification.recognisers.name_with_phone import NameWithPhone
@@ -165,6 +167,7 @@ from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
 from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
 from curbside_deidentification.recognisers.surname_with_pager import SurnameWithPager
+from curbside_deidentification.recognisers.team_initials import TeamInitials
 from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
 from curbside_deidentification.recognisers.timed_month_and_day import TimedMonthAndDay
 from curbside_deidentification.recognisers.titled_name import TitledName
@@ -172,6 +175,7 @@ from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
 from curbside_deidentification.recognisers.town_and_state import TownAndState
 from curbside_deidentification.recognisers.town_below_street import TownBelowStreet
+from curbside_deidentification.recognisers.town_of_house import TownOfHouse
 from curbside_deidentification.recognisers.transcription_service import TranscriptionService
 from curbside_deidentification.recognisers.typist_initials import TypistInitials
 from curbside_deidentification.recognisers.uk_postcode import UkPostcode
@@ -206,6 +210,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     PlacedInitials(),
     UnknownInitials(),
     ExpectedInitials(),
+    TeamInitials(),
     SlashSignature(),
     IntroducedName(),
     NameInLine(),
@@ -216,6 +221,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     CapitalLastFirst(),
     LastFirst(),
     NameInContext(),
+    NameOfService(),
     NameWithPhone(),
     WillAsName(),
     NameInCell(),
@@ -266,6 +272,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     LabelledFacility(),
     Letterhead(),
     HeadingFacility(),
+    DealtWithFacility(),
     PlaceInHeader(),
     Hl7SendingFacility(),
     Hl7ReceivingFacility(),
@@ -285,6 +292,7 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     Toponym(),
     CapitalPlace(),
     PlacedTown(),
+    TownOfHouse(),
     Hometown(),
     LabelledTown(),
     Town(),
@@ -317,6 +325,7 @@ DATES: Final[tuple[PatternRecogniser, ...]] = (
     AgeInMonths(),
     HighAge(),
     AgeByBirthday(),
+    AgeBehindBirth(),
     LabelledHighAge(),
     AgeInApposition(),
     AgeTold(),

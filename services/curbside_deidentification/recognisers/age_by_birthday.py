@@ -20,3 +20,15 @@ class AgeByBirthday(PatternRecogniser):
         r"(?=\s(?:birthday|b-?day)\b)",
         re.IGNORECASE,
     )
+
+
+class AgeBehindBirth(PatternRecogniser):
+    """In brackets behind the day of birth: "DOB: Oct 7, 1920 (97)"."""
+
+    category = Category.AGE
+    score = 0.92
+    pattern = re.compile(
+        r"\b(?:dob|d\.o\.b\.?|born|birth\s?date|date\sof\sbirth)\b[^\n()]{3,30}\d\s?\((?:age\s)?"
+        rf"(?P<phi>{NINETIES})(?=\s?(?:y(?:rs?|ears?|/?o)?\.?)?\))",
+        re.IGNORECASE,
+    )

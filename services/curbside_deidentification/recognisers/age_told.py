@@ -41,6 +41,10 @@ _PERSON: Final = re.compile(
     r",?\s(?:s?he|they|the\spatient|pt|his|her|mom|dad|Mrs?\.|Ms\.)\b(?!\sblood|\sheart|\spulse)",
     re.IGNORECASE,
 )
+# "Mother had a stroke at 94": what befell a relative at an age.
+_BEFELL: Final = re.compile(
+    rf"\b(?!(?:patient|pt)\b)(?:{_KIN})\b[^.;\n\d]{{1,60}}?\s(?:at|aged?)\s\Z", re.IGNORECASE
+)
 _BESIDE: Final = re.compile(rf"\b(?:{_KIN})\s?(?:[-–:(,]\s?)?\Z", re.IGNORECASE)
 _GOES_ON: Final = re.compile(
     r"\s?(?:[,;.)]|\+(?!\d)|\Z)|\s(?:and|A&W|alive|healthy|living|well|with|died|s?he|years?|when|who|old|now)\b",
@@ -50,7 +54,7 @@ _GOES_ON: Final = re.compile(
 _IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
 # What is read off an instrument: "your temperature is ninety eight point six".
 _READ: Final = re.compile(
-    r"\b(?:temp(?:erature)?|rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
+    r"\b(?:temp(?:erature)?|fever|febrile|spik\w+|rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
     r"diastolic|look(?:ing)?\sat)\b[^.;\n]{0,24}\Z",
     re.IGNORECASE,
 )
@@ -76,6 +80,8 @@ class AgeTold(PatternRecogniser):
         if _TOLD.search(text, max(0, start - 60), start):
             return True
         if _IN_WORDS.search(match["phi"]) and _GOES_ON.match(text, end):
+            return not _READ.search(text, max(0, start - 40), start)
+        if _BEFELL.search(text, max(0, start - 80), start) and _GOES_ON.match(text, end):
             return not _READ.search(text, max(0, start - 40), start)
         beside = _BESIDE.search(text, max(0, start - 24), start)
         return beside is not None and _GOES_ON.match(text, end) is not None

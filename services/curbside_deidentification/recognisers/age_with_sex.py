@@ -11,7 +11,7 @@ from curbside_deidentification.recognisers.writing.dates import NINETIES
 
 # Behind one of these stands a temperature: "Temp 101F".
 HOT: Final = re.compile(
-    r"\b(?:temp\w{0,9}|fevers?|febrile|tm(?:ax)?|T|chills|pyrexia)\b(?:[^.;\n]|\.\d){0,20}$", re.IGNORECASE
+    r"\b(?:temp\w{0,9}|fevers?|febrile|tm(?:ax)?|T|chills|pyrexia)\b(?:[^.;|\n]|\.\d){0,20}$", re.IGNORECASE
 )
 # "Technetium-99 m".
 _ISOTOPE: Final = re.compile(r"\b(?:technetium|tc|thallium)\s?-?\s?\Z", re.IGNORECASE)
@@ -32,7 +32,7 @@ class AgeWithSex(PatternRecogniser):
         r"was|is|has|had|from|sent|transferred|seen|known|in|on|p/t|pt|patient|resident|smoker|DNR)\b|"
         r",?\s{1,2}w/|(?<=\dM)\s{1,2}(?:ASA\s\d|[a-z]{4,}\s|[A-Z]{3,}\s[a-z])|"
         r",\s[a-z]|\)|"
-        r"\s{0,3}(?:\n|\Z)|\s{2,}|\s?\||(?P<stop>\.(?:\s|\Z)))",
+        r"\s{0,3}(?:\n|\Z)|\s{1,2}#|\s{2,}|\s?\||(?P<stop>\.(?:\s|\Z)))",
         re.IGNORECASE,
     )
 

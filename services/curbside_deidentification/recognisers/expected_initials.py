@@ -11,15 +11,24 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.name_words import words
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.alternatives import by_initial
-from curbside_deidentification.recognisers.writing.initials import DAY, DEGREE, TIME
+from curbside_deidentification.recognisers.writing.initials import (
+    DAY,
+    DEGREE,
+    NO_INITIALS,
+    TIME,
+    TRADES,
+)
 
 _XX: Final = r"[A-Z]{2,3}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?"
 _LINE_END: Final = r"[ \t]{0,4}(?:[\r\n]|\Z)"
-_END: Final = rf"(?=[.,;)\]]?{_LINE_END}|[.;)\]][ ]|[ ]{{2,}})"
-_STAMP: Final = rf"(?=[ ,]{{1,2}}(?:@[ ]?|at[ ]|on[ ])?(?:{TIME}|{DAY})(?!\d))"
-_JOINT: Final = r"(?:[ ]?[/+&,][ ]?|[ ]?->[ ]?|[ ](?:and|to|with|w/|x2)[ ]|[ ])"
+_END: Final = rf"(?=[.,;)\]]?{_LINE_END}|[.;)\]][ ]|[ ]{{2,}}|,?[ ]{DEGREE}(?:,|{_LINE_END}))"
+_STAMP: Final = rf"(?=[ ,]{{1,2}}(?:@[ ]?|(?i:at|on)[ ])?(?:{TIME}|{DAY})(?!\d))"
+_JOINT: Final = (
+    r"(?:[ ]?[/+&,][ ]?|[ ]?->[ ]?|[ ](?:and|to|with|w/|x2)[ ]|"
+    r"[ ](?!(?:AT|ON|BY|IN|TO|OF|FOR|THE|AND|WITH|AM|PM)\b))"
+)
 # One, or two who did it together.
-_ONE_OR_TWO: Final = rf"(?P<one>{_XX})(?![\w'’])(?:{_JOINT}(?P<two>{_XX}))?"
+_ONE_OR_TWO: Final = rf"(?P<one>{_XX})(?![\w'’])(?:{_JOINT}(?!{DEGREE})(?P<two>{_XX}))?"
 
 # Labels of a form behind which whoever did it stands.
 _LABEL: Final = by_initial(
@@ -27,7 +36,8 @@ _LABEL: Final = by_initial(
     r"dictated|off-?going|on-?coming|RN|MD|MA|CNA|LPN|PCA|tech(?:nician|nologist)?|nurse|aide|witness(?:ed)?|"
     r"verified|checked|double[ -]?check(?:ed)?|co-?sign(?:ed|er)|signed|initials?|edited|entered|reviewe[dr]|"
     r"operator|recorder|charted|staff|circulator|scrub|handoff|relief|next\sshift|sitter|observer|rater|"
-    r"examiner|interviewer|coder|abstractor|d/t|D|T|RB/?V|TORB|VORB|read\s?back|RN\scheck"
+    r"examiner|interviewer|coder|abstractor|prepared|approved|authori[sz]ed|interpreted|"
+    r"d/t|D|T|RB/?V|TORB|VORB|read\s?back|RN\scheck"
 )
 _LABELLED: Final = re.compile(rf"(?<![\w/-])(?i:{_LABEL})[ ]?[:#][ ]{{0,3}}{_ONE_OR_TWO}(?:{_END}|{_STAMP})")
 # "Off by: MY": here nothing but a person stands.
@@ -47,10 +57,41 @@ _BEHIND_DEED: Final = re.compile(
 _ACT: Final = by_initial(
     r"(?:re)?checked|verified|reviewed|read|(?:co-?)?signed(?:[ ]out)?|witnessed|entered|dictated|typed|"
     r"transcribed|charted|counted|held|interviewed|relieved|covered|scribed|edited|released|received|"
-    r"dispensed|filled|screened|grossed|stained|triaged|roomed|supervised|attested|accepted|consented|notified|"
-    r"called|informed|counselled|initialed|proofed"
+    r"dispensed|filled|screened|grossed|stained|triaged|roomed|supervised|attested|accepted|consented|"
+    r"notified|"
+    r"called|informed|counselled|initialed|proofed|relieved|programmed|"
+    r"(?:arterial[ ]|central[ ])?lines?|IV|PICC|catheter|airway|intubat(?:ion|ed)|exam|dressings?|block|"
+    r"spinal|epidural|delivery|closure|prep"
 )
-_BY: Final = re.compile(rf"\b(?i:{_ACT})[ ]by[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))")
+_BY: Final = re.compile(rf"\b(?i:{_ACT})[ ](?i:by)[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))")
+# The same by a hand that is no service's: "Injected by KS at 03:32", "second attempt by CG".
+_INJECTED: Final = re.compile(
+    rf"\b(?i:injected|injection|inserted|cannulated|accessed|drawn|attempt(?:ed)?|weighed|transported)"
+    rf"[ ](?i:by)[ ](?P<one>{_XX})(?![\w'’]){_STAMP}"
+)
+_HAND: Final = by_initial(
+    r"injected|inserted|drawn|administered|started|attempt(?:ed|s)?|stick|sticks|placed|accessed|hung|"
+    r"weighed|"
+    r"transported|escorted|bathed|fed|shaved|prepped|positioned|scanned|obtained|collected|removed|changed|"
+    r"flushed|measured|recorded|completed|performed|done|given|taken|assisted|applied|cleaned|logged|"
+    r"set[ -]?up"
+)
+_BY_HAND: Final = re.compile(
+    rf"\b(?i:{_HAND})[ ](?i:by)[ ]{_ONE_OR_TWO}(?:{_STAMP}|(?=[ ](?i:blew|failed|missed|infiltrated|"
+    r"(?:un)?successful(?:ly)?|ok(?:ay)?|without|w/o|x[ ]?\d|on[ ](?:the[ ])?(?:first|second|\d)|in[ ]\d)\b))"
+    rf"|\b(?i:first|second|third|1st|2nd|3rd|fourth|last)"
+    rf"(?:[ ](?i:attempt|try|stick|check|count|reader|look|read))?[ ](?i:by)[ ](?P<next>{_XX})(?![\w'’])"
+)
+# Behind the day of a transcription: "Transcribed 06-OCT-2019 CPC".
+_TRANSCRIBED: Final = re.compile(
+    rf"\b(?i:transcribed|typed|trans|transcription)[ ]?:?[ ](?i:on[ ])?(?:{DAY})(?:[ ,]{{1,2}}(?:{TIME}))?"
+    rf"[ ,/-]{{1,3}}(?P<typed>[A-Z]{{2,3}}|[a-z]{{2,3}}){_LINE_END}"
+)
+_SERVICE: Final = by_initial(
+    r"pharmacy|nutrition|dietary|chaplain(?:cy)?|social[ ]work|case[ ]management|wound[ ]care|"
+    r"PT|OT|RT|SW|CM|RD|"
+    r"SLP|speech|palliative|hospice|interpreter|radiology|lab|nursing"
+)
 _TOLD: Final = re.compile(
     r"\b(?i:hand-?off|issued|handed|delivered|released|report(?:[ ]given|ed)?|endorsed|signed[ ]out|"
     rf"sign-?out|care|given|called|read[ ]back|phoned)[ ]to[ ](?P<to>{_XX})(?![\w'’])"
@@ -64,14 +105,24 @@ _TOLD: Final = re.compile(
     rf"|\b(?i:relief|relieved|back)[ ](?P<back>{_XX})(?=[ ](?:{TIME}))"
     rf"|(?:(?m:^)|(?<=[.;] ))[ \t]{{0,4}}(?:MA|CNA|RN|LPN|PCT|Tech|Triage|Roomed|Intake|Vitals)[ ]"
     rf"(?P<staff>{_XX})(?=[.:][ ])"
+    rf"|\b(?i:call|page|text|notify|ask|tell)[ ](?P<asked>{_XX})"
+    r"(?=[ ](?:for|if|with|when|about|re|before|once)\b)"
+    rf"|\b(?:if|until|till|unless|once|when|after|before)[ ](?P<when>{_XX})"
+    r"(?=[ ](?:agrees?|approves?|okays?|clears|signs|returns|calls|arrives|rounds|sees|reviews|says)\b)"
+    # Who of a service: "Pharmacy (RUN) following".
+    rf"|\b{_SERVICE}[ ]\((?P<of>{_XX})(?=\)[ ](?:following|notified|aware|to|will|updated|consulted|here|at|"
+    r"present|saw|signed|called|on|informed|agrees)\b)"
     rf"|\((?P<under>{_XX})(?=[ ]under[ ][A-Z])"
 )
 # What only a person does, where a sentence begins.
 _DOES: Final = re.compile(
     rf"(?:(?m:^)|(?<=[.;,] ))[ \t]{{0,4}}(?P<subject>{_XX})(?=[ ](?:notified|aware|informed|paged|phoned|"
     r"texted|emailed|says|said|told|asked|asks|wants|wrote|spoke|talked|saw|dictated|typed|charted|"
-    r"co-?signed|gave|helped|stretched|assisted|walked|taught|repositioned|escorted|fed|bathed|covering|agree[sd]|"
-    r"here[ ](?:until|till|from)|off[ ]at|on[ ]call|took[ ]report|drew|updated|"
+    r"co-?signed|gave|helped|stretched|assisted|walked|taught|repositioned|escorted|fed|bathed|covering|"
+    r"(?:re)?applied[ ](?!to|for|at|by|with|in|over)|noticed|rounded|(?:met|sat|stayed)[ ]with|"
+    r"agree[sd]|explained|heard|brought|took[ ](?:the|pt|over|him|her)|here[ ](?:until|till|from)|"
+    r"off[ ]at|on[ ]call|"
+    r"took[ ]report|drew|updated|"
     r"will[ ](?:follow|see|call|order|update|arrange|contact|check)|"
     r"to[ ](?:follow|see|call|order|arrange|update|relieve|cover|check))\b)"
 )
@@ -85,6 +136,10 @@ _MARKED: Final = re.compile(
     rf"|(?:--|~|//|(?<=\s)/)[ ]?(?P<dashed>{_XX})(?={_LINE_END})"
     rf"|\b(?i:addendum)[ ][(\[]?(?P<added>{_XX})[)\]]?:"
 )
+_FULL_DAY: Final = (
+    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{4}|"
+    r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2},?[ ]\d{4}"
+)
 # By themselves in a line, or in the last column of one, beside a day or a time.
 _STAMPED: Final = re.compile(
     rf"(?m:^)[ \t]{{0,4}}(?P<entry>[A-Z]{{2,4}})[ ]\d{{1,2}}:\d\d(?={_LINE_END})"
@@ -92,7 +147,19 @@ _STAMPED: Final = re.compile(
     rf"|[ \t]{{3}}(?P<column>[A-Z]{{2,3}})[ ](?=\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b)"
     rf"|@[ ]?\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ](?P<at>[A-Z]{{2,3}})(?={_LINE_END})"
     r"|(?m:^)(?P<last>[A-Z]{3})(?=\s{0,9}\Z)"
-    rf"|(?:,|\d\d)[ ](?i:by)[ ](?P<by>[A-Z]{{2,3}})(?={_LINE_END})"
+    rf"|(?:(?m:^)|(?<=[a-z\d)][.] ))(?P<signed>[A-Z]{{2,3}})"
+    rf"(?=[ ](?:{_FULL_DAY})(?:[ ](?:{TIME}))?{_LINE_END})"
+    rf"|(?<=[.] )[(](?P<closing>[A-Z]{{2,3}})(?=[)](?:{_LINE_END}|[ ]{{2}}))"
+    rf"|(?m:^)[ \t]{{0,4}}\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ]{{1,3}}[^\r\n]{{10,200}}?[a-z\d][,;.][ ]"
+    rf"(?P<entered>[A-Z]{{2}})(?={_LINE_END})"
+    rf"|(?:,|\d)[ ](?i:by)[ ](?P<by>[A-Z]{{2,3}})(?=[.;,]?{_LINE_END}|[.;][ ])"
+    rf"|(?<=[a-z][.] )(?P<noted>[A-Z]{{2}})(?=[ ](?:{DAY}){_LINE_END})"
+    rf"|\b(?:stick|sticks|attempts?|pass|passes|tries),[ ](?P<hand>[A-Z]{{2,3}})(?=[.;,])"
+    # Who attests: "I saw and examined the patient. BL".
+    r"|\bI[ ](?:was|saw|have|agree|personally|reviewed|examined|discussed|"
+    r"supervised)\b[^.\n]{3,80}[.][ ]{1,2}"
+    rf"(?P<attests>[A-Z]{{2,3}})(?={_LINE_END}|[ ]{{1,2}}[A-Z][a-z]|[ ](?:{DAY}))"
+    rf"|\b{DEGREE}/(?P<typed>[a-z]{{2,3}})(?=[ ]{{2,}}|{_LINE_END})"
 )
 # The foot of a dictation: who spoke, who typed, and perhaps the job.
 _FOOT: Final = re.compile(
@@ -100,11 +167,24 @@ _FOOT: Final = re.compile(
     rf"(?=[ \t]{{1,8}}[A-Z]{{0,3}}\d{{4,12}}{_LINE_END}|(?<=[A-Z]:[a-z][a-z]){_LINE_END}|"
     rf"(?<=[A-Z]:[a-z][a-z][a-z]){_LINE_END})"
 )
-_PATTERNS: Final = (_BY_LABEL, _LABELLED, _BEHIND_DEED, _BY, _TOLD, _DOES, _MARKED, _STAMPED, _FOOT)
+_PATTERNS: Final = (
+    *(
+        _BY_LABEL,
+        _LABELLED,
+        _BEHIND_DEED,
+        _BY,
+        _INJECTED,
+        _BY_HAND,
+        _TRANSCRIBED,
+        _TOLD,
+        _DOES,
+        _MARKED,
+        _STAMPED,
+    ),
+    _FOOT,
+)
 # Where nothing else stands, were it a word or a unit.
-_SURE: Final = (_BY_LABEL, _FOOT)
-_TRADES: Final = words("trades_in_short")
-_NEVER: Final = _TRADES | words("never_initials") | words("orders")
+_SURE: Final = (_BY_LABEL, _FOOT, _TRANSCRIBED, _INJECTED)
 _THINGS: Final = words("abbreviations")
 _FEW: Final = 2
 
@@ -115,10 +195,12 @@ class ExpectedInitials:
 
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for pattern in _PATTERNS:
-            never = _TRADES if pattern in _SURE else _NEVER
             for match in pattern.finditer(text):
                 found = {group: written.casefold() for group, written in match.groupdict().items() if written}
-                if never.isdisjoint(found.values()) and any(map(_may_be_initials, found.values())):
+                likely = pattern is _TRANSCRIBED or any(map(_may_be_initials, found.values()))
+                # Of two who did it together, one may be anything.
+                sure = pattern in _SURE or not NO_INITIALS.issuperset(found.values())
+                if likely and sure and TRADES.isdisjoint(found.values()):
                     for group in found:
                         yield Span(*match.span(group), Category.NAME, 0.75, "ExpectedInitials")
 

@@ -43,9 +43,10 @@ _OF: Final = re.compile(
 )
 # Where somebody goes, or is called.
 _PLACED: Final = re.compile(
-    r"(?:\b(?:to|from|at|by|with|called|via)[ ]|(?i:facility|pharmacy|service)[ ]?:[ ]{1,3})"
+    r"(?:\b(?:to|from|at|by|with|called|via)[ ]|(?<=[.;] )|(?i:facility|pharmacy|service)[ ]?:[ ]{1,3})"
     rf"(?P<phi>(?P<name>{_WORDS})[ ](?:SNF|ALF|LTAC|Skilled[ ]Nursing|Answering[ ]Service|Drugs?|Rexall|"
-    r"Apothecary|Fire(?:[ ](?:and[ ]|&[ ])?Rescue|[ ]Dep(?:artmen)?t)?|EMS|Ambulance))"
+    r"Apothecary|Mortuary|Crematory|"
+    r"Funeral[ ](?:Home|Service|Chapel)|Fire(?:[ ](?:and[ ]|&[ ])?Rescue|[ ]Dep(?:artmen)?t)?|EMS|Ambulance))"
     r"(?![\w-])|(?<=Pharmacy: )(?P<drug>[A-Z][a-z]+[ ]Drugs?)\b"
 )
 _DEPARTMENTS: Final = words("departments")

@@ -57,6 +57,16 @@ _BY_NAME: Final = re.compile(
     r"\b(?:d/w|discussed\swith|spoke\s(?:to|with)|per|by|with|from|via)\s(?:(?:Dr|Mr|Mrs|Ms)\.?\s)?"
     r"(?:[A-Z][a-z]+\s)?(?P<name>[A-Z][^\W\d_]?[a-z]{1,20}),?\s(?:(?:on|at)\s)?[(#*]{0,2}\Z"
 )
+# "Or page Dr. Osgood at 1915": who is asked to page needs a number before a time.
+_ASKED: Final = re.compile(
+    r"\b(?:page|beep)\s(?:Dr\.?\s)?(?:[A-Za-z][\w.'’-]{0,20}\s){1,3}(?:at|on|via)\s[(#*]{0,2}\Z",
+    re.IGNORECASE,
+)
+_TITLED: Final = re.compile(
+    r"\b(?:Dr|Mr|Mrs|Ms|Miss)\.?\s(?:[A-Za-z][\w.'’-]{0,20}\s){1,3}(?:at|on|via)\s[(#*]{0,2}\Z"
+)
+# "Paged (1640)": the number that was called.
+_BRACKETED: Final = re.compile(r"\b(?:paged|called|phoned|rang|dialed|texted|reached)\s\(#?\Z", re.IGNORECASE)
 _STAR: Final = re.compile(r"(?:\A|[\s(])\*\Z")
 _YEAR_OR_TIME: Final = re.compile(r"(?:19|20)\d\d|(?:[01]\d|2[0-3])[0-5]\d")
 # Where nothing but a role or a verb stands before it, the number ends what is said.
@@ -83,9 +93,13 @@ class InternalPhone(WordRecogniser):
         dated = _YEAR_OR_TIME.fullmatch(number) is not None
         if _LABELLED.search(before):
             return span if not dated or _SIGNED.search(before) else None
+        if _BRACKETED.search(before) and match.string[match.end() : match.end() + 1] == ")":
+            return span
+        if _ASKED.search(before) and _ENDS.match(match.string, match.end()):
+            return span
         if dated or number.endswith("00") or not _ENDS.match(match.string, match.end()):
             return None
-        if any(cue.search(before) for cue in (_CALLED, _BY_ROLE, _BY_DEGREE, _STAR)):
+        if any(cue.search(before) for cue in (_CALLED, _BY_ROLE, _BY_DEGREE, _TITLED, _STAR)):
             return span
         named = _BY_NAME.search(before)
         return span if named is not None and not lexicon.is_word(named["name"].casefold()) else None

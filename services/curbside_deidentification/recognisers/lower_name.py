@@ -12,19 +12,24 @@ from curbside_deidentification.recognisers.writing.names import KIN
 
 
 class LowerName(WordRecogniser):
-    """A frequent given name, and a frequent surname behind it; one alone where neither is a word."""
+    """A frequent given name, and a frequent surname behind it; one alone where it is no word."""
 
     category = Category.NAME
     score = 0.75
     pattern = re.compile(
-        rf"\b(?i:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse)[.:,]?[ ]"
+        rf"\b(?i:{KIN}|pt|patient|spoke (?:with|to|w/)|called|name is|named|mr|mrs|ms|dr|baby|nurse|"
+        r"roommate|relieved by|(?:report|handoff) (?:from|to)|, (?:rn|lpn|cna))[.:,]?[ ]"
         r"(?P<phi>(?P<first>[^\W\d_A-Z]{2,20})"
         r"(?P<second>(?:[ ][a-z])?[ ](?:[^\W\d_A-Z]|['’-](?=[^\W\d_])){2,24})?)(?![\w'’])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         first, second = match["first"], (match["second"] or "").split()[-1:]
-        if first in NEVER_NAME or not (first in lexicon.forenames or lexicon.is_given(first)):
+        if first in NEVER_NAME:
+            return None
+        if first in lexicon.surnames and not lexicon.is_word(first) and first not in lexicon.forenames:
+            return match.span("first")
+        if not (first in lexicon.forenames or lexicon.is_given(first)):
             return None
         surname = bool(second) and second[0] not in NEVER_NAME
         surname = surname and (second[0] in lexicon.surnames or not lexicon.is_word(second[0]))

@@ -18,7 +18,7 @@ class NameWithPhone(WordRecogniser):
         r"(?:(?m:^)[ \t]{0,4}|(?<=[.!?;] ))(?P<phi>[A-Z][^\W\d_]{2,20})[ ](?:is[ ])?"
         r"(?:cover(?:s|ing)|reach(?:ed|able)|available|answers?|answering|carries|carrying|waiting|waits|paged|"
         r"holds|holding|on[ -]call|responds|responding|picks[ ]up|works|working)[ ]"
-        r"(?:at|on|via|by|through|to)[ ](?:the[ ])?"
+        r"(?:(?:at|on|via|by|through|to)[ ](?:the[ ])?|(?=\())"
         r"(?:x|ext\.?[ ]|pager[ ]|beeper[ ]|cell[ ]|phone[ ]|\#)?(?=\(?\d{3})"
     )
 

@@ -33,7 +33,7 @@ _LIVED: Final = re.compile(
     r"home|house|apartment|farm|family|visiting|visited|stay(?:s|ed|ing)|travel(?:l?ed|l?ing|s)|drove|"
     r"driven|flew|"
     r"arrived|moved|originally|native|vacation(?:ing)?|clinic|hospital|office|ave|st|street|rd|road|"
-    r"flight|divert(?:s|ed)?|commut(?:es?|ed|ing)|flown|bus|train|college|school|jail|prison|relocated|"
+    r"driving|flying|riding|rode|ride|trip|flight|divert(?:s|ed)?|commut(?:es?|ed|ing)|flown|bus|train|college|school|jail|prison|relocated|"
     r"terrace|way|lane|ln|drive|dr|blvd|hwy|cir|pkwy|court|ct|place|pl|trl|loop)\b\.?"
     r"(?:[ ][^\W\d_]{1,12}){0,3}[ ]$"
 )
@@ -52,12 +52,14 @@ class PlacedTown(WordRecogniser):
         rf"(?:\b(?P<by>(?i:in|from|near|to|around|outside|toward|towards|via|of))[ ](?:(?i:downtown|"
         rf"rural|nearby|"
         rf"greater)[ ])?(?=(?P<phi>{TOWN})(?![\w-]|[ ]?:))|"
+        # Where a letter or a list places a colleague, at the end of a line: "J. Osgood, DDS, Concord".
+        rf"\b(?:DDS|DMD|DVM|DPM|MD|DO|OD|NP|PA|M\.D\.),[ ](?=(?P<of>{TOWN})[ ]{{0,3}}(?m:$))|"
         rf"\b(?i:an?|the|our|their)[ ](?P<area>{TOWN})(?=[ ](?i:area|"
         r"resident|native|police|fire|ems|paramedics?|office|campus|location|branch)\b))"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
-        group = "phi" if match["phi"] else "area"
+        group = "phi" if match["phi"] else "of" if match["of"] else "area"
         start, found = match.start(group), match[group]
         by = (match["by"] or "in").casefold()
         for end in (len(found), *(space.start() for space in reversed(list(re.finditer(r"[ ]", found))))):
@@ -68,7 +70,7 @@ class PlacedTown(WordRecogniser):
             if all(word.casefold() in GENERIC for word in words) or (by == "of" and len(words) == 1):
                 continue
             if all(lexicon.is_word(word) or lexicon.is_given(word) for word in words):
-                ended = _ENDS.match(match.string, start + end) is not None
+                ended = group == "area" or _ENDS.match(match.string, start + end) is not None
                 of_place = len(words) > 1 or by in ("in", "from", "near", "outside")
                 lived = _LIVED.search(match.string, max(0, match.start() - 40), match.start()) is not None
                 if not ended or not (lived or (of_place and (len(words) > 1 or not name.isupper()))):

@@ -9,7 +9,7 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.alternatives import by_initial
 
 _DAY = rf"{by_initial('Mon|Tues|Wednes|Thurs|Fri|Satur|Sun')}day"
-_SHORT = r"(?:(?-i:Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun|MON|TUES?|WEDS?|THU(?:RS?)?|FRI|SUN)\b)"
+_SHORT = r"(?:(?-i:Mon|Tues?|Weds?|Thu(?:rs?)?|Fri|Sat|Sun|MON|TUES?|WEDS?|THU(?:RS?)?|FRI|SAT|SUN)\b)"
 _PART = r"(?:morning|night|evening|afternoon)"
 
 

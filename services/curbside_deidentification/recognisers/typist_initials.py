@@ -30,8 +30,10 @@ _PAIRED: Final = re.compile(
     rf"][ ]?[A-Za-z]{{2,4}}(?:[ ]?[:/][ ]?[A-Za-z]{{2,4}})?(?:[ ]?[:/]?[ ]?[\d/]{{1,14}})?|"
     rf"[A-Z]{{2,4}}[ ][a-z]{{2,4}})[ \t]{{0,8}}(?m:$)"
     rf"|(?<![\w/:.,-])(?P<before>{_PAIR})(?=[ \t\r\n]{{1,4}}(?-i:{_STAMP}))"
-    rf"|(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)[ ]?:[ ]{{0,2}}{_DAY}|"
-    rf"(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?[#:]{{1,2}}[ ]?[\w/-]{{3,24}})"
+    rf"|(?<!\w)(?:(?:T|DT|TD|TT|Transcribed|TRANSCRIBED|Typed|Trans|D|Dictated|DICTATED)"
+    rf"[ ]?:[ ]{{0,2}}{_DAY}|"
+    rf"(?:Job|JOB|Doc|DOC|Document|Conf)[ ]?(?:ID|No)?\.?[ ]?"
+    rf"(?:[#:]{{1,2}}[ ]?[\w/-]{{3,24}}|[A-Z]{{0,3}}\d{{4,12}}(?=[ ])))"
     rf"[ \t\r\n,;/-]{{1,6}}(?P<behind>{_PAIR}|[a-z]{{2,4}}\d{{0,3}}|[A-Z]{{3}})(?=[\s.,;)]|$))"
 )
 # "TR : qk / rf92 / 4234": who typed, who dictated, the job.
@@ -46,6 +48,8 @@ _MIXED: Final = re.compile(
     r"|(?<=[.!] )(?P<end>[A-Z]{2,4}(?:[ ]?/[ ]?|"
     r":)[A-Z]{2,4}(?:[ ]?/[ ]?[A-Z]{2,4})?)(?:[ ]?/[ ]?[\d/]{2,14})?[ ]{0,3}(?m:$))"
 )
+# The last of a document, whatever the letters mean elsewhere: "ZD/am".
+_FOOT: Final = re.compile(r"\n[ \t]{0,4}(?P<foot>[A-Z]{2,3}[/:][a-z]{2,3})\s{0,9}\Z")
 # "45M (JD)", "dd 1/2/24 dt 1/2/24 mt".
 _OTHERS: Final = re.compile(
     rf"\d[ ]?(?:[MFmf]|[Yy]\.?/?[Oo]\.?(?:[ ]?[MFmf])?|[Yy][Oo][MFmf])[ ]\((?P<one>[A-Z]{{2,3}})\)|"
@@ -125,6 +129,7 @@ class TypistInitials:
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for pattern in (
             _PAIRED,
+            _FOOT,
             _MIXED,
             _OTHERS,
             _TRANSCRIBER,
@@ -138,7 +143,7 @@ class TypistInitials:
         ):
             for match in pattern.finditer(text):
                 group = match.lastgroup
-                if group == "mark" or (
+                if group in ("mark", "foot") or (
                     group is not None and _initials(match[group], lexicon, pair=group in ("behind", "typed"))
                 ):
                     yield Span(match.start(group), match.end(group), Category.NAME, 0.85, "TypistInitials")

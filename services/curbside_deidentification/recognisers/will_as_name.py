@@ -14,8 +14,10 @@ class WillAsName(PatternRecogniser):
     category = Category.NAME
     score = 0.8
     pattern = re.compile(
-        r"(?:(?m:^)[ \t]{0,4}|(?<=[.!?;:] )|(?<=\band )|(?<=\bwith ))(?P<phi>Will)(?=[ ]"
+        r"(?:(?m:^)[ \t]{0,4}|(?<=[.!?;:] )|(?<=\band )|(?<=\bwith ))(?P<phi>Will(?=[ ]"
         r"(?:gave|took|called|said|told|did|was|is|has|had|came|went|brought|asked|wants|reports|reported|states|"
         r"stated|denies|denied|drew|saw|spoke|agreed|agrees|helped|drove|left|met|knows|feels|lives|works|from|"
-        r"and[ ][A-Z])\b|['’]s\b|,[ ]RN\b)"
+        r"and[ ][A-Z])\b|['’]s\b|,[ ]RN\b)|WILL(?=[ ][A-Z]\.(?:[ ]{2}|[ ]?[,;\n]))|"
+        # A surname behind it is a subject's, were it an auxiliary.
+        r"WILL(?=[ ][A-Z]{3,20},[ ](?:RN|MD|RT|NP|PA|BSN|LPN)\b))"
     )

@@ -11,6 +11,10 @@ from curbside_deidentification.domain.name_words import NEVER_NAME, words
 _THINGS: Final = (
     words("abbreviations") | words("no_initials") | words("no_person") | words("orders") | NEVER_NAME
 )
+# Where somebody's initials are expected, these are a service, a trade or a degree instead.
+TRADES: Final = words("trades_in_short")
+# And these a test, a unit, a mark or a plain word, unless they stand beside somebody's.
+NO_INITIALS: Final = TRADES | words("never_initials") | words("orders")
 # A day, or a time of day, as logs write them.
 DAY: Final = (
     r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.]\d{2,4})?|\d{4}-\d\d-\d\d|"
@@ -25,7 +29,7 @@ DEGREE: Final = (
     r"(?:MD|DO|RN|LPN|LVN|NP(?:-C)?|PA(?:-C)?|FNP|CNA|CRNA|RRT|RT|MA|CMA|CRC|CCRC|RPh|RPH|PharmD|PHARMD|"
     r"SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.|PCT|CST|MLS|MT|OTR(?:/L)?|DPT|MS[1-4]|PGY[- ]?\d|APRN|"
     r"ARNP|CRNP|CCRN|CNM|CNS|COTA|LMSW|LMFT|LMHC|LPTA|PTA|RDMS|RDCS|RVT|RHIT|ANP|AGNP|PMHNP|DNP|DPM|DDS|DMD|LISW|BCBA|CADC|"
-    r"CCLS|MBBS|RDN)(?![\w])"
+    r"CCLS|MBBS|RDN|RD|LDN|LCSW|CTRS|MDiv|PsyD)(?![\w])"
 )
 
 

@@ -1,0 +1,91 @@
+"""Houses and firms that somebody deals with: "liaison for Encompass". 45 CFR 164.514(b)(2)(i)(B)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from curbside.phi import Category
+from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME, PEOPLES, words
+from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.recognisers.writing.facility_words import CARE_WORDS, FUNCTION_WORDS
+from curbside_deidentification.recognisers.writing.initials import DEGREE
+from curbside_deidentification.recognisers.writing.places import CAP
+
+_NAME: Final = (
+    r"(?P<the>(?i:the)[ ])?(?P<phi>(?:(?:St|Mt|Ft)\.[ ])?"
+    rf"{CAP}(?:[ ](?:(?:of|at|and|&)[ ])?(?:the[ ])?{CAP}){{0,3}})"
+)
+_DONE: Final = r"(?:[ ](?i:is|was|were|has[ ]been|be))?(?:[ ](?i:already|now))?"
+_DEALT: Final = re.compile(
+    r"(?<![\w-])(?i:"
+    # Who speaks for it, and what it offers.
+    r"(?:liaison|representative|rep|intake|admissions|marketer|vendor|driver|technician|aide|caregiver|"
+    r"sitter)[ ](?:for|from|of|at|with)|"
+    rf"(?:bed|spot|slot|placement|opening|chair){_DONE}[ ](?:offered|available|held|open|accepted|ready|"
+    rf"confirmed|found|secured)"
+    r"[ ](?:at|with|by)|"
+    # How somebody, or something, gets there.
+    rf"(?:transport(?:ation)?|ride|pick-?up|ambulance|van|oxygen|equipment|meals|hospital[ ]bed|"
+    rf"walker|wheelchair|"
+    rf"commode|supplies){_DONE}(?:[ ](?:booked|arranged|set[ ]up|scheduled|ordered|provided|delivered|"
+    rf"confirmed))?"
+    r"[ ](?:with|by|via|through|from)|"
+    rf"(?:images?|imaging|films?|records?|chart|disc|CD|referral|orders?|packet|paperwork|"
+    rf"clinicals){_DONE}[ ]"
+    r"(?:pushed|sent|transferred|uploaded|faxed|e-?faxed|forwarded|released)[ ](?:over[ ])?(?:to|from|by)|"
+    rf"(?:accepted|declined|screened|evaluated|approved|reviewed|waitlisted|followed|"
+    rf"served){_DONE}[ ](?:at|by)[ ](?=(?:the[ ])?(?-i:[A-Z])\w+[ ](?-i:[A-Z]))"
+    rf")[ ]{_NAME}"
+)
+# "Pine Crest declined", "also prefers Blue Mesa, where".
+_ACTS: Final = re.compile(
+    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[.;] )){_NAME}(?=[ ](?i:declined|has[ ](?:a|no)[ ](?:bed|opening)|"
+    rf"can[ ]take|can[ ]accept|"
+    r"cannot[ ]take|offered[ ](?:a|the)[ ]bed|waitlisted|is[ ]full(?=[.,;])|is[ ]reviewing|will[ ]accept|"
+    r"accepted[ ](?:the[ ])?(?:pt|patient|him|her))\b)"
+)
+_PREFERRED: Final = re.compile(
+    rf"\b(?i:prefers?|preferred|chose|chooses?|selected|requests?|toured|"
+    rf"touring)[ ]{_NAME}(?=,[ ](?i:where)\b|[ ](?i:for[ ](?:rehab|SNF|placement))\b)"
+)
+# The line below who signs, whatever its words: "Visiting Physicians Group".
+_BELOW: Final = re.compile(
+    rf"(?m:^)[^\r\n]{{3,60}}[ ,]{DEGREE}[^\r\n]{{0,20}}\r?\n[ \t]{{0,4}}"
+    rf"(?P<phi>(?:{CAP}[ ](?:(?:of|and|&)[ ])?){{1,4}}(?:Group|Associates|Partners|Physicians|Specialists|"
+    rf"Consultants|Practice|"
+    rf"GROUP|ASSOCIATES|PARTNERS|PHYSICIANS|SPECIALISTS|CONSULTANTS|PRACTICE))[ \t]{{0,4}}(?=[\r\n]|\Z)"
+)
+_COMMON: Final = GENERIC | CARE_WORDS | FUNCTION_WORDS | words("departments") | NEVER_NAME | PEOPLES
+
+
+class DealtWithFacility:
+    """A capitalised name behind what a house offers, sends and takes over. Services and kinds of houses that
+    every place has ("transport by EMS", "records sent to Cardiology") are none."""
+
+    def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
+        for pattern in (_DEALT, _ACTS, _PREFERRED):
+            for match in pattern.finditer(text):
+                if _is_own(match, lexicon):
+                    yield _span(match)
+        for match in _BELOW.finditer(text):
+            yield _span(match)
+
+
+def _is_own(match: re.Match[str], lexicon: Lexicon) -> bool:
+    """Whether the name says which one: not all of it is of a house's kind, nor an abbreviation. In capitals,
+    where all words are alike, one is no word, or an article stands before it."""
+    name = match["phi"]
+    parts = [part.strip(".,'’") for part in re.split(r"[ /-]", name)]
+    telling = [
+        part for part in parts if part.casefold() not in _COMMON and not (len(part) < 5 and part.isupper())
+    ]
+    if not name.isupper():
+        return bool(telling)
+    return bool(telling) and (match["the"] is not None or not all(map(lexicon.is_word, telling)))
+
+
+def _span(match: re.Match[str]) -> Span:
+    return Span(*match.span("phi"), Category.FACILITY, 0.75, "DealtWithFacility")
