@@ -44,8 +44,9 @@ SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
 _SEED: Final = 20_261_128
 _NOTES_OF_A_FAMILY: Final = 40
 # The families of these authors were written later, each set when the rules knew the one before.
-_LATER: Final = tuple(
-    ["w_", "rp_", "ct_", "c_", "fa_", "fb_", "fc_", "fd_", "fe_", "ff_", "gg_", "hh_", "ii_", "jj_", "kk_"]
+_LATER: Final = (
+    *("w_", "rp_", "ct_", "c_"),
+    *("fa_", "fb_", "fc_", "fd_", "fe_", "ff_", "gg_", "hh_", "ii_", "jj_", "kk_"),
 )
 _ROUNDS: Final = 110  # of fitting
 # How often an abstract is fitted on: made-up notes hold few compounds, genes and strains.

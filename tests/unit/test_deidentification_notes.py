@@ -38,7 +38,7 @@ KINDS = {
     "header",
     "form",
 }
-COUNT = 900
+COUNT = 1_200  # the rarest of the kinds of many families in a few of them
 NOTES = {name: generate(load_families(name), COUNT, seed=3) for name in SETS}
 each_set = pytest.mark.parametrize("name", SETS)
 # Of `unread` its authors chose what occurs.
@@ -147,8 +147,8 @@ def test_no_phrasing_and_no_layout_is_in_both_sets() -> None:
 
     names = {name: {family.name for family in load_families(name).families} for name in SETS}
     for one, other in itertools.combinations(SETS, 2):
-        # Authors who knew nothing of each other wrote the same headings and civilities.
-        few = 10 if {one, other} == {"development", "unread"} else 0
+        # Authors who knew nothing of each other wrote the same headings and civilities: a line in fifty.
+        few = len(lines("unread")) // 50 if {one, other} == {"development", "unread"} else 0
         assert len(lines(one) & lines(other)) <= few
         assert not names[one] & names[other]
 
