@@ -2,8 +2,8 @@
 
 What a rule has no form for, a line of other people's habits, still looks like the lines it was fitted on.
 `benchmarks/deid_tagger.py` fits them, on made-up names alone; features.py says what they see. There are
-two, of all families and of those that were written first: what the surer one says counts, for each leaves
-what the other finds.
+two, of the families that there were (data/tagger.json says how many) and of those that were written first:
+what the surer one says counts, for each leaves what the other finds.
 
 Lafferty, McCallum and Pereira 2001; CRFsuite (Okazaki 2007, BSD).
 """

@@ -54,7 +54,8 @@ _GOES_ON: Final = re.compile(
 _IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
 # What is read off an instrument: "your temperature is ninety eight point six".
 _READ: Final = re.compile(
-    r"\b(?:temp(?:erature)?|fever|febrile|spik\w+|rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
+    r"\b(?:temp(?:erature)?|fever|febrile|spik\w+|"
+    r"rate|pulse|sats?|saturat\w+|oxygen|pressure|weight|weigh\w*|sugars?|glucose|systolic|"
     r"diastolic|look(?:ing)?\sat)\b[^.;\n]{0,24}\Z",
     re.IGNORECASE,
 )

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
-from curbside_deidentification.domain.name_words import NEVER_NAME, PEOPLES, words
+from curbside_deidentification.domain.lexicon import Lexicon
+from curbside_deidentification.domain.name_words import NEVER_NAME, PEOPLES
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.writing.facility_words import CARE_WORDS, FUNCTION_WORDS
+from curbside_deidentification.recognisers.writing.facility_words import OF_EVERY_HOUSE
 from curbside_deidentification.recognisers.writing.initials import DEGREE
 from curbside_deidentification.recognisers.writing.places import CAP
 
@@ -22,43 +22,39 @@ _DONE: Final = r"(?:[ ](?i:is|was|were|has[ ]been|be))?(?:[ ](?i:already|now))?"
 _DEALT: Final = re.compile(
     r"(?<![\w-])(?i:"
     # Who speaks for it, and what it offers.
-    r"(?:liaison|representative|rep|intake|admissions|marketer|vendor|driver|technician|aide|caregiver|"
-    r"sitter)[ ](?:for|from|of|at|with)|"
-    rf"(?:bed|spot|slot|placement|opening|chair){_DONE}[ ](?:offered|available|held|open|accepted|ready|"
-    rf"confirmed|found|secured)"
-    r"[ ](?:at|with|by)|"
+    r"(?:liaison|representative|rep|intake|admissions|marketer|vendor|driver|technician|aide|caregiver|sitter)"
+    r"[ ](?:for|from|of|at|with)|"
+    rf"(?:bed|spot|slot|placement|opening|chair){_DONE}"
+    r"[ ](?:offered|available|held|open|accepted|ready|confirmed|found|secured)[ ](?:at|with|by)|"
     # How somebody, or something, gets there.
-    rf"(?:transport(?:ation)?|ride|pick-?up|ambulance|van|oxygen|equipment|meals|hospital[ ]bed|"
-    rf"walker|wheelchair|"
-    rf"commode|supplies){_DONE}(?:[ ](?:booked|arranged|set[ ]up|scheduled|ordered|provided|delivered|"
-    rf"confirmed))?"
+    r"(?:transport(?:ation)?|ride|pick-?up|ambulance|van|oxygen|equipment|meals|hospital[ ]bed|walker|"
+    rf"wheelchair|commode|supplies){_DONE}"
+    r"(?:[ ](?:booked|arranged|set[ ]up|scheduled|ordered|provided|delivered|confirmed))?"
     r"[ ](?:with|by|via|through|from)|"
-    rf"(?:images?|imaging|films?|records?|chart|disc|CD|referral|orders?|packet|paperwork|"
-    rf"clinicals){_DONE}[ ]"
-    r"(?:pushed|sent|transferred|uploaded|faxed|e-?faxed|forwarded|released)[ ](?:over[ ])?(?:to|from|by)|"
-    rf"(?:accepted|declined|screened|evaluated|approved|reviewed|waitlisted|followed|"
-    rf"served){_DONE}[ ](?:at|by)[ ](?=(?:the[ ])?(?-i:[A-Z])\w+[ ](?-i:[A-Z]))"
+    rf"(?:images?|imaging|films?|records?|chart|disc|CD|referral|orders?|packet|paperwork|clinicals){_DONE}"
+    r"[ ](?:pushed|sent|transferred|uploaded|faxed|e-?faxed|forwarded|released)[ ](?:over[ ])?(?:to|from|by)|"
+    rf"(?:accepted|declined|screened|evaluated|approved|reviewed|waitlisted|followed|served){_DONE}"
+    r"[ ](?:at|by)[ ](?=(?:the[ ])?(?-i:[A-Z])\w+[ ](?-i:[A-Z]))"
     rf")[ ]{_NAME}"
 )
 # "Pine Crest declined", "also prefers Blue Mesa, where".
 _ACTS: Final = re.compile(
-    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[.;] )){_NAME}(?=[ ](?i:declined|has[ ](?:a|no)[ ](?:bed|opening)|"
-    rf"can[ ]take|can[ ]accept|"
-    r"cannot[ ]take|offered[ ](?:a|the)[ ]bed|waitlisted|is[ ]full(?=[.,;])|is[ ]reviewing|will[ ]accept|"
+    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[.;] )){_NAME}"
+    r"(?=[ ](?i:declined|has[ ](?:a|no)[ ](?:bed|opening)|can[ ]take|can[ ]accept|cannot[ ]take|"
+    r"offered[ ](?:a|the)[ ]bed|waitlisted|is[ ]full(?=[.,;])|is[ ]reviewing|will[ ]accept|"
     r"accepted[ ](?:the[ ])?(?:pt|patient|him|her))\b)"
 )
 _PREFERRED: Final = re.compile(
-    rf"\b(?i:prefers?|preferred|chose|chooses?|selected|requests?|toured|"
-    rf"touring)[ ]{_NAME}(?=,[ ](?i:where)\b|[ ](?i:for[ ](?:rehab|SNF|placement))\b)"
+    rf"\b(?i:prefers?|preferred|chose|chooses?|selected|requests?|toured|touring)[ ]{_NAME}"
+    r"(?=,[ ](?i:where)\b|[ ](?i:for[ ](?:rehab|SNF|placement))\b)"
 )
 # The line below who signs, whatever its words: "Visiting Physicians Group".
+_GROUP: Final = r"Group|Associates|Partners|Physicians|Specialists|Consultants|Practice"
 _BELOW: Final = re.compile(
     rf"(?m:^)[^\r\n]{{3,60}}[ ,]{DEGREE}[^\r\n]{{0,20}}\r?\n[ \t]{{0,4}}"
-    rf"(?P<phi>(?:{CAP}[ ](?:(?:of|and|&)[ ])?){{1,4}}(?:Group|Associates|Partners|Physicians|Specialists|"
-    rf"Consultants|Practice|"
-    rf"GROUP|ASSOCIATES|PARTNERS|PHYSICIANS|SPECIALISTS|CONSULTANTS|PRACTICE))[ \t]{{0,4}}(?=[\r\n]|\Z)"
+    rf"(?P<phi>(?:{CAP}[ ](?:(?:of|and|&)[ ])?){{1,4}}(?:{_GROUP}|{_GROUP.upper()}))[ \t]{{0,4}}(?=[\r\n]|\Z)"
 )
-_COMMON: Final = GENERIC | CARE_WORDS | FUNCTION_WORDS | words("departments") | NEVER_NAME | PEOPLES
+_COMMON: Final = OF_EVERY_HOUSE | NEVER_NAME | PEOPLES
 
 
 class DealtWithFacility:

@@ -14,14 +14,15 @@ from curbside_deidentification.recognisers.writing.alternatives import by_initia
 from curbside_deidentification.recognisers.writing.initials import (
     DAY,
     DEGREE,
+    FULL_DAY,
+    LINE_END,
     NO_INITIALS,
     TIME,
     TRADES,
 )
 
 _XX: Final = r"[A-Z]{2,3}|[A-Z]\.[A-Z]\.(?:[A-Z]\.)?"
-_LINE_END: Final = r"[ \t]{0,4}(?:[\r\n]|\Z)"
-_END: Final = rf"(?=[.,;)\]]?{_LINE_END}|[.;)\]][ ]|[ ]{{2,}}|,?[ ]{DEGREE}(?:,|{_LINE_END}))"
+_END: Final = rf"(?=[.,;)\]]?{LINE_END}|[.;)\]][ ]|[ ]{{2,}}|,?[ ]{DEGREE}(?:,|{LINE_END}))"
 _STAMP: Final = rf"(?=[ ,]{{1,2}}(?:@[ ]?|(?i:at|on)[ ])?(?:{TIME}|{DAY})(?!\d))"
 _JOINT: Final = (
     r"(?:[ ]?[/+&,][ ]?|[ ]?->[ ]?|[ ](?:and|to|with|w/|x2)[ ]|"
@@ -58,21 +59,15 @@ _ACT: Final = by_initial(
     r"(?:re)?checked|verified|reviewed|read|(?:co-?)?signed(?:[ ]out)?|witnessed|entered|dictated|typed|"
     r"transcribed|charted|counted|held|interviewed|relieved|covered|scribed|edited|released|received|"
     r"dispensed|filled|screened|grossed|stained|triaged|roomed|supervised|attested|accepted|consented|"
-    r"notified|"
-    r"called|informed|counselled|initialed|proofed|relieved|programmed|"
+    r"notified|called|informed|counselled|initialed|proofed|programmed|"
     r"(?:arterial[ ]|central[ ])?lines?|IV|PICC|catheter|airway|intubat(?:ion|ed)|exam|dressings?|block|"
     r"spinal|epidural|delivery|closure|prep"
 )
 _BY: Final = re.compile(rf"\b(?i:{_ACT})[ ](?i:by)[ ]{_ONE_OR_TWO}(?:{_END}|{_STAMP}|(?=[ ]at[ ]bedside))")
-# The same by a hand that is no service's: "Injected by KS at 03:32", "second attempt by CG".
-_INJECTED: Final = re.compile(
-    rf"\b(?i:injected|injection|inserted|cannulated|accessed|drawn|attempt(?:ed)?|weighed|transported)"
-    rf"[ ](?i:by)[ ](?P<one>{_XX})(?![\w'’]){_STAMP}"
-)
+# The same by somebody's hand: "Changed by KS at 03:32", "second attempt by CG".
 _HAND: Final = by_initial(
     r"injected|inserted|drawn|administered|started|attempt(?:ed|s)?|stick|sticks|placed|accessed|hung|"
-    r"weighed|"
-    r"transported|escorted|bathed|fed|shaved|prepped|positioned|scanned|obtained|collected|removed|changed|"
+    r"weighed|transported|escorted|bathed|fed|shaved|prepped|positioned|scanned|obtained|collected|removed|changed|"
     r"flushed|measured|recorded|completed|performed|done|given|taken|assisted|applied|cleaned|logged|"
     r"set[ -]?up"
 )
@@ -82,15 +77,19 @@ _BY_HAND: Final = re.compile(
     rf"|\b(?i:first|second|third|1st|2nd|3rd|fourth|last)"
     rf"(?:[ ](?i:attempt|try|stick|check|count|reader|look|read))?[ ](?i:by)[ ](?P<next>{_XX})(?![\w'’])"
 )
+# Of these, beside a time, not even a unit is the doer: "Injected by XR at 03:32".
+_BY_SURE_HAND: Final = re.compile(
+    rf"\b(?i:injected|injection|inserted|cannulated|accessed|drawn|attempt(?:ed)?|weighed|transported)"
+    rf"[ ](?i:by)[ ](?P<one>{_XX})(?![\w'’]){_STAMP}"
+)
 # Behind the day of a transcription: "Transcribed 06-OCT-2019 CPC".
 _TRANSCRIBED: Final = re.compile(
     rf"\b(?i:transcribed|typed|trans|transcription)[ ]?:?[ ](?i:on[ ])?(?:{DAY})(?:[ ,]{{1,2}}(?:{TIME}))?"
-    rf"[ ,/-]{{1,3}}(?P<typed>[A-Z]{{2,3}}|[a-z]{{2,3}}){_LINE_END}"
+    rf"[ ,/-]{{1,3}}(?P<typed>[A-Z]{{2,3}}|[a-z]{{2,3}}){LINE_END}"
 )
 _SERVICE: Final = by_initial(
     r"pharmacy|nutrition|dietary|chaplain(?:cy)?|social[ ]work|case[ ]management|wound[ ]care|"
-    r"PT|OT|RT|SW|CM|RD|"
-    r"SLP|speech|palliative|hospice|interpreter|radiology|lab|nursing"
+    r"PT|OT|RT|SW|CM|RD|SLP|speech|palliative|hospice|interpreter|radiology|lab|nursing"
 )
 _TOLD: Final = re.compile(
     r"\b(?i:hand-?off|issued|handed|delivered|released|report(?:[ ]given|ed)?|endorsed|signed[ ]out|"
@@ -100,7 +99,7 @@ _TOLD: Final = re.compile(
     rf"|\b(?i:hand-?off)[ ]?:[ ]?(?P<giver>{_XX})[ ]?(?:->|>|to|/)[ ]?(?P<taker>{_XX})(?![\w'’])"
     rf"|\b(?i:notified|informed|called|paged)[ ](?P<told>{_XX})(?=[ ](?:at|@)[ ]?(?:{TIME}))"
     r"|\b(?i:d/w|discussed[ ]with|reviewed[ ]w(?:ith|/)|spoke[ ]w(?:ith|/))[ ]"
-    rf"(?P<talked>{_XX})(?=[.;,]?{_LINE_END}|[ ]re:?[ ])"
+    rf"(?P<talked>{_XX})(?=[.;,]?{LINE_END}|[ ]re:?[ ])"
     rf"|\bper[ ](?P<per>{_XX}){_END}"
     rf"|\b(?i:relief|relieved|back)[ ](?P<back>{_XX})(?=[ ](?:{TIME}))"
     rf"|(?:(?m:^)|(?<=[.;] ))[ \t]{{0,4}}(?:MA|CNA|RN|LPN|PCT|Tech|Triage|Roomed|Intake|Vitals)[ ]"
@@ -121,8 +120,7 @@ _DOES: Final = re.compile(
     r"co-?signed|gave|helped|stretched|assisted|walked|taught|repositioned|escorted|fed|bathed|covering|"
     r"(?:re)?applied[ ](?!to|for|at|by|with|in|over)|noticed|rounded|(?:met|sat|stayed)[ ]with|"
     r"agree[sd]|explained|heard|brought|took[ ](?:the|pt|over|him|her)|here[ ](?:until|till|from)|"
-    r"off[ ]at|on[ ]call|"
-    r"took[ ]report|drew|updated|"
+    r"off[ ]at|on[ ]call|took[ ]report|drew|updated|"
     r"will[ ](?:follow|see|call|order|update|arrange|contact|check)|"
     r"to[ ](?:follow|see|call|order|arrange|update|relieve|cover|check))\b)"
 )
@@ -132,59 +130,53 @@ _MARKED: Final = re.compile(
     rf"correct|counted|confirmed|witnessed|infusing)[ ][(\[](?P<doer>{_XX})"
     rf"(?:[ ]?[/,&+][ ]?(?P<checker>{_XX}))?[)\]]"
     # With a degree, and by themselves in a line.
-    rf"|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<line>{_XX}),?[ ]{DEGREE}[.]?{_LINE_END}"
-    rf"|(?:--|~|//|(?<=\s)/)[ ]?(?P<dashed>{_XX})(?={_LINE_END})"
+    rf"|(?m:^)[ \t]{{0,4}}(?:[-–—~][ ]?)?(?P<line>{_XX}),?[ ]{DEGREE}[.]?{LINE_END}"
+    rf"|(?:--|~|//|(?<=\s)/)[ ]?(?P<dashed>{_XX})(?={LINE_END})"
     rf"|\b(?i:addendum)[ ][(\[]?(?P<added>{_XX})[)\]]?:"
-)
-_FULL_DAY: Final = (
-    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{4}|"
-    r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2},?[ ]\d{4}"
 )
 # By themselves in a line, or in the last column of one, beside a day or a time.
 _STAMPED: Final = re.compile(
-    rf"(?m:^)[ \t]{{0,4}}(?P<entry>[A-Z]{{2,4}})[ ]\d{{1,2}}:\d\d(?={_LINE_END})"
-    rf"|\bby[ ][A-Z]{{2}}\b[^\r\n]{{1,60}}(?:{DAY})[ ](?P<second>[A-Z]{{2}})(?=\.?{_LINE_END})"
+    rf"(?m:^)[ \t]{{0,4}}(?P<entry>[A-Z]{{2,4}})[ ]\d{{1,2}}:\d\d(?={LINE_END})"
+    rf"|\bby[ ][A-Z]{{2}}\b[^\r\n]{{1,60}}(?:{DAY})[ ](?P<second>[A-Z]{{2}})(?=\.?{LINE_END})"
     rf"|[ \t]{{3}}(?P<column>[A-Z]{{2,3}})[ ](?=\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b)"
-    rf"|@[ ]?\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ](?P<at>[A-Z]{{2,3}})(?={_LINE_END})"
+    rf"|@[ ]?\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ](?P<at>[A-Z]{{2,3}})(?={LINE_END})"
     r"|(?m:^)(?P<last>[A-Z]{3})(?=\s{0,9}\Z)"
     rf"|(?:(?m:^)|(?<=[a-z\d)][.] ))(?P<signed>[A-Z]{{2,3}})"
-    rf"(?=[ ](?:{_FULL_DAY})(?:[ ](?:{TIME}))?{_LINE_END})"
-    rf"|(?<=[.] )[(](?P<closing>[A-Z]{{2,3}})(?=[)](?:{_LINE_END}|[ ]{{2}}))"
+    rf"(?=[ ](?:{FULL_DAY})(?:[ ](?:{TIME}))?{LINE_END})"
+    rf"|(?<=[.] )[(](?P<closing>[A-Z]{{2,3}})(?=[)](?:{LINE_END}|[ ]{{2}}))"
     rf"|(?m:^)[ \t]{{0,4}}\d{{1,2}}:\d\d(?:[ ]?[AP]M)?[ ]{{1,3}}[^\r\n]{{10,200}}?[a-z\d][,;.][ ]"
-    rf"(?P<entered>[A-Z]{{2}})(?={_LINE_END})"
-    rf"|(?:,|\d)[ ](?i:by)[ ](?P<by>[A-Z]{{2,3}})(?=[.;,]?{_LINE_END}|[.;][ ])"
-    rf"|(?<=[a-z][.] )(?P<noted>[A-Z]{{2}})(?=[ ](?:{DAY}){_LINE_END})"
+    rf"(?P<entered>[A-Z]{{2}})(?={LINE_END})"
+    rf"|(?:,|\d)[ ](?i:by)[ ](?P<by>[A-Z]{{2,3}})(?=[.;,]?{LINE_END}|[.;][ ])"
+    rf"|(?<=[a-z][.] )(?P<noted>[A-Z]{{2}})(?=[ ](?:{DAY}){LINE_END})"
     rf"|\b(?:stick|sticks|attempts?|pass|passes|tries),[ ](?P<hand>[A-Z]{{2,3}})(?=[.;,])"
     # Who attests: "I saw and examined the patient. BL".
     r"|\bI[ ](?:was|saw|have|agree|personally|reviewed|examined|discussed|"
     r"supervised)\b[^.\n]{3,80}[.][ ]{1,2}"
-    rf"(?P<attests>[A-Z]{{2,3}})(?={_LINE_END}|[ ]{{1,2}}[A-Z][a-z]|[ ](?:{DAY}))"
-    rf"|\b{DEGREE}/(?P<typed>[a-z]{{2,3}})(?=[ ]{{2,}}|{_LINE_END})"
+    rf"(?P<attests>[A-Z]{{2,3}})(?={LINE_END}|[ ]{{1,2}}[A-Z][a-z]|[ ](?:{DAY}))"
+    rf"|\b{DEGREE}/(?P<typed>[a-z]{{2,3}})(?=[ ]{{2,}}|{LINE_END})"
 )
 # The foot of a dictation: who spoke, who typed, and perhaps the job.
 _FOOT: Final = re.compile(
     r"(?m:^)[ \t]{0,4}(?P<spoke>[A-Z][A-Za-z]{1,15}):(?P<typed>[a-z]{2,3})"
-    rf"(?=[ \t]{{1,8}}[A-Z]{{0,3}}\d{{4,12}}{_LINE_END}|(?<=[A-Z]:[a-z][a-z]){_LINE_END}|"
-    rf"(?<=[A-Z]:[a-z][a-z][a-z]){_LINE_END})"
+    rf"(?=[ \t]{{1,8}}[A-Z]{{0,3}}\d{{4,12}}{LINE_END}|(?<=[A-Z]:[a-z][a-z]){LINE_END}|"
+    rf"(?<=[A-Z]:[a-z][a-z][a-z]){LINE_END})"
 )
 _PATTERNS: Final = (
-    *(
-        _BY_LABEL,
-        _LABELLED,
-        _BEHIND_DEED,
-        _BY,
-        _INJECTED,
-        _BY_HAND,
-        _TRANSCRIBED,
-        _TOLD,
-        _DOES,
-        _MARKED,
-        _STAMPED,
-    ),
+    _BY_LABEL,
+    _LABELLED,
+    _BEHIND_DEED,
+    _BY,
+    _BY_HAND,
+    _BY_SURE_HAND,
+    _TRANSCRIBED,
+    _TOLD,
+    _DOES,
+    _MARKED,
+    _STAMPED,
     _FOOT,
 )
 # Where nothing else stands, were it a word or a unit.
-_SURE: Final = (_BY_LABEL, _FOOT, _TRANSCRIBED, _INJECTED)
+_SURE: Final = (_BY_LABEL, _FOOT, _TRANSCRIBED, _BY_SURE_HAND)
 _THINGS: Final = words("abbreviations")
 _FEW: Final = 2
 

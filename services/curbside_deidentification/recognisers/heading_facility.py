@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from curbside.phi import Category
-from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
-from curbside_deidentification.domain.name_words import words
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.recognisers.writing.alternatives import by_initial
-from curbside_deidentification.recognisers.writing.facility_words import CARE_WORDS, FUNCTION_WORDS
+from curbside_deidentification.recognisers.writing.facility_words import OF_EVERY_HOUSE
 from curbside_deidentification.recognisers.writing.places import CAP
 
 # What heads a document: its first lines, or as much of a text whose lines were joined.
@@ -49,12 +48,11 @@ _PLACED: Final = re.compile(
     r"Funeral[ ](?:Home|Service|Chapel)|Fire(?:[ ](?:and[ ]|&[ ])?Rescue|[ ]Dep(?:artmen)?t)?|EMS|Ambulance))"
     r"(?![\w-])|(?<=Pharmacy: )(?P<drug>[A-Z][a-z]+[ ]Drugs?)\b"
 )
-_DEPARTMENTS: Final = words("departments")
 # Of such words a practice's name is made: "South County Pediatrics".
 _ABOUTS: Final = frozenset(
     ("north", "south", "east", "west", "central", "county", "city", "metro", "community")
 )
-_COMMON: Final = (GENERIC | CARE_WORDS | FUNCTION_WORDS | _DEPARTMENTS) - _ABOUTS
+_COMMON: Final = OF_EVERY_HOUSE - _ABOUTS
 
 
 class HeadingFacility:

@@ -33,7 +33,8 @@ _LIVED: Final = re.compile(
     r"home|house|apartment|farm|family|visiting|visited|stay(?:s|ed|ing)|travel(?:l?ed|l?ing|s)|drove|"
     r"driven|flew|"
     r"arrived|moved|originally|native|vacation(?:ing)?|clinic|hospital|office|ave|st|street|rd|road|"
-    r"driving|flying|riding|rode|ride|trip|flight|divert(?:s|ed)?|commut(?:es?|ed|ing)|flown|bus|train|college|school|jail|prison|relocated|"
+    r"driving|flying|riding|rode|ride|trip|"
+    r"flight|divert(?:s|ed)?|commut(?:es?|ed|ing)|flown|bus|train|college|school|jail|prison|relocated|"
     r"terrace|way|lane|ln|drive|dr|blvd|hwy|cir|pkwy|court|ct|place|pl|trl|loop)\b\.?"
     r"(?:[ ][^\W\d_]{1,12}){0,3}[ ]$"
 )

@@ -9,9 +9,15 @@ from typing import Final
 from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
-from curbside_deidentification.recognisers.writing.initials import DAY, DEGREE, NO_INITIALS, TIME, TRADES
+from curbside_deidentification.recognisers.writing.initials import (
+    DAY,
+    DEGREE,
+    LINE_END,
+    NO_INITIALS,
+    TIME,
+    TRADES,
+)
 
-_LINE_END: Final = r"[ \t]{0,4}(?:[\r\n]|\Z)"
 _XX: Final = r"[A-Z]{2,3}"
 # Each with a degree: one of them may be an abbreviation of anything.
 _WITH_DEGREES: Final = re.compile(rf"(?<![\w/-]){_XX},?[ ]{DEGREE}(?:[,;/]?[ ]{{1,3}}{_XX},?[ ]{DEGREE})+")
@@ -26,13 +32,13 @@ _ROLE: Final = (
 _CELL: Final = rf"{_ROLE}[ ]?:?[ ]{{1,2}}{_XX}"
 _ROW: Final = re.compile(
     rf"(?:(?m:^)|(?<=:)|[.] )[ \t]{{0,4}}{_CELL}(?:(?:[ ]{{2,9}}|[ ]?[|;,][ ]){_CELL})+"
-    rf"(?={_LINE_END}|[ ]{{2,}}|[ ](?:{DAY}))"
+    rf"(?={LINE_END}|[ ]{{2,}}|[ ](?:{DAY}))"
 )
 _BEHIND_ROLE: Final = re.compile(rf"{_ROLE}[ ]?:?[ ]{{1,2}}(?P<one>{_XX})(?![\w'’])")
 # Who handed over to whom, and who did what is billed.
 _HANDED: Final = re.compile(
     rf"(?m:^)[ \t]{{0,4}}(?P<one>{_XX})[ ]?(?:->|>|→)[ ]?(?P<two>{_XX})"
-    rf"(?=[ ]{{1,3}}(?:{TIME}|{DAY})|{_LINE_END})"
+    rf"(?=[ ]{{1,3}}(?:{TIME}|{DAY})|{LINE_END})"
     rf"|(?m:^)[ \t]{{0,4}}(?P<doer>{_XX})/(?P<second>{_XX})(?=[ ]{{2,9}}\d{{5}}\b)"
     rf"|(?m:^)[ \t]{{0,4}}(?P<dictated>{_XX}):(?P<typed>{_XX})"
     rf"(?=[ ]{{2,9}}#?[A-Z]{{0,3}}\d{{4,12}}\b)"

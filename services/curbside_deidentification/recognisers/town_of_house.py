@@ -13,10 +13,8 @@ from curbside_deidentification.recognisers.writing.alternatives import by_initia
 
 _KIND: Final = by_initial(
     r"hospital|infirmary|clinics?|cent(?:er|re)|services?|associates|group|partners|pharmacy|living|"
-    r"rehab(?:ilitation)?|"
-    r"nursing[ ]home|mortuary|funeral[ ](?:home|service)|hospice|surgery|imaging|laborator(?:y|ies)|manor|"
-    r"school|"
-    r"dental|pediatrics|dialysis|institute|infirmary|medicine|P\.?C|LLC|Inc"
+    r"rehab(?:ilitation)?|nursing[ ]home|mortuary|funeral[ ](?:home|service)|hospice|surgery|imaging|"
+    r"laborator(?:y|ies)|manor|school|dental|pediatrics|dialysis|institute|medicine|P\.?C|LLC|Inc"
 )
 
 
@@ -28,10 +26,10 @@ class TownOfHouse(WordRecogniser):
     score = 0.8
     pattern = re.compile(
         rf"\b(?i:{_KIND})\b\.?,[ ](?=(?P<phi>{TOWN})(?:,(?![ ](?:MD|RN|DO|NP|PA)\b)|[ ]{{0,3}}(?m:$)))"
-        rf"|\b(?:(?i:{_KIND})|"
-        rf"[Oo][Ff][ ][A-Z]\w+)[ ]{{0,3}}\r?\n[ \t]{{0,4}}(?=(?P<below>{TOWN})[ ]{{0,3}}(?m:$))"
-        rf"|,[ ](?=(?P<called>{TOWN}),[ ](?:tel\.?[ ]|"
-        rf"phone[ ])?(?:\+?1[-. ])?\(?\d{{3}}\)?[-. ]\d{{3}}[-. ]\d{{4}})"
+        rf"|\b(?:(?i:{_KIND})|[Oo][Ff][ ][A-Z]\w+)[ ]{{0,3}}\r?\n[ \t]{{0,4}}"
+        rf"(?=(?P<below>{TOWN})[ ]{{0,3}}(?m:$))"
+        rf"|,[ ](?=(?P<called>{TOWN}),[ ](?:(?:tel\.?|phone)[ ])?"
+        rf"(?:\+?1[-. ])?\(?\d{{3}}\)?[-. ]\d{{3}}[-. ]\d{{4}})"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from curbside_deidentification.domain.lexicon import GENERIC, Lexicon
+from curbside_deidentification.domain.name_words import words
 from curbside_deidentification.recognisers.writing.places import DEVOTIONAL, TOPONYMS
 
 # Of what is cared for: such words before "Clinic" or "Center" name a department, of which every house has
@@ -57,6 +58,8 @@ FUNCTION_WORDS: Final = frozenset(
     do rn np pa mph phd dds
     """.split()  # noqa: SIM905
 )
+# What every house has, or may call itself.
+OF_EVERY_HOUSE: Final = GENERIC | CARE_WORDS | FUNCTION_WORDS | words("departments")
 CONNECTORS: Final = frozenset("of and the & for de la del du on / +".split())  # noqa: SIM905
 
 

@@ -22,14 +22,20 @@ DAY: Final = (
     r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2}(?:,[ ]?\d{2,4})?|"
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}\.?[ ](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
 )
+# A day with its year.
+FULL_DAY: Final = (
+    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2}[- ]?[A-Za-z]{3,9}[- ,]{1,2}\d{4}|"
+    r"[A-Z][a-z]{2,8}\.?[ ]\d{1,2},?[ ]\d{4}"
+)
 TIME: Final = (
     r"(?:[01]?\d|2[0-3]):[0-5]\d(?:[ ]?[AaPp]\.?[Mm]\.?)?|(?:[01]\d|2[0-3])[0-5]\d(?:[ ]?h(?:rs?)?)?"
 )
+LINE_END: Final = r"[ \t]{0,4}(?:[\r\n]|\Z)"
 DEGREE: Final = (
     r"(?:MD|DO|RN|LPN|LVN|NP(?:-C)?|PA(?:-C)?|FNP|CNA|CRNA|RRT|RT|MA|CMA|CRC|CCRC|RPh|RPH|PharmD|PHARMD|"
     r"SLP|MSW|LCSW|BSN|M\.D\.|D\.O\.|R\.N\.|PCT|CST|MLS|MT|OTR(?:/L)?|DPT|MS[1-4]|PGY[- ]?\d|APRN|"
     r"ARNP|CRNP|CCRN|CNM|CNS|COTA|LMSW|LMFT|LMHC|LPTA|PTA|RDMS|RDCS|RVT|RHIT|ANP|AGNP|PMHNP|DNP|DPM|DDS|DMD|LISW|BCBA|CADC|"
-    r"CCLS|MBBS|RDN|RD|LDN|LCSW|CTRS|MDiv|PsyD)(?![\w])"
+    r"CCLS|MBBS|RDN|RD|LDN|CTRS|MDiv|PsyD)(?![\w])"
 )
 
 
