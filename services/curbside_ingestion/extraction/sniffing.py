@@ -1,0 +1,125 @@
+"""What a document is, by its content alone: senders' names and declared types are wrong too often."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from curbside_ingestion.extraction.found import EmptyDocument, Kind, UnsupportedDocument
+
+_SIGNATURES: Final = (
+    (b"%PDF-", Kind.PDF),
+    (b"\x89PNG\r\n\x1a\n", Kind.PNG),
+    (b"\xff\xd8\xff", Kind.JPEG),
+    (b"II*\x00", Kind.TIFF),
+    (b"MM\x00*", Kind.TIFF),
+    (b"II+\x00", Kind.TIFF),  # BigTIFF
+    (b"MM\x00+", Kind.TIFF),
+    (b"{\\rtf", Kind.RTF),
+)
+_REFUSED: Final = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC or XLS", "Save it as DOCX or PDF."),
+    (b"\x1f\x8b", "gzip", "Unpack it."),
+    (b"\xfd7zXZ\x00", "xz", "Unpack it."),
+    (b"BZh", "bzip2", "Unpack it."),
+    (b"\x28\xb5\x2f\xfd", "zstd", "Unpack it."),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "Send a ZIP."),
+    (b"Rar!", "RAR", "Send a ZIP."),
+    (b"GIF8", "GIF", "Send a PNG, JPEG or TIFF."),
+    (b"BM", "BMP", "Send a PNG, JPEG or TIFF."),
+    (b"\x7fELF", "a program", "Send a report."),
+    (b"MZ", "a program", "Send a report."),
+    (b"SQLite format 3\x00", "SQLite", "Send a report."),
+)
+_DICOM_OFFSET: Final = 128  # DICOM PS3.10: a preamble of 128 bytes, then "DICM"
+_HEAD: Final = 4_096  # bytes in which a PDF's or HTML's beginning is looked for
+_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")
+# HL7 v2, 2.5.4: a message begins with MSH, a file or batch of them with FHS or BHS, MLLP frames it in VT.
+_HL7: Final = re.compile(rb"[\x0b\s]*(?:MSH|FHS|BHS)[^\w\s]")
+_HTML: Final = re.compile(
+    rb"(?:<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|div|p|table|pre)\b", re.I | re.S
+)
+_CDA: Final = re.compile(rb"<(?:[\w.-]+:)?ClinicalDocument[\s>]")
+_ANY_ELEMENT: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")
+
+
+def kind_of(data: bytes) -> Kind:
+    """The kind of `data`. Raises EmptyDocument, or UnsupportedDocument naming what it is."""
+    if not data.strip(b"\x00 \t\r\n\x0b\x0c\x1c"):
+        raise EmptyDocument("the document is empty", field="body", mend="Send a report.")
+    for prefix, kind in _SIGNATURES:
+        if data.startswith(prefix):
+            return kind
+    for prefix, name, mend in _REFUSED:
+        if data.startswith(prefix) and (len(prefix) > 2 or b"\x00" in data[:64]):
+            raise UnsupportedDocument(f"the document is {name}", field="body", mend=mend)
+    if data[_DICOM_OFFSET : _DICOM_OFFSET + 4] == b"DICM":
+        raise UnsupportedDocument("the document is DICOM", field="body", mend="Export its report as text.")
+    if data.startswith(b"PK\x03\x04"):
+        return _office(data)
+    head = data[:_HEAD]
+    # ISO 32000-1, annex H.3.4.1: readers accept a header within the first 1,024 bytes.
+    if b"%PDF-" in head[:1_024]:
+        return Kind.PDF
+    text = _ascii_head(head)
+    if _HL7.match(text):
+        return Kind.HL7
+    if _HTML.match(text):
+        return Kind.HTML
+    if _ANY_ELEMENT.match(text) and text.lstrip().startswith((b"<?xml", b"<!DOCTYPE", b"<")):
+        return _markup(data, text)
+    if text.lstrip()[:1] == b"{" and _is_fhir(data):
+        return Kind.FHIR
+    return Kind.TEXT
+
+
+def _office(data: bytes) -> Kind:
+    """DOCX by the name of its main part, which stands uncompressed in a ZIP's directory."""
+    if b"word/document.xml" in data:
+        return Kind.DOCX
+    for part, name in (
+        (b"xl/workbook", "XLSX"),
+        (b"ppt/presentation", "PPTX"),
+        (b"mimetype", "an OpenDocument file"),
+    ):
+        if part in data:
+            raise UnsupportedDocument(f"the document is {name}", field="body", mend="Save it as DOCX or PDF.")
+    raise UnsupportedDocument(
+        "the document is a ZIP", field="body", mend="Send archives to /v1/reports:batch."
+    )
+
+
+def _markup(data: bytes, head: bytes) -> Kind:
+    if _CDA.search(_ascii_head(data[: 16 * _HEAD])):
+        return Kind.CDA
+    if re.search(rb"<(?:html|body|table|div|p|br|span)\b", head, re.I):
+        return Kind.HTML
+    if not head.lstrip().startswith((b"<?xml", b"<!DOCTYPE")) and not re.search(
+        rb"</?[A-Za-z][\w:.-]*[^<>]*>", head
+    ):
+        return Kind.TEXT  # "<5 mm nodule": a sign and no element
+    if b"http://hl7.org/fhir" in data[: 16 * _HEAD]:
+        raise UnsupportedDocument("the document is FHIR in XML", field="body", mend="Send FHIR as JSON.")
+    raise UnsupportedDocument(
+        "the document is XML of no kind that Curbside reads",
+        field="body",
+        mend="Send a C-CDA ClinicalDocument.",
+    )
+
+
+def _is_fhir(data: bytes) -> bool:
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
+
+
+def _ascii_head(head: bytes) -> bytes:
+    """`head` without its byte order mark, and without the NULs that ASCII has in UTF-16 and UTF-32."""
+    for mark in _MARKS:
+        if head.startswith(mark):
+            head = head[len(mark) :]
+            break
+    return head.replace(b"\x00", b"")
