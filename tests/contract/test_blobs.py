@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as replace_fields
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
@@ -157,6 +158,46 @@ async def test_many_write_and_read_at_once(blobs: BlobStore, objects: Objects) -
     )
     assert await asyncio.gather(*map(blobs.get, refs)) == contents
     assert sorted(map(name_of, refs)) == sorted(objects.names(""))
+
+
+async def test_many_blobs_become_durable_as_one_object_and_are_read_one_by_one(
+    blobs: BlobStore, objects: Objects, keys: DataKeys
+) -> None:
+    contents = [(f"s{number % 3}", random.Random(number).randbytes(number * 100)) for number in range(9)]
+    refs = await blobs.put_many(Zone.PHI, contents, tenant="default")
+    assert len(list(objects.names("phi/"))) == 1
+    assert [(ref.subject, await blobs.get(ref)) for ref in refs] == contents
+    assert [BlobRef.from_json(ref.to_json()) for ref in refs] == refs
+    again = await blobs.put_many(Zone.PHI, contents[:3], tenant="default")
+    assert keys.erase(Zone.PHI, "default", "s1")
+    with pytest.raises(DataKeyErased):
+        await blobs.get(refs[1])
+    assert await blobs.get(again[2]) == contents[2][1]
+    await blobs.delete(refs[0])
+    assert await blobs.get(refs[3]) == contents[3][1], "a pack stays whole"
+
+
+async def test_a_blob_of_a_pack_cannot_be_passed_off_as_another(blobs: BlobStore, objects: Objects) -> None:
+    first, second = await blobs.put_many(Zone.PHI, [("one", b"first"), ("other", b"other")], tenant="default")
+    assert first.blob_id.endswith("-0-37")
+    for blob_id in (first.blob_id, first.blob_id.replace("-37", "-74")):
+        with pytest.raises(BlobDamaged):
+            await blobs.get(replace_fields(first, blob_id=blob_id, subject="other"))
+    (name,) = objects.names("phi/")
+    lying = objects.read(name)
+    assert lying is not None
+    objects.delete(name)
+    objects.write_new(name, lying[:-1])
+    assert await blobs.get(first) == b"first"
+    with pytest.raises(BlobDamaged):
+        await blobs.get(second)
+    objects.delete(name)
+    objects.write_new(name, lying[:20])
+    with pytest.raises(BlobDamaged):
+        await blobs.get(second)
+    objects.delete(name)
+    with pytest.raises(BlobNotFound):
+        await blobs.get(first)
 
 
 async def test_a_large_blob_comes_back_whole_and_is_not_overwritten(

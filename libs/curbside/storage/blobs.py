@@ -1,4 +1,8 @@
-"""Blobs by zone: `<zone>/<tenant>/<subject>/<id>`, each sealed under its subject's data key."""
+"""Blobs by zone: `<zone>/<tenant>/<subject>/<id>`, each sealed under its subject's data key.
+
+Many that become durable together lie in one object, `<zone>/<tenant>/packs/<id>`: an fsync, or a request to
+S3, costs more than sealing what it writes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import contextvars
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
@@ -15,14 +19,17 @@ from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import BadInput, NotFound, TooLarge
-from curbside.storage.keys import DataKeyErased, DataKeys, KeyRing, seal, unseal
+from curbside.storage.keys import SEAL_BYTES, DataKeyErased, DataKeys, KeyRing, seal, unseal
 from curbside.storage.objects import BlobDamaged as BlobDamaged
-from curbside.storage.objects import Objects
+from curbside.storage.objects import Objects, Part
 from curbside.storage.zones import Zone, ZoneForbidden
 
 _MAGIC: Final = b"CSB1"
 _MOST_BYTES: Final = 2**31 - 1  # OpenSSL seals no more in one piece
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+# A blob in a pack: which, where it begins, and how many bytes it has there, sealed.
+_PACKED: Final = re.compile(r"(?P<pack>[0-9a-f]{32})-(?P<start>\d{1,10})-(?P<size>\d{1,10})")
+_PACKS: Final = "packs"  # where a subject's name stands otherwise, which is never this short a word
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
@@ -102,14 +109,23 @@ class BlobStore:
         self._require(zone)
         return await self._in_thread(self._put, zone, data, tenant, subject)
 
+    async def put_many(self, zone: Zone, blobs: Sequence[tuple[str, bytes]], *, tenant: str) -> list[BlobRef]:
+        """Seal blobs, given by subject and plaintext, each under its subject's key, and make them durable by one
+        write: they lie behind each other in one object, a pack. They are read like any other."""
+        self._require(zone)
+        return await self._in_thread(self._put_many, zone, blobs, tenant) if blobs else []
+
     async def get(self, ref: BlobRef) -> bytes:
         """The plaintext. Raises BlobNotFound, BlobDamaged, or DataKeyErased after an erasure."""
         self._require(ref.zone)
         return await self._in_thread(self._get, ref)
 
     async def delete(self, ref: BlobRef) -> None:
-        """Remove the blob; removing it again does nothing."""
+        """Remove the blob; removing it again does nothing. One of a pack stays sealed until its subject's data
+        key is erased: nothing else is done to a pack."""
         self._require(ref.zone)
+        if _PACKED.fullmatch(ref.blob_id):
+            return
         await self._in_thread(self._objects.delete, _name(ref))
 
     async def key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
@@ -143,6 +159,24 @@ class BlobStore:
         self._objects.write_new(name, _MAGIC + seal(key, data, _associated(ref)))
         return ref
 
+    def _put_many(self, zone: Zone, blobs: Sequence[tuple[str, bytes]], tenant: str) -> list[BlobRef]:
+        keys = self._keys.get_or_create_many(zone, tenant, {subject for subject, _ in blobs})
+        pack = secrets.token_hex(16)
+        refs: list[BlobRef] = []
+        sealed: list[bytes] = []
+        start = 0
+        for subject, data in blobs:
+            size = len(_MAGIC) + SEAL_BYTES + len(data)
+            keyed_hash = self._ring.hmac_hex(f"hash-{zone}", data)
+            ref = BlobRef(zone, tenant, subject, f"{pack}-{start}-{size}", keyed_hash, len(data))
+            sealed.append(_MAGIC + seal(keys[subject], data, _associated(ref)))
+            refs.append(ref)
+            start += size
+        if start > _MOST_BYTES:
+            raise TooLarge(f"a pack of blobs has {start} bytes, and may have {_MOST_BYTES}")
+        self._objects.write_new(_name(refs[0]), b"".join(sealed))
+        return refs
+
     def _key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
         try:
             key = self._keys.get(zone, tenant, subject)
@@ -151,7 +185,9 @@ class BlobStore:
         return self._ring.hmac_hex(f"hash-{zone}", b"curbside-key-mark:1:" + key)
 
     def _get(self, ref: BlobRef) -> bytes:
-        sealed = self._objects.read(_name(ref))
+        packed = _PACKED.fullmatch(ref.blob_id)
+        part = Part(int(packed["start"]), int(packed["size"])) if packed else None
+        sealed = self._objects.read(_name(ref), part)
         if sealed is None:
             raise BlobNotFound(f"there is no blob {ref.blob_id!r} in zone {ref.zone.value!r}")
         key = self._keys.get(ref.zone, ref.tenant, ref.subject)
@@ -170,6 +206,8 @@ def _name(ref: BlobRef) -> str:
     for part in (ref.tenant, ref.subject, ref.blob_id):
         if not _NAME.fullmatch(part):
             raise BadBlobName("a blob's tenant, subject and id are lower-case letters, digits and dashes")
+    if packed := _PACKED.fullmatch(ref.blob_id):
+        return f"{ref.zone.value}/{ref.tenant}/{_PACKS}/{packed['pack']}"
     return f"{ref.zone.value}/{ref.tenant}/{ref.subject}/{ref.blob_id}"
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from curbside.errors import StorageFull
 from curbside.storage.directories import FULL_DISK, full_disk, private_directory, sync
-from curbside.storage.objects import ABANDONED_AFTER, NameTaken
+from curbside.storage.objects import ABANDONED_AFTER, NameTaken, Part
 
 # No name of a blob holds a dot.
 _SCRATCH: Final = ".part"
@@ -51,9 +51,12 @@ class DirectoryObjects:
                 raise full_disk(self._root) from error
             raise
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, part: Part | None = None) -> bytes | None:
         try:
-            return (self._root / name).read_bytes()
+            with open(self._root / name, "rb") as file:
+                if part is None:
+                    return file.read()
+                return os.pread(file.fileno(), part.size, part.start)
         except FileNotFoundError:
             return None
 

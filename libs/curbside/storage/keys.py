@@ -12,7 +12,7 @@ import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -26,6 +26,7 @@ from curbside.storage.zones import Zone
 
 KEY_BYTES: Final = 32  # AES-256, HMAC-SHA256
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D, 8.2.2: random 96-bit nonces
+SEAL_BYTES: Final = _NONCE_BYTES + 16  # that sealing adds: the nonce and the tag
 # Behind the name of a key that was replaced, and still opens what it once wrapped.
 RETIRED: Final = ".retired.key"
 _PAGE: Final = 500
@@ -187,6 +188,12 @@ class WrappedKeys(Protocol):
     def keep(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
         """Insert `wrapped` where there is none yet; return what stands there then."""
 
+    def find_many(self, zone: Zone, tenant: str, subjects: Collection[str]) -> dict[str, bytes]:
+        """Of those that are there."""
+
+    def keep_many(self, zone: Zone, tenant: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+        """As `keep`, for many subjects, by one write."""
+
     def replace(self, zone: Zone, tenant: str, subject: str, old: bytes, new: bytes) -> bool:
         """Put `new` where `old` stands; False where it stands there no more."""
 
@@ -215,22 +222,36 @@ class DataKeys:
     def get_or_create(self, zone: Zone, tenant: str, subject: str) -> bytes:
         wrapped = self._wrapped.find(zone, tenant, subject)
         if wrapped is None:
-            wrapped = self._create(zone, tenant, subject)
+            wrapped = self._create(zone, tenant, [subject])[subject]
         return self._unwrap(zone, tenant, subject, wrapped)
 
-    def _create(self, zone: Zone, tenant: str, subject: str) -> bytes:
+    def get_or_create_many(self, zone: Zone, tenant: str, subjects: Collection[str]) -> dict[str, bytes]:
+        """The data keys of `subjects`; those that are new become durable by one write."""
+        wrapped = self._wrapped.find_many(zone, tenant, subjects)
+        if missing := [subject for subject in subjects if subject not in wrapped]:
+            wrapped |= self._create(zone, tenant, missing)
+        return {subject: self._unwrap(zone, tenant, subject, found) for subject, found in wrapped.items()}
+
+    def _create(self, zone: Zone, tenant: str, subjects: Sequence[str]) -> dict[str, bytes]:
         used = self._ring.key(f"kek-{zone}")
-        fresh = seal(used, secrets.token_bytes(KEY_BYTES), _associated(zone, tenant, subject))
+        fresh = {
+            subject: seal(used, secrets.token_bytes(KEY_BYTES), _associated(zone, tenant, subject))
+            for subject in subjects
+        }
         # Another process may have been first; what stands there is the key.
-        stands = self._wrapped.keep(zone, tenant, subject, fresh)
-        newest = self._ring.read_again(f"kek-{zone}")[0]
-        if stands == fresh and newest != used:
-            # The key was replaced since we read it, and `rewrap` may have passed this place already.
-            again = self._wrap(zone, tenant, subject, self._unwrap(zone, tenant, subject, fresh, used))
-            if self._wrapped.replace(zone, tenant, subject, fresh, again):
-                return again
-            return self._wrapped.find(zone, tenant, subject) or again
+        stands = self._wrapped.keep_many(zone, tenant, fresh)
+        if self._ring.read_again(f"kek-{zone}")[0] != used:
+            # The key was replaced since we read it, and `rewrap` may have passed these places already.
+            for subject in subjects:
+                if stands[subject] == fresh[subject]:
+                    stands[subject] = self._wrap_again(zone, tenant, subject, fresh[subject], used)
         return stands
+
+    def _wrap_again(self, zone: Zone, tenant: str, subject: str, wrapped: bytes, used: bytes) -> bytes:
+        again = self._wrap(zone, tenant, subject, self._unwrap(zone, tenant, subject, wrapped, used))
+        if self._wrapped.replace(zone, tenant, subject, wrapped, again):
+            return again
+        return self._wrapped.find(zone, tenant, subject) or again
 
     def erase(self, zone: Zone, tenant: str, subject: str) -> bool:
         """Drop the data key; return whether there was one."""

@@ -7,6 +7,7 @@ threads may make them at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -14,6 +15,14 @@ from curbside.errors import Conflict, CurbsideError
 
 # What a writer that was killed left half done is nobody's work any more after this long.
 ABANDONED_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of an object: `size` of them (1 or more) from `start` on."""
+
+    start: int
+    size: int
 
 
 class BlobDamaged(CurbsideError):
@@ -42,8 +51,8 @@ class Objects(Protocol):
     def write_new(self, name: str, data: bytes) -> None:
         """Durable when it returns, and never half readable. Raises NameTaken: nothing is overwritten."""
 
-    def read(self, name: str) -> bytes | None:
-        """None where there is none."""
+    def read(self, name: str, part: Part | None = None) -> bytes | None:
+        """All of it, or `part` of it as far as it goes; None where there is none."""
 
     def delete(self, name: str) -> None:
         """Deleting what is not there does nothing."""

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from curbside.errors import Unavailable
 from curbside.settings import BadSetting, BlobSettings, Profile
-from curbside.storage.objects import ABANDONED_AFTER, NameTaken
+from curbside.storage.objects import ABANDONED_AFTER, NameTaken, Part
 from curbside.storage.s3_errors import BlobsRefused, code_of, status_of, translated
 
 if TYPE_CHECKING:
@@ -89,17 +89,22 @@ class S3Objects:
             mend="Try again in a moment.",
         )
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, part: Part | None = None) -> bytes | None:
+        asked: dict[str, Any] = {"ChecksumMode": "ENABLED"}  # which is of the whole object
+        if part is not None:
+            asked = {"Range": f"bytes={part.start}-{part.start + part.size - 1}"}
         with translated(self._settings):
             for tries_left in reversed(range(_TRIES)):
                 try:
-                    answer = self._client.get_object(
-                        Bucket=self._bucket, Key=self._key(name), ChecksumMode="ENABLED"
-                    )
+                    answer = self._client.get_object(Bucket=self._bucket, Key=self._key(name), **asked)
                     with closing(answer["Body"]) as body:
                         return body.read()
                 except self._client.exceptions.NoSuchKey:
                     return None
+                except ClientError as error:
+                    if status_of(error) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                        return b""
+                    raise
                 except (
                     exceptions.FlexibleChecksumError,
                     exceptions.HTTPClientError,

@@ -5,10 +5,12 @@ Both are asked from threads, because sealing a blob is: their calls block.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,13 +26,15 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    any_,
+    bindparam,
     create_engine,
     delete,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from curbside.errors import StorageFull, Unavailable
 from curbside.settings import DatabaseSettings
@@ -79,12 +83,28 @@ class SqliteWrappedKeys:
         return bytes(rows[0][0]) if rows else None
 
     def keep(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
-        self._run(
-            "INSERT OR IGNORE INTO data_keys VALUES (?, ?, ?, ?, ?)",
-            (zone.value, tenant, subject, wrapped, time.time()),
+        return self.keep_many(zone, tenant, {subject: wrapped})[subject]
+
+    def find_many(self, zone: Zone, tenant: str, subjects: Collection[str]) -> dict[str, bytes]:
+        rows = self._run(
+            "SELECT subject, wrapped FROM data_keys WHERE zone = ? AND tenant = ? "
+            "AND subject IN (SELECT value FROM json_each(?))",
+            (zone.value, tenant, json.dumps([*subjects])),
         )
-        stands = self.find(zone, tenant, subject)
-        if stands is None:
+        return {subject: bytes(wrapped) for subject, wrapped in rows}
+
+    def keep_many(self, zone: Zone, tenant: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+        now = time.time()
+        with self._lock, self._translated():
+            db = self._open()
+            db.execute("BEGIN IMMEDIATE")
+            with db:  # commits, or rolls back
+                db.executemany(
+                    "INSERT OR IGNORE INTO data_keys VALUES (?, ?, ?, ?, ?)",
+                    [(zone.value, tenant, subject, key, now) for subject, key in wrapped.items()],
+                )
+        stands = self.find_many(zone, tenant, wrapped.keys())
+        if len(stands) != len(wrapped):
             raise Unavailable("the key database did not keep a new data key", mend="Check the disk.")
         return stands
 
@@ -120,11 +140,15 @@ class SqliteWrappedKeys:
                 self._connection = None
 
     def _run(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        with self._lock:
-            try:
-                return self._open().execute(statement, values).fetchall()
-            except sqlite3.OperationalError as error:
-                raise _storage_error(self._path, error) from error
+        with self._lock, self._translated():
+            return self._open().execute(statement, values).fetchall()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise _storage_error(self._path, error) from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -158,10 +182,25 @@ class PostgresWrappedKeys:
         return bytes(rows[0].wrapped) if rows else None
 
     def keep(self, zone: Zone, tenant: str, subject: str, wrapped: bytes) -> bytes:
-        values = {"tenant": tenant, "subject": subject, "wrapped": wrapped, "created_at": time.time()}
+        return self.keep_many(zone, tenant, {subject: wrapped})[subject]
+
+    def find_many(self, zone: Zone, tenant: str, subjects: Collection[str]) -> dict[str, bytes]:
+        table = _TABLES[zone]
+        # One parameter, however many there are.
+        named = table.c.subject == any_(bindparam("subjects", [*subjects], type_=ARRAY(Text)))
+        rows = self._run(select(table.c.subject, table.c.wrapped).where(table.c.tenant == tenant, named))
+        return {row.subject: bytes(row.wrapped) for row in rows}
+
+    def keep_many(self, zone: Zone, tenant: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+        now = time.time()
+        # In one order everywhere, so that two who insert the same do not wait for each other.
+        values = [
+            {"tenant": tenant, "subject": subject, "wrapped": wrapped[subject], "created_at": now}
+            for subject in sorted(wrapped)
+        ]
         self._run(insert(_TABLES[zone]).values(values).on_conflict_do_nothing())
-        stands = self.find(zone, tenant, subject)
-        if stands is None:
+        stands = self.find_many(zone, tenant, wrapped.keys())
+        if len(stands) != len(wrapped):
             raise Unavailable("the key database did not keep a new data key", mend="Ask again.")
         return stands
 
