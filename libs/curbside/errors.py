@@ -147,6 +147,15 @@ class Unavailable(CurbsideError):
     title = "Not ready to answer"
 
 
+class TooBusy(Unavailable):
+    """More is under way than may be at once; `retry_after` says in how many seconds to ask again."""
+
+    code = "too-busy"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    grpc_status = "RESOURCE_EXHAUSTED"
+    title = "Too much is under way"
+
+
 class StorageFull(Unavailable):
     code = "storage.full"
     status = HTTPStatus.INSUFFICIENT_STORAGE

@@ -33,7 +33,8 @@ from curbside_ingestion.domain.report import (
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read_object, read_rows
 from curbside_ingestion.domain.states import ReportState
-from curbside_ingestion.handlers import Accepted, Refused, ReportLedger, ShownReport
+from curbside_ingestion.handlers import ReportLedger, ShownReport
+from curbside_ingestion.receiving import Accepted, Refused
 from curbside_ingestion.settings import IngestionSettings
 
 _FORMATS: Final = {

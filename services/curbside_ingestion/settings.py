@@ -13,5 +13,7 @@ class IngestionSettings(BaseSettings):
 
     # The longest of 1,652 MTSamples reports has 20,838 characters: ten times that is no single report.
     max_report_characters: int = Field(default=200_000, ge=1_000, le=5_000_000)
+    # Reports that wait to be written, of all callers together; beyond, 429. At 3 KB each they take 15 MB.
+    max_waiting_reports: int = Field(default=5_000, ge=1, le=1_000_000)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -143,53 +144,66 @@ class Moment:
     reason: str
 
 
-async def lock_revisions(session: AsyncSession, tenant: str, identities: Collection[str]) -> None:
-    """Let the revisions of `identities` be as they are until the transaction ends."""
-    query = select(REPORTS.c.report_id).where(REPORTS.c.tenant == tenant, REPORTS.c.identity.in_(identities))
-    await session.execute(query.order_by(*_LOCK_ORDER).with_for_update())
-
-
-async def revisions(session: AsyncSession, tenant: str, identity: str) -> list[Revision]:
-    """The revisions of one identity, oldest first."""
+async def revisions(
+    session: AsyncSession, tenant: str, identities: Collection[str], *, lock: bool = False
+) -> dict[str, list[Revision]]:
+    """The revisions of `identities`, oldest first; with `lock` they stay so until the transaction ends."""
     query = (
         select(
+            REPORTS.c.identity,
             REPORTS.c.report_id,
             REPORTS.c.revision,
             REPORTS.c.status,
             REPORTS.c.fingerprint,
             REPORTS.c.state,
         )
-        .where(REPORTS.c.tenant == tenant, REPORTS.c.identity == identity)
-        .order_by(REPORTS.c.revision)
+        .where(REPORTS.c.tenant == tenant, REPORTS.c.identity.in_(identities))
+        .order_by(*_LOCK_ORDER)
     )
-    rows = await session.execute(query)
-    return [
-        Revision(
-            row.report_id, row.revision, ReportStatus(row.status), row.fingerprint, ReportState(row.state)
+    found: dict[str, list[Revision]] = {}
+    for row in await session.execute(query.with_for_update() if lock else query):
+        state, status = ReportState(row.state), ReportStatus(row.status)
+        found.setdefault(row.identity, []).append(
+            Revision(row.report_id, row.revision, status, row.fingerprint, state)
         )
-        for row in rows
-    ]
+    return found
 
 
-async def add_report(session: AsyncSession, report: NewReport) -> None:
-    """Insert report, receipt and first state. Raises RevisionTaken where another was first."""
-    row = {
+async def add_reports(transaction: Transaction, reports: Sequence[NewReport]) -> None:
+    """Insert reports, receipts and first states. Raises RevisionTaken where another was first."""
+    try:
+        await transaction.add(REPORTS, [_row(report) for report in reports])
+    except IntegrityError:
+        raise RevisionTaken("the same report is being received by another request") from None
+    await transaction.add(
+        RECEIPTS,
+        [
+            {"report_id": report.report_id, "tenant": report.tenant, "received_at": report.received_at}
+            for report in reports
+        ],
+    )
+    await transaction.add(
+        HISTORY,
+        [
+            {
+                "report_id": report.report_id,
+                "state": report.state.value,
+                "at": report.received_at,
+                "reason": report.reason,
+            }
+            for report in reports
+        ],
+    )
+
+
+def _row(report: NewReport) -> dict[str, Any]:
+    return {
         **vars(report),
         "status": report.status.value,
         "state": report.state.value,
         "original": report.original.to_json(),
         "text": report.text.to_json(),
     }
-    try:
-        await session.execute(insert(REPORTS).values(row))
-    except IntegrityError:
-        raise RevisionTaken("the same report is being received by another request") from None
-    await session.execute(
-        insert(RECEIPTS).values(
-            report_id=report.report_id, tenant=report.tenant, received_at=report.received_at
-        )
-    )
-    await _note(session, report.report_id, report.state, report.received_at, report.reason)
 
 
 async def move(

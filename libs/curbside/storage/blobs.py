@@ -110,8 +110,8 @@ class BlobStore:
         return await self._in_thread(self._put, zone, data, tenant, subject)
 
     async def put_many(self, zone: Zone, blobs: Sequence[tuple[str, bytes]], *, tenant: str) -> list[BlobRef]:
-        """Seal blobs, given by subject and plaintext, each under its subject's key, and make them durable by one
-        write: they lie behind each other in one object, a pack. They are read like any other."""
+        """Seal blobs, given by subject and plaintext, each under its subject's key, and make them durable by
+        one write: they lie behind each other in one object, a pack. They are read like any other."""
         self._require(zone)
         return await self._in_thread(self._put_many, zone, blobs, tenant) if blobs else []
 
@@ -121,8 +121,8 @@ class BlobStore:
         return await self._in_thread(self._get, ref)
 
     async def delete(self, ref: BlobRef) -> None:
-        """Remove the blob; removing it again does nothing. One of a pack stays sealed until its subject's data
-        key is erased: nothing else is done to a pack."""
+        """Remove the blob; removing it again does nothing. One of a pack stays, sealed, until its subject's
+        data key is erased: nothing else is done to a pack."""
         self._require(ref.zone)
         if _PACKED.fullmatch(ref.blob_id):
             return

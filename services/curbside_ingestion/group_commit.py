@@ -1,0 +1,110 @@
+"""Requests that come at once share one commit: while a group is on its way to the disk, the next gathers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from curbside.errors import TooBusy, Unavailable
+
+log = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
+_Outcome = TypeVar("_Outcome")
+_RETRY_AFTER: Final = 1  # seconds: a full queue is written in less
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[_Item, _Outcome]):
+    items: Sequence[_Item]
+    outcomes: asyncio.Future[Sequence[_Outcome]]
+
+
+class GroupCommit(Generic[_Item, _Outcome]):
+    """Calls `commit` with what callers bring, one group at a time, in the order they came.
+
+    A group has at most `group_size` items, unless one caller brings more. Where `queue_size` wait already, a
+    caller is told TooBusy at once: what cannot be written must not pile up in memory.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[_Item]], Awaitable[Sequence[_Outcome]]],
+        *,
+        group_size: int,
+        queue_size: int,
+    ) -> None:
+        self._commit = commit
+        self._group_size = group_size
+        self._queue_size = queue_size
+        self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
+        self._waiting = 0  # items in the queue
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a group."""
+        return self._waiting
+
+    async def __call__(self, items: Sequence[_Item]) -> Sequence[_Outcome]:
+        """The outcomes of `items`, in their order, once they are durable. Raises what `commit` raised."""
+        if self._waiting and self._waiting + len(items) > self._queue_size:
+            raise TooBusy(
+                f"{self._waiting} reports wait to be written already",
+                mend="Send it again after the seconds of Retry-After.",
+                retry_after=_RETRY_AFTER,
+            )
+        mine = _Waiting[_Item, _Outcome](items, asyncio.get_running_loop().create_future())
+        self._queue.append(mine)
+        self._waiting += len(items)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        # What was begun is finished, though the caller may be gone.
+        return await asyncio.shield(mine.outcomes)
+
+    async def _write(self) -> None:
+        try:
+            while self._queue:
+                await self._write_group(self._next_group())
+        finally:
+            self._writer = None
+
+    def _next_group(self) -> list[_Waiting[_Item, _Outcome]]:
+        group = [self._queue.popleft()]
+        size = len(group[0].items)
+        while self._queue and size + len(self._queue[0].items) <= self._group_size:
+            group.append(self._queue.popleft())
+            size += len(group[-1].items)
+        self._waiting -= size
+        return group
+
+    async def _write_group(self, group: Sequence[_Waiting[_Item, _Outcome]]) -> None:
+        try:
+            outcomes = await self._commit([item for waiting in group for item in waiting.items])
+        except Exception as error:
+            if len(group) == 1 or isinstance(error, Unavailable):
+                _fail(group, error)
+                return
+            # One of them may be what no database takes: the others must not suffer for it.
+            log.warning("a group failed and goes one by one", extra={"error": type(error).__name__})
+            for waiting in group:
+                await self._write_group([waiting])
+            return
+        except BaseException as stopped:
+            _fail(group, stopped)
+            raise
+        start = 0
+        for waiting in group:
+            if not waiting.outcomes.done():
+                waiting.outcomes.set_result(outcomes[start : start + len(waiting.items)])
+            start += len(waiting.items)
+
+
+def _fail(group: Sequence[_Waiting[_Item, _Outcome]], error: BaseException) -> None:
+    for waiting in group:
+        if not waiting.outcomes.done():
+            waiting.outcomes.set_exception(error)
+            waiting.outcomes.exception()  # a caller who is gone does not ask

@@ -1,0 +1,292 @@
+"""How reports become durable: originals and texts first, then record, receipt, audit and event as one."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from curbside.contracts.codec import PhiDocument, to_bytes
+from curbside.contracts.events import new_event
+from curbside.contracts.v1 import events_pb2
+from curbside.errors import Conflict, CurbsideError
+from curbside.identity.principal import Principal
+from curbside.phi import PhiText
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.storage.database import Database, Transaction
+from curbside.storage.keys import KeyRing
+from curbside.storage.zones import Zone
+from curbside_ingestion import store
+from curbside_ingestion.domain.report import Submission
+from curbside_ingestion.domain.revisions import Admission, ReportStatus, Revision, admit
+from curbside_ingestion.domain.rows import Format, GoodRow
+from curbside_ingestion.domain.states import ReportState
+from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, sealed
+
+_STATUSES: Final = MappingProxyType(
+    {
+        ReportStatus.FINAL: events_pb2.REPORT_STATUS_FINAL,
+        ReportStatus.PRELIMINARY: events_pb2.REPORT_STATUS_PRELIMINARY,
+        ReportStatus.AMENDED: events_pb2.REPORT_STATUS_AMENDED,
+        ReportStatus.ENTERED_IN_ERROR: events_pb2.REPORT_STATUS_ENTERED_IN_ERROR,
+    }
+)
+_ATTEMPTS: Final = 3
+_AT_ONCE: Final = "the same report is being received by another request"
+_Revisions = dict[tuple[str, str], list[Revision]]  # by tenant and identity, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    row: int
+    report_id: str
+    state: ReportState
+    external_id: PhiText | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    row: int
+    problem: CurbsideError
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A good row on its way in. Its keyed hashes tell one report, and one patient, from another."""
+
+    good: GoodRow
+    format: Format
+    principal: Principal
+    report_id: str
+    subject: str
+    identity: str
+    fingerprint: str
+
+    @property
+    def submission(self) -> Submission:
+        return self.good.submission
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """An arrival whose original and text are durable."""
+
+    arrival: Arrival
+    original: BlobRef
+    text: BlobRef
+
+
+def arrive(good: GoodRow, format: Format, principal: Principal, ring: KeyRing) -> Arrival:
+    """Keyed hashes under the tenant's key, each in a domain of its own. NUL separates: no field holds one."""
+    submission = good.submission
+    patient = submission.patient_id.reveal() if submission.patient_id else ""
+    authored_at = submission.authored_at.reveal() if submission.authored_at else ""
+    content = (submission.text.reveal(), patient, authored_at)
+
+    def keyed(domain: str, *parts: str) -> str:
+        return ring.subject(principal.tenant, "\0".join((domain, *parts)).encode())
+
+    if patient:
+        subject = keyed("patient", patient)
+    else:
+        subject = keyed("content", submission.source, submission.text.reveal())
+    if submission.external_id is not None:
+        identity = keyed("external-id", submission.source, submission.external_id.reveal())
+    else:
+        identity = keyed("identity", submission.source, *content)
+    fingerprint = keyed("fingerprint", *content)
+    return Arrival(good, format, principal, _new_report_id(), subject, identity, fingerprint)
+
+
+async def take_in(
+    arrivals: Sequence[Arrival], *, database: Database, blobs: BlobStore, ring: KeyRing
+) -> list[Accepted | Refused]:
+    """Make `arrivals` durable together, and return what became of each, in their order.
+
+    Raises Unavailable or StorageFull having taken in none.
+    """
+    await blobs.check_space()
+    async with database.read() as session:  # what is there already need not be written first
+        there = await _revisions(session, arrivals)
+    refused: dict[str, Refused] = {}
+    for arrival in arrivals:
+        admission = _admission(arrival, there)
+        if isinstance(admission, Refused):
+            refused[arrival.report_id] = admission
+        else:
+            _note(arrival, admission, there)
+    staged = await _stage([arrival for arrival in arrivals if arrival.report_id not in refused], blobs)
+    if not staged:
+        return [refused[arrival.report_id] for arrival in arrivals]
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with database.begin(*{arrival.identity for arrival in arrivals}) as transaction:
+                return await _accept(arrivals, staged, transaction, ring)
+        except store.RevisionTaken:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("a last attempt returns or raises")
+
+
+async def _stage(arrivals: Sequence[Arrival], blobs: BlobStore) -> dict[str, _Staged]:
+    """Make the originals and texts durable, before any record points to them. By the ids of reports."""
+    by_tenant: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        by_tenant[arrival.principal.tenant].append(arrival)
+    staged: dict[str, _Staged] = {}
+    for tenant, of_tenant in by_tenant.items():
+        contents = [
+            (arrival.subject, content)
+            for arrival in of_tenant
+            for content in (arrival.good.original, _document(arrival.submission))
+        ]
+        refs = iter(await blobs.put_many(Zone.PHI, contents, tenant=tenant))
+        for arrival in of_tenant:
+            staged[arrival.report_id] = _Staged(arrival, original=next(refs), text=next(refs))
+    return staged
+
+
+async def _accept(
+    arrivals: Sequence[Arrival], staged: Mapping[str, _Staged], transaction: Transaction, ring: KeyRing
+) -> list[Accepted | Refused]:
+    """Record, audit and announce. For what is there by now nothing is done, and it comes back as Refused."""
+    now = datetime.now(UTC)
+    there = await _revisions(transaction.session, arrivals, lock=True)
+    outcomes: dict[str, Accepted | Refused] = {}
+    new: list[store.NewReport] = []
+    for arrival in arrivals:
+        admission, submission = _admission(arrival, there), arrival.submission
+        if isinstance(admission, Refused):
+            outcomes[arrival.report_id] = admission
+            continue
+        one = staged.get(arrival.report_id)
+        if one is None:  # what it was a copy of was refused meanwhile, by what another process brought
+            problem = store.RevisionTaken(_AT_ONCE, field="external_id", mend="Send it again.")
+            outcomes[arrival.report_id] = Refused(arrival.good.row, problem)
+            continue
+        _note(arrival, admission, there)
+        for displaced in admission.displaced:
+            # What this group brings itself must be there before it can be moved.
+            await store.add_reports(transaction, new)
+            new = []
+            await _displace(displaced.report_id, displaced.state, displaced.reason, arrival, now, transaction)
+        new.append(_record(one, admission, now, ring))
+        outcomes[arrival.report_id] = Accepted(
+            arrival.good.row, arrival.report_id, admission.state, submission.external_id, submission.type
+        )
+        await _announce(one, now, transaction)
+    await store.add_reports(transaction, new)
+    return [outcomes[arrival.report_id] for arrival in arrivals]
+
+
+def _admission(arrival: Arrival, there: _Revisions) -> Admission | Refused:
+    """How `arrival` enters beside what is `there`."""
+    earlier = there[arrival.principal.tenant, arrival.identity]
+    try:
+        return admit(earlier, arrival.submission.status, arrival.fingerprint)
+    except Conflict as problem:
+        return Refused(arrival.good.row, problem)
+
+
+def _note(arrival: Arrival, admission: Admission, there: _Revisions) -> None:
+    """Let those that come after `arrival` see it, and what it displaced."""
+    earlier = there[arrival.principal.tenant, arrival.identity]
+    gone = {displaced.report_id: displaced.state for displaced in admission.displaced}
+    earlier[:] = [replace(one, state=gone.get(one.report_id, one.state)) for one in earlier]
+    status, fingerprint = arrival.submission.status, arrival.fingerprint
+    earlier.append(Revision(arrival.report_id, admission.number, status, fingerprint, admission.state))
+
+
+async def _displace(
+    report_id: str, state: ReportState, reason: str, by: Arrival, now: datetime, transaction: Transaction
+) -> None:
+    tenant = by.principal.tenant
+    subject = await store.move(transaction.session, report_id, state, at=now, reason=reason)
+    happened = events_pb2.ReportDisplaced(report_id=report_id, state=state.value, displaced_by=by.report_id)
+    await transaction.publish(new_event(happened, tenant=tenant, subject=subject, occurred_at=now))
+    await transaction.record(
+        actor=by.principal.id,
+        tenant=tenant,
+        action=f"report.{state}",
+        target=report_id,
+        details={"by": by.report_id},
+    )
+
+
+async def _announce(one: _Staged, now: datetime, transaction: Transaction) -> None:
+    arrival, submission = one.arrival, one.arrival.submission
+    tenant = arrival.principal.tenant
+    received = events_pb2.ReportReceived(
+        report_id=arrival.report_id,
+        original=one.original.to_message(),
+        text=one.text.to_message(),
+        report_type=submission.type,
+        source=submission.source,
+        status=_STATUSES[submission.status],
+    )
+    await transaction.publish(new_event(received, tenant=tenant, subject=arrival.subject, occurred_at=now))
+    await transaction.record(
+        actor=arrival.principal.id,
+        tenant=tenant,
+        action="report.received",
+        target=arrival.report_id,
+        details={
+            "source": submission.source,
+            "status": submission.status.value,
+            "bytes": one.original.size,
+            "original": one.original.keyed_hash,
+        },
+    )
+
+
+def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) -> store.NewReport:
+    arrival, submission = one.arrival, one.arrival.submission
+    tenant, report_id = arrival.principal.tenant, arrival.report_id
+    return store.NewReport(
+        report_id=report_id,
+        tenant=tenant,
+        source=submission.source,
+        identity=arrival.identity,
+        revision=admission.number,
+        fingerprint=arrival.fingerprint,
+        subject=arrival.subject,
+        external_id=sealed(EXTERNAL_ID, submission.external_id, tenant, report_id, ring),
+        type=submission.type,
+        status=submission.status,
+        authored_at=sealed(AUTHORED_AT, submission.authored_at, tenant, report_id, ring),
+        media_type=arrival.format.value,
+        original=one.original,
+        text=one.text,
+        state=admission.state,
+        reason=admission.reason,
+        received_at=now,
+    )
+
+
+async def _revisions(session: AsyncSession, arrivals: Iterable[Arrival], *, lock: bool = False) -> _Revisions:
+    """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for arrival in arrivals:
+        wanted[arrival.principal.tenant].add(arrival.identity)
+    there: _Revisions = {}
+    for tenant in sorted(wanted):
+        found = await store.revisions(session, tenant, wanted[tenant], lock=lock)
+        there |= {(tenant, identity): found.get(identity, []) for identity in wanted[tenant]}
+    return there
+
+
+def _document(submission: Submission) -> bytes:
+    return to_bytes(PhiDocument(submission.text, submission.known_with_ids(), submission.authored_at))
+
+
+def _new_report_id() -> str:
+    """32 hexadecimal digits, milliseconds first, so that ids sort by arrival."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

@@ -1,0 +1,33 @@
+"""What of a record is PHI lies sealed in its column: an external id (an accession number), a time.
+
+In the record rather than in a blob, so that a page of reports is one query; an erasure nulls the column.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from curbside.phi import PhiText
+from curbside.storage.keys import KeyRing, seal, unseal
+
+EXTERNAL_ID: Final = "external-id"
+AUTHORED_AT: Final = "authored-at"
+_KEY: Final = "ingestion-records"
+
+
+def sealed(column: str, value: PhiText | None, tenant: str, report_id: str, ring: KeyRing) -> bytes | None:
+    """`value` under a key of ingestion's own, bound to its column and report."""
+    if value is None:
+        return None
+    return seal(ring.key(_KEY), value.reveal().encode(), _bound(column, tenant, report_id))
+
+
+def opened(column: str, value: bytes | None, tenant: str, report_id: str, ring: KeyRing) -> PhiText | None:
+    """What `sealed` made `value` of."""
+    if value is None:
+        return None
+    return PhiText(unseal(ring.key(_KEY), value, _bound(column, tenant, report_id)).decode())
+
+
+def _bound(column: str, tenant: str, report_id: str) -> bytes:
+    return f"curbside-{column}:1:{tenant}:{report_id}".encode()
