@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.contracts.codec import PhiDocument, to_bytes
-from curbside.contracts.events import new_event
+from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import Conflict, CurbsideError
 from curbside.identity.principal import Principal
@@ -162,6 +162,7 @@ async def _accept(
     there = await _revisions(transaction.session, arrivals, lock=True)
     outcomes: dict[str, Accepted | Refused] = {}
     new: list[store.NewReport] = []
+    happened: list[Event] = []
     for arrival in arrivals:
         admission, submission = _admission(arrival, there), arrival.submission
         if isinstance(admission, Refused):
@@ -176,13 +177,16 @@ async def _accept(
         for displaced in admission.displaced:
             # What this group brings itself must be there before it can be moved.
             await store.add_reports(transaction, new)
-            new = []
+            await transaction.publish(*happened)
+            new, happened = [], []
             await _displace(displaced.report_id, displaced.state, displaced.reason, arrival, now, transaction)
         new.append(_record(one, admission, now, ring))
         outcomes[arrival.report_id] = Accepted(
             arrival.good.row, arrival.report_id, admission.state, submission.external_id, submission.type
         )
-        await _announce(one, now, transaction)
+        happened.append(_received(one, now))
+        await _note_act(one, transaction)
+    await transaction.publish(*happened)
     await store.add_reports(transaction, new)
     return [outcomes[arrival.report_id] for arrival in arrivals]
 
@@ -221,9 +225,8 @@ async def _displace(
     )
 
 
-async def _announce(one: _Staged, now: datetime, transaction: Transaction) -> None:
+def _received(one: _Staged, now: datetime) -> Event:
     arrival, submission = one.arrival, one.arrival.submission
-    tenant = arrival.principal.tenant
     received = events_pb2.ReportReceived(
         report_id=arrival.report_id,
         original=one.original.to_message(),
@@ -232,10 +235,15 @@ async def _announce(one: _Staged, now: datetime, transaction: Transaction) -> No
         source=submission.source,
         status=_STATUSES[submission.status],
     )
-    await transaction.publish(new_event(received, tenant=tenant, subject=arrival.subject, occurred_at=now))
+    tenant = arrival.principal.tenant
+    return new_event(received, tenant=tenant, subject=arrival.subject, occurred_at=now)
+
+
+async def _note_act(one: _Staged, transaction: Transaction) -> None:
+    arrival, submission = one.arrival, one.arrival.submission
     await transaction.record(
         actor=arrival.principal.id,
-        tenant=tenant,
+        tenant=arrival.principal.tenant,
         action="report.received",
         target=arrival.report_id,
         details={

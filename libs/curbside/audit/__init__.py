@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import MetaData, insert, select
+from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.storage.keys import KeyRing
@@ -39,10 +39,11 @@ class Act:
     details: Mapping[str, Any]
 
 
-async def append(
+async def continued(
     session: AsyncSession, metadata: MetaData, ring: KeyRing, *, writer: str, acts: Sequence[Act]
-) -> None:
-    """Add `acts` to `writer`'s chain. No other transaction may be adding to it (`Database.take_turns`)."""
+) -> list[dict[str, Any]]:
+    """The records of `acts` that continue `writer`'s chain, to be added to its table in this transaction. No
+    other may be adding to it (`Database.take_turns`)."""
     table = metadata.tables["audit"]
     last = (
         await session.execute(
@@ -65,7 +66,7 @@ async def append(
         }
         previous = _hash(ring, writer, record)
         rows.append({**record, "hash": previous})
-    await session.execute(insert(table), rows)
+    return rows
 
 
 async def verify(

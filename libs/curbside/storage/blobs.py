@@ -76,7 +76,14 @@ class BlobRef:
 
     def to_json(self) -> dict[str, str | int]:
         """For a column of the service that holds the reference."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"zone": self.zone.value}
+        return {
+            "zone": self.zone.value,
+            "tenant": self.tenant,
+            "subject": self.subject,
+            "blob_id": self.blob_id,
+            "keyed_hash": self.keyed_hash,
+            "size": self.size,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, str | int]) -> BlobRef:

@@ -30,6 +30,7 @@ _SIGNATURES: Final = (
     (b"MSH|", "HL7 v2"),
     (b"<?xml", "XML"),
 )
+_PREFIXES: Final = tuple(prefix for prefix, _ in _SIGNATURES)
 _DICOM_OFFSET: Final = 128  # DICOM PS3.10: a preamble of 128 bytes, then "DICM"
 
 # UTF-32's little-endian mark begins with UTF-16's, so it stands first.
@@ -59,9 +60,7 @@ _CHARSETS: Final = {
 }
 _SINGLE_BYTE: Final = ("cp1252", "iso8859-15")
 # C0 and C1 but for white space. C1 (0x80 to 0x9F) is what binary becomes in ISO 8859; 0x85 ends a line.
-_CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0)))).translate(
-    {ord(c): None for c in "\t\n\r\f\v\x85"}
-)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # 1 %: text that went through a terminal or a printer holds a few control characters, a binary file many.
 _MAX_CONTROL_SHARE: Final = 0.01
 _CONVERT: Final = "Convert it to UTF-8, or declare its charset in Content-Type."
@@ -73,8 +72,10 @@ _ROW_OF_MARKS: Final = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 
 def refuse_other_formats(head: bytes, field: str) -> None:
     """Raise BinaryReport naming the format where `head`, a content's first bytes, is no plain text."""
-    name = next((name for prefix, name in _SIGNATURES if head.startswith(prefix)), None)
-    if name is None and head[_DICOM_OFFSET : _DICOM_OFFSET + 4] == b"DICM":
+    name = None
+    if head.startswith(_PREFIXES):
+        name = next(name for prefix, name in _SIGNATURES if head.startswith(prefix))
+    elif head[_DICOM_OFFSET : _DICOM_OFFSET + 4] == b"DICM":
         name = "DICOM"
     if name is not None:
         raise BinaryReport(
@@ -133,8 +134,10 @@ def decode(data: bytes, *, charset: str | None = None, field: str = "body") -> s
 
 def refuse_controls(text: str, field: str) -> None:
     """Raise BinaryReport where `text` holds NUL, or more control characters than any report does."""
-    controls = sum(text.count(control) for control in _CONTROLS)
-    if "\x00" in text or controls > _MAX_CONTROL_SHARE * len(text):
+    first = _CONTROL.search(text)
+    if first is None:
+        return
+    if "\x00" in text or len(_CONTROL.findall(text)) > _MAX_CONTROL_SHARE * len(text):
         raise BinaryReport(
             f"{field} is binary: it holds NUL or many control characters",
             field=field,
@@ -144,6 +147,8 @@ def refuse_controls(text: str, field: str) -> None:
 
 def refuse_broken_characters(text: str, field: str) -> None:
     """Raise WrongEncoding or TruncatedReport where a character of `text` was lost on its way."""
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -171,6 +176,8 @@ def composed(text: str, field: str) -> str:
     The original keeps its own. Lone surrogates stay, to be refused. Raises WrongEncoding where more than
     30 marks stand on one character.
     """
+    if text.isascii():
+        return text  # it has one form
     for row in _ROW_OF_MARKS.finditer(text):
         if sum(map(bool, map(unicodedata.combining, row[0]))) > _MOST_MARKS:
             raise WrongEncoding(

@@ -246,7 +246,9 @@ def _known(row: Mapping[str, object]) -> KnownIdentifiers:
             mend=f"Its members are {', '.join(KNOWN_NAMES)}, each a list of strings.",
         )
     found: dict[str, tuple[PhiText, ...]] = {}
-    for kind in KNOWN_NAMES:
+    for kind, names in KNOWN_NAMES.items():
+        if kind not in nested and row.keys().isdisjoint(names):
+            continue
         column = _pick(row, kind)
         values = _values(nested.get(kind) or [], f"known.{kind}")
         values += _values(column.split(";") if isinstance(column, str) else column or [], kind)
@@ -275,6 +277,8 @@ def _values(value: object, name: str) -> list[str]:
 
 
 def _refuse_unprintable(value: str, name: str) -> None:
+    if value.isascii() and value.isprintable():
+        return
     refuse_broken_characters(value, name)
     if any(unicodedata.category(character) == "Cc" for character in value):
         raise BadField(f"{name} holds a control character", field=name, mend="Send it without.")

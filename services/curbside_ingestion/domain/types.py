@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +15,7 @@ TYPES_FILE: Final = Path(__file__).with_name("types.yaml")
 OTHER: Final = "other"
 
 
+@lru_cache(maxsize=1_000)
 def type_named(value: str) -> str:
     """The type that `value` names: by the longest name or alias that is whole words of it, else `other`."""
     slug = f"-{re.sub(r'[^a-z0-9]+', '-', value.casefold())}-"
