@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import socket
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from curbside.errors import BadInput
 from curbside_ingestion.extraction import wire
 from curbside_ingestion.extraction.found import (
     ConsentFound,
@@ -63,3 +65,54 @@ async def test_a_document_is_read_in_a_child(extractors: Extractors) -> None:
     assert [found.row["text"] for found in extraction.found] == ["FINDINGS: No nodule."]
     with pytest.raises(EmptyDocument):
         await extractors.extract(b" \n", Kind.TEXT)
+
+
+_CONFINED = """
+import resource, socket, sys
+from curbside_ingestion.extraction.child import confine
+confine(1_000_000_000)
+try:
+    bytearray(2_000_000_000)
+except MemoryError:
+    print("no memory")
+try:
+    with open(sys.argv[1], "w") as file:
+        file.write("x")
+except OSError:
+    print("no file")
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[2])), timeout=5)
+except OSError:
+    print("no network")
+"""
+
+
+def test_a_child_has_bounded_memory_writes_no_file_and_reaches_nobody(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [sys.executable, "-c", _CONFINED, str(tmp_path / "x"), str(port)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    # Where the kernel lets nobody make name spaces there is a network, which nothing of ours uses.
+    assert said[:2] == ["no memory", "no file"]
+    assert not (tmp_path / "x").exists() or (tmp_path / "x").read_bytes() == b""
+
+
+async def test_a_parser_that_takes_too_long_is_ended_and_the_next_document_is_read() -> None:
+    opened = Extractors(children=1, seconds=timedelta(seconds=0), memory_bytes=1_500_000_000)
+    try:
+        with pytest.raises(CostlyDocument, match="took more"):
+            await opened.extract(b"FINDINGS: No nodule.", Kind.TEXT)
+    finally:
+        opened.close()
+
+
+async def test_a_child_that_dies_costs_one_document(extractors: Extractors) -> None:
+    await extractors.extract(b"first", Kind.TEXT)
+    children = multiprocessing.active_children()
+    assert children
+    for child in children:
+        child.kill()
+        child.join()
+    with pytest.raises(CostlyDocument, match="survive"):
+        await extractors.extract(b"second", Kind.TEXT)
+    assert (await extractors.extract(b"third", Kind.TEXT)).found
