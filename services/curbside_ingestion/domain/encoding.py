@@ -58,6 +58,32 @@ _CHARSETS: Final = {
     "cp1252": "cp1252",
     "iso-8859-15": "iso8859-15",
 }
+# What a document may say of itself beyond these, and what charset-normalizer is let choose from.
+_HINTED: Final = {
+    "windows-1250": "cp1250",
+    "iso-8859-2": "iso8859-2",
+    "windows-1251": "cp1251",
+    "koi8-r": "koi8-r",
+    "windows-1253": "cp1253",
+    "windows-1254": "cp1254",
+    "macintosh": "mac-roman",
+    "ibm850": "cp850",
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb18030": "gb18030",
+    "big5": "big5",
+    "euc-kr": "cp949",
+}
+# What windows-1252 makes of other charsets: signs and low quotes between letters, four letters beyond ASCII
+# in a row, a capital beyond ASCII after a small letter. An apostrophe or a dash between letters is its own.
+_STRANGE: Final = re.compile(
+    r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00ac\u00ae-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"
+    r"\u201a\u201c-\u201e\u0192\u2020\u2021\u02c6\u2030\u2039\u203a\u20ac\u02dc\u2122][^\W\d_]"
+    r"|[\u00c0-\u00ff]{4}|[a-z][\u00c0-\u00d6\u00d8-\u00de\u0160\u0152\u017d\u0178]"
+)
+_SAMPLE: Final = 65_536  # bytes; charset-normalizer tries each charset on all it is given
+_MAX_CHAOS: Final = 0.05  # its own measure of a wrong guess; it accepts up to 0.2
 _SINGLE_BYTE: Final = ("cp1252", "iso8859-15")
 # C0 and C1 but for white space. C1 (0x80 to 0x9F) is what binary becomes in ISO 8859; 0x85 ends a line.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -209,3 +235,76 @@ def _declared(charset: str | None) -> str:
             field="Content-Type",
             mend=f"Use UTF-8; {', '.join(sorted(_CHARSETS))} are read too.",
         ) from None
+
+
+def decode_unlabelled(data: bytes, *, hint: str | None = None, field: str = "body") -> str:
+    """The characters of a document that nobody declared: by its byte order mark, by where its NULs stand, as
+    UTF-8, by `hint` (what it says of itself), as windows-1252, and by what charset-normalizer makes of it.
+
+    Raises BinaryReport, EmptyReport, TruncatedReport or WrongEncoding.
+    """
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", ""))
+    data = data[len(mark) :]
+    if not data.strip(b"\x00 \t\r\n\x0b\x0c\x1c"):
+        raise EmptyReport(f"{field} is empty", field=field, mend="Send a report.")
+    if encoding not in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be") and b"\x00" in data:
+        data = data.rstrip(b"\x00") if b"\x00" not in data.rstrip(b"\x00") else data
+        encoding = _by_nuls(data, field) if b"\x00" in data else encoding
+    try:
+        return data.decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        if error.end >= len(data) and error.reason in ("unexpected end of data", "truncated data"):
+            raise TruncatedReport(
+                f"{field} ends within a character: it was cut off", field=field, mend="Send it whole."
+            ) from None
+    wrong = WrongEncoding(f"{field} is in no charset that can be told", field=field, mend=_CONVERT)
+    loose = data.decode("utf-8", "surrogateescape")
+    broken = sum("\udc80" <= character <= "\udcff" for character in loose)
+    # Bytes that make characters of UTF-8 more often than not are UTF-8 that was damaged.
+    if encoding or sum(character > "\x7f" for character in loose) >= 2 * broken:
+        raise wrong
+    for name in (_CHARSETS.get((hint or "").casefold()) or _HINTED.get((hint or "").casefold()), "cp1252"):
+        try:
+            text = data.decode(name) if name and name != "utf-8" else ""
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if text and (name != "cp1252" or not _STRANGE.search(text)):
+            return text
+    return _by_statistics(data, wrong)
+
+
+def _by_nuls(data: bytes, field: str) -> str:
+    """UTF-16 or UTF-32 without its mark: Latin text has its NULs in the same place of every unit."""
+    size = len(data)
+    counts = [data[start::4].count(0) for start in range(4)]
+    even, odd = counts[0] + counts[2], counts[1] + counts[3]
+    encoding = ""
+    if size % 4 == 0 and min(counts[1:]) > 0.2 * size and counts[0] == 0:
+        encoding = "utf-32-le"
+    elif size % 4 == 0 and min(counts[:3]) > 0.2 * size and counts[3] == 0:
+        encoding = "utf-32-be"
+    elif size % 2 == 0 and even <= 0.01 * odd:
+        encoding = "utf-16-le"
+    elif size % 2 == 0 and odd <= 0.01 * even:
+        encoding = "utf-16-be"
+    text = data.decode(encoding, "replace") if encoding else "\x00"
+    # A binary file has NULs too; read as UTF-16 it has characters that nobody assigned.
+    strange = sum(unicodedata.category(c) in ("Cn", "Co", "Cs") or c in _CONTROLS for c in text)
+    if strange > _MAX_CONTROL_SHARE * len(text):
+        raise BinaryReport(
+            f"{field} holds NUL bytes, so it is binary", field=field, mend="Send text in UTF-8."
+        )
+    return encoding
+
+
+def _by_statistics(data: bytes, wrong: WrongEncoding) -> str:
+    from charset_normalizer import from_bytes
+
+    head = data[:_SAMPLE]
+    best = from_bytes(head, cp_isolation=sorted(set(_HINTED.values()))).best()
+    if best is None or best.chaos > _MAX_CHAOS or best.coherence <= 0:
+        raise wrong
+    try:
+        return data.decode(best.encoding)
+    except (UnicodeDecodeError, LookupError):
+        raise wrong from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from curbside.errors import BadInput, CurbsideError
@@ -121,7 +120,7 @@ class Extraction:
     found: tuple[Found, ...]
     refused: tuple[Refused, ...] = ()
     consents: tuple[ConsentFound, ...] = ()
-    dropped: Mapping[str, int] = MappingProxyType({})
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\x
 # HL7 v2, 2.5.4: a message begins with MSH, a file or batch of them with FHS or BHS, MLLP frames it in VT.
 _HL7: Final = re.compile(rb"[\x0b\s]*(?:MSH|FHS|BHS)[^\w\s]")
 _HTML: Final = re.compile(
-    rb"(?:<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|div|p|table|pre)\b", re.I | re.S
+    rb"(?>(?><!--.*?-->)|\s)*+<(?:!doctype\s+html|html|head|body|div|p|table|pre)\b", re.I | re.S
 )
 _CDA: Final = re.compile(rb"<(?:[\w.-]+:)?ClinicalDocument[\s>]")
 _ANY_ELEMENT: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")
