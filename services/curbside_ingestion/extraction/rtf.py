@@ -72,7 +72,7 @@ _CELL: Final = "\ue000"  # private use: striprtf writes `|`, which may stand in 
 def read_text(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DocumentText:
     """The text of `data`, with headers, footers, footnotes and text boxes; no pictures or objects."""
     try:
-        text = rtf_to_text(_plain(data, limits), encoding="cp1252", errors="strict")
+        text: str = rtf_to_text(_plain(data, limits), encoding="cp1252", errors="strict")  # type: ignore[no-untyped-call]
         text = text.encode("utf-16", "surrogatepass").decode("utf-16")  # \u writes pairs of surrogates
     except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
         raise UnreadableDocument(
