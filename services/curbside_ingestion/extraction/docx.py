@@ -76,6 +76,7 @@ class _Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, OverflowError):
             raise _unreadable() from None
+        self._limits = limits
         self._left = limits.max_unpacked_bytes
         names = self._zip.namelist()
         if len(names) > limits.max_parts:
@@ -123,7 +124,7 @@ class _Archive:
             self._zip.getinfo("word/_rels/document.xml.rels")
         except KeyError:
             return []
-        root = parse(self.read("word/_rels/document.xml.rels"), DEFAULT_LIMITS)
+        root = parse(self.read("word/_rels/document.xml.rels"), self._limits)
         return [
             posixpath.normpath(posixpath.join("/word", item.get("Target") or "")).lstrip("/")
             for item in root.iter()

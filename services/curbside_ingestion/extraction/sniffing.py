@@ -6,7 +6,12 @@ import json
 import re
 from typing import Final
 
-from curbside_ingestion.extraction.found import EmptyDocument, Kind, UnsupportedDocument
+from curbside_ingestion.extraction.found import (
+    EmptyDocument,
+    EncryptedDocument,
+    Kind,
+    UnsupportedDocument,
+)
 
 _SIGNATURES: Final = (
     (b"%PDF-", Kind.PDF),
@@ -51,6 +56,9 @@ def kind_of(data: bytes) -> Kind:
     for prefix, kind in _SIGNATURES:
         if data.startswith(prefix):
             return kind
+    if data.startswith(_REFUSED[0][0]) and "EncryptedPackage".encode("utf-16-le") in data:
+        # MS-OFFCRYPTO, 2.3.4.4: an encrypted DOCX is an OLE file with this stream.
+        raise EncryptedDocument("the document is encrypted", field="body", mend="Save it without a password.")
     for prefix, name, mend in _REFUSED:
         if data.startswith(prefix) and (len(prefix) > 2 or b"\x00" in data[:64]):
             raise UnsupportedDocument(f"the document is {name}", field="body", mend=mend)
