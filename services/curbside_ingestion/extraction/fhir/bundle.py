@@ -36,6 +36,7 @@ class Entry:
     patched: bool = False
     container: Entry | None = None  # of a contained resource
     bundle_labels: tuple[str, ...] = ()
+    _written: str = field(default="", repr=False)
     _contained: dict[str, Entry] | None = field(default=None, repr=False)
     _valid: Tree | None = field(default=None, repr=False)
     _problem: BadInput | None = field(default=None, repr=False)
@@ -49,6 +50,13 @@ class Entry:
             self.full_url.removeprefix(_UUID) if self.full_url.startswith(_UUID) else ""
         )
         return f"{self.kind}/{own}" if own else ""
+
+    def written(self) -> str:
+        """This entry in canonical JSON, made once: a patient is part of each of their reports."""
+        if not self._written:
+            address = {"fullUrl": self.full_url} if self.full_url else {}
+            self._written = canonical({"resource": self.resource} | address)
+        return self._written
 
     def contained(self, name: str) -> Entry | None:
         """The contained resource of id `name`; one within a contained one is its container's."""
@@ -66,7 +74,7 @@ class Entry:
         """The resource without what R4 does not know, validated once. Raises its problem each time."""
         if self._valid is None and self._problem is None:
             try:
-                self._valid = validated(self.resource, dropped)
+                self._valid = validated(self.kind, self.resource, dropped)
             except BadInput as problem:
                 self._problem = problem
         if self._problem is not None:
@@ -188,16 +196,8 @@ class Reading:
         """The resource and what reading it used as a collection; None where it is the whole document."""
         if len(self.library.entries) == 1 and not self.entry.bundle:
             return None
-        entries = [self.entry, *self.used.values()]
-        collection = {
-            "resourceType": "Bundle",
-            "type": "collection",
-            "entry": [
-                {"resource": entry.resource} | ({"fullUrl": entry.full_url} if entry.full_url else {})
-                for entry in entries
-            ],
-        }
-        octets = canonical(collection).encode()
+        entries = ",".join(entry.written() for entry in (self.entry, *self.used.values()))
+        octets = f'{{"entry":[{entries}],"resourceType":"Bundle","type":"collection"}}'.encode()
         self.library.budget.spend(len(octets))
         return octets
 
@@ -227,10 +227,10 @@ def _open(
     kind = bundle.get("type")
     labels = tuple(text_at(coding, "code") for coding in nodes(bundle, "meta", "security"))
     listed = bundle.get("entry", [])
-    if kind not in BUNDLES or not isinstance(listed, list):
+    if not isinstance(kind, str) or kind not in BUNDLES or not isinstance(listed, list):
         raise UnreadableDocument(
-            "the Bundle has no type of R4 or no list of entries",
-            field="type" if kind not in BUNDLES else "entry",
+            "the Bundle has no type of R4, or its entries are no list",
+            field="Bundle",
             mend="See https://hl7.org/fhir/R4/bundle.html.",
         )
     numbered = list(enumerate(listed, 1))

@@ -82,6 +82,7 @@ def _key(entry: Entry, resource: Tree, category: str, library: Library, everyone
 
 def _report(key: tuple[str, ...], entries: list[Entry], library: Library, everyone: People) -> Found:
     patient_key, encounter, day, category, _ = key
+    library.budget.spend(0)
     first = entries[0]
     reading = Reading(library, first)
     resources = [entry.valid(library.dropped) for entry in entries]

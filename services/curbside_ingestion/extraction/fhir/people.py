@@ -73,7 +73,7 @@ class People:
                 known["numbers"] += strings(device, "identifier", "value")
             for doctor in nodes(patient.resource, "generalPractitioner"):
                 known["staff"] += staff_of(reading, doctor)
-            self._known[patient] = known
+            self._known[patient] = _empty() | tidy(known)
         return self._known[patient]
 
     def _gather(self) -> None:

@@ -45,6 +45,7 @@ class Written:
 
 def read_report(entry: Entry, library: Library, everyone: People) -> Found:
     """The report that `entry` is. Raises a BadInput that names what is wrong with it."""
+    library.budget.spend(0)  # once it is spent, nothing more is read
     resource = entry.valid(library.dropped)
     reading = Reading(library, entry)
     subject = _reference(resource, "subject")

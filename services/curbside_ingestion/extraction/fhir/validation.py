@@ -47,12 +47,11 @@ class Dropped:
         self.counts[safe if safe in self.counts or len(self.counts) < _MOST_NAMES else "other"] += 1
 
 
-def validated(resource: Tree, dropped: Dropped) -> Tree:
-    """`resource`, which obeys R4B, without the members that R4B does not know.
+def validated(kind: str, resource: Tree, dropped: Dropped) -> Tree:
+    """`resource`, which obeys R4B as `kind` does, without the members that R4B does not know.
 
     Raises UnreadableDocument with the path and the rule that is broken.
     """
-    kind = resource["resourceType"]
     if is_too_deep(resource):
         raise OversizedDocument(f"{kind} is nested too deeply", field=kind, mend="Send it unnested.")
     errors = _errors(kind, resource)
