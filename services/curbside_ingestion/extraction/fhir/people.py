@@ -25,6 +25,7 @@ class People:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._known: dict[Entry, Known] = {}
+        self._ids: dict[Entry, str] = {}
         self._staff: list[str] | None = None
         self._relatives: dict[Entry, list[Tree]] | None = None
         self._devices: dict[Entry, list[Tree]] = {}
@@ -39,7 +40,9 @@ class People:
         if entry is not None and entry.kind != "Patient":
             return "", None
         if entry is not None:
-            return patient_id(entry), entry
+            if entry not in self._ids:
+                self._ids[entry] = patient_id(entry)
+            return self._ids[entry], entry
         kind = text_at(subject, "type") or (reference.split("/")[-2] if "/" in reference else "Patient")
         if kind != "Patient":
             return "", None
