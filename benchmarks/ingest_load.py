@@ -56,10 +56,40 @@ async def take(request: Request) -> dict[str, str]:
 async def live() -> None: ...
 uvicorn.run(app, port=int(sys.argv[1]), log_config=None, server_header=False)
 """
-_WORDS: Final = (
-    "patient reports stable mild pain of the left knee after exercise lungs clear no effusion heart rate "
-    "regular follow up in six weeks continue lisinopril daily without change findings unchanged from prior"
-).split()
+_WORDS: Final = [
+    "patient",
+    "reports",
+    "stable",
+    "mild",
+    "pain",
+    "of",
+    "the",
+    "left",
+    "knee",
+    "after",
+    "exercise",
+    "lungs",
+    "clear",
+    "no",
+    "effusion",
+    "heart",
+    "rate",
+    "regular",
+    "follow",
+    "up",
+    "in",
+    "six",
+    "weeks",
+    "continue",
+    "lisinopril",
+    "daily",
+    "without",
+    "change",
+    "findings",
+    "unchanged",
+    "from",
+    "prior",
+]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final, cast
 
 from curbside.errors import BadInput, CurbsideError
-from curbside.phi import PhiText
 from curbside_ingestion.domain import rows
 from curbside_ingestion.domain.problems import OversizedReport, UnreadableFile, UnsupportedType
 from curbside_ingestion.domain.report import Submission, read_submission, source_named
@@ -47,22 +46,7 @@ class Row:
 
     def to_body(self, *, source: str) -> dict[str, Any]:
         """The body of POST /ingestion/v1/reports. `source` is used where the row names none."""
-        submission = self.submission
-        known = {
-            field.name: [value.reveal() for value in getattr(submission.known, field.name)]
-            for field in fields(submission.known)
-        }
-        body = {
-            "text": submission.text.reveal(),
-            "external_id": _revealed(submission.external_id),
-            "patient_id": _revealed(submission.patient_id),
-            "type": submission.type,
-            "status": submission.status.value,
-            "authored_at": _revealed(submission.authored_at),
-            "source": submission.source or source_named(source),
-            "known": {kind: values for kind, values in known.items() if values},
-        }
-        return {name: value for name, value in body.items() if value}
+        return self.submission.to_row() | {"source": self.submission.source or source_named(source)}
 
 
 @dataclass(frozen=True)
@@ -156,7 +140,3 @@ def _open(file: Path) -> AbstractContextManager[IO[bytes]]:
             return lzma.open(file, "rb")
         case _:
             return file.open("rb")
-
-
-def _revealed(value: PhiText | None) -> str | None:
-    return value.reveal() if value is not None else None

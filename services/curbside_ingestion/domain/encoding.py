@@ -289,7 +289,9 @@ def _by_nuls(data: bytes, field: str) -> str:
         encoding = "utf-16-be"
     text = data.decode(encoding, "replace") if encoding else "\x00"
     # A binary file has NULs too; read as UTF-16 it has characters that nobody assigned.
-    strange = sum(unicodedata.category(c) in ("Cn", "Co", "Cs") or c in _CONTROLS for c in text)
+    strange = sum(
+        unicodedata.category(c) in ("Cn", "Co", "Cs") or _CONTROL.match(c) is not None for c in text
+    )
     if strange > _MAX_CONTROL_SHARE * len(text):
         raise BinaryReport(
             f"{field} holds NUL bytes, so it is binary", field=field, mend="Send text in UTF-8."

@@ -37,6 +37,7 @@ FIELD_NAMES: Final = MappingProxyType(
         "status": ("status",),
         "authored_at": ("authored_at",),
         "source": ("source",),
+        "replaces": ("replaces",),
     }
 )
 KNOWN_NAMES: Final = MappingProxyType(
@@ -54,10 +55,17 @@ KNOWN_NAMES: Final = MappingProxyType(
     }
 )
 _ALL_NAMES: Final = frozenset(
-    {"known", *(name for names in (*FIELD_NAMES.values(), *KNOWN_NAMES.values()) for name in names)}
+    {
+        "known",
+        "exclusions",
+        *(name for names in (*FIELD_NAMES.values(), *KNOWN_NAMES.values()) for name in names),
+    }
 )
 DEFAULT_SOURCE: Final = "api"
 _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Why a report may be read and never trained on: 42 CFR 2.31 and 2.33 (records of substance use treatment), 45 CFR
+# 164.508(a)(2) (psychotherapy notes), and a source's own label (HL7 v3 Confidentiality, R and V).
+EXCLUSIONS: Final = ("42cfr2", "psychotherapy", "restricted")
 _MAX_ID: Final = 200  # characters
 _MAX_KNOWN: Final = 50  # values of one kind
 _YEARS: Final = range(1900, 2101)  # a date offset must not leave what datetime can hold
@@ -69,7 +77,8 @@ _MIN_EXTERNAL_ID: Final = 5
 @dataclass(frozen=True)
 class Submission:
     """One report that obeys every rule. Its texts are in Unicode's form C; `type` is one of types.yaml, or
-    empty; `authored_at` is RFC 3339 with the source's offset."""
+    empty; `authored_at` is RFC 3339 with the source's offset. `replaces` is the external id of another report of
+    the source; `exclusions` are of EXCLUSIONS. The text is empty in a retraction, and before it is extracted."""
 
     text: PhiText
     external_id: PhiText | None = None
@@ -79,6 +88,27 @@ class Submission:
     authored_at: PhiText | None = None
     source: str = DEFAULT_SOURCE
     known: KnownIdentifiers = field(default_factory=KnownIdentifiers)
+    replaces: PhiText | None = None
+    exclusions: tuple[str, ...] = ()
+
+    def to_row(self) -> dict[str, object]:
+        """The row that `read_submission` makes this of, without what is empty."""
+        known = {
+            f.name: [value.reveal() for value in getattr(self.known, f.name)] for f in fields(self.known)
+        }
+        row: dict[str, object] = {
+            "text": self.text.reveal(),
+            "external_id": _revealed(self.external_id),
+            "patient_id": _revealed(self.patient_id),
+            "type": self.type,
+            "status": self.status.value,
+            "authored_at": _revealed(self.authored_at),
+            "source": self.source,
+            "known": {kind: values for kind, values in known.items() if values},
+            "replaces": _revealed(self.replaces),
+            "exclusions": [*self.exclusions],
+        }
+        return {name: value for name, value in row.items() if value}
 
     def known_with_ids(self) -> KnownIdentifiers:
         """What is known, with the patient's id as an MRN and an accession number as a number."""
@@ -102,28 +132,35 @@ def read_submission(
     source: str = DEFAULT_SOURCE,
     max_characters: int | None = None,
     closed: bool = False,
+    textless: bool = False,
 ) -> Submission:
     """The report in `row`, an object of JSON or a row of CSV. `source` is where the row names none.
 
-    Members that no rule knows are ignored (exports hold many), unless `closed`. Raises a BadInput that
-    names the field.
+    Members that no rule knows are ignored (exports hold many), unless `closed`. `textless`: its text comes
+    later; a retraction never needs one. Raises a BadInput that names the field.
     """
     if closed and not _ALL_NAMES.issuperset(row):
         raise BadShape(
             "the report has a member that no rule knows",
             field="body",
-            mend=f"Send only {', '.join((*FIELD_NAMES, 'known'))}.",
+            mend=f"Send only {', '.join((*FIELD_NAMES, 'known', 'exclusions'))}.",
         )
-    named = _pick(row, "source")
+    named, status, text = _pick(row, "source"), _status(_pick(row, "status")), _pick(row, "text")
+    if text is None and (textless or status is ReportStatus.ENTERED_IN_ERROR):
+        text = ""
+    else:
+        text = _text(text, max_characters)
     return Submission(
-        text=PhiText(_text(_pick(row, "text"), max_characters)),
+        text=PhiText(text),
         external_id=_identifier(_pick(row, "external_id"), "external_id"),
         patient_id=_identifier(_pick(row, "patient_id"), "patient_id"),
         type=_type(_pick(row, "type")),
-        status=_status(_pick(row, "status")),
+        status=status,
         authored_at=_authored_at(_pick(row, "authored_at")),
         source=source if named is None else read_source(named),
         known=_known(row),
+        replaces=_identifier(_pick(row, "replaces"), "replaces"),
+        exclusions=_exclusions(row.get("exclusions")),
     )
 
 
@@ -210,6 +247,20 @@ def _status(value: object) -> ReportStatus:
         ) from None
 
 
+def _exclusions(value: object) -> tuple[str, ...]:
+    """Of a list, or of a column in which they are separated by semicolons."""
+    if value is None or value == "":
+        return ()
+    named = [part.strip() for part in value.split(";")] if isinstance(value, str) else value
+    if not isinstance(named, list) or not set(map(str, named)) <= set(EXCLUSIONS):
+        raise BadField(
+            "exclusions must be a list of reasons that Curbside knows",
+            field="exclusions",
+            mend=f"Send some of {', '.join(EXCLUSIONS)}, or leave it out.",
+        )
+    return tuple(name for name in EXCLUSIONS if name in named)
+
+
 def _authored_at(value: object) -> PhiText | None:
     """RFC 3339 with the source's offset. A date alone is taken as midnight UTC: days keep their order
     in any zone. A time without an offset is refused: hours would not."""
@@ -282,6 +333,10 @@ def _refuse_unprintable(value: str, name: str) -> None:
     refuse_broken_characters(value, name)
     if any(unicodedata.category(character) == "Cc" for character in value):
         raise BadField(f"{name} holds a control character", field=name, mend="Send it without.")
+
+
+def _revealed(value: PhiText | None) -> str | None:
+    return value.reveal() if value is not None else None
 
 
 def _with(values: tuple[PhiText, ...], value: PhiText) -> tuple[PhiText, ...]:

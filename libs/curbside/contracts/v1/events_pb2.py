@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"curbside/contracts/v1/events.proto\x12\x15\x63urbside.contracts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n\x08\x45nvelope\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x14\n\x0ctrace_parent\x18\x06 \x01(\t\x12\x16\n\x0eschema_version\x18\x07 \x01(\r\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"k\n\x07\x42lobRef\x12\x0c\n\x04zone\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0f\n\x07\x62lob_id\x18\x04 \x01(\t\x12\x12\n\nkeyed_hash\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x04\"\xf0\x01\n\x0eReportReceived\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x30\n\x08original\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12,\n\x04text\x18\x03 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x13\n\x0breport_type\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x33\n\x06status\x18\x06 \x01(\x0e\x32#.curbside.contracts.v1.ReportStatusJ\x04\x08\x07\x10\x08R\x0b\x61uthored_at\"\xbd\x03\n\x12ReportDeidentified\x12\x11\n\treport_id\x18\x01 \x01(\t\x12,\n\x04text\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x13\n\x0breport_type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.curbside.contracts.v1.ReportStatus\x12\x13\n\x0b\x61uthored_at\x18\x06 \x01(\t\x12Y\n\x11spans_by_category\x18\x07 \x03(\x0b\x32>.curbside.contracts.v1.ReportDeidentified.SpansByCategoryEntry\x12\x0c\n\x04risk\x18\x08 \x01(\x01\x12\x0e\n\x06policy\x18\t \x01(\t\x12\x10\n\x08released\x18\n \x01(\x08\x12\x13\n\x0blegal_basis\x18\x0b \x01(\t\x12\x10\n\x08subjects\x18\x0c \x01(\t\x12\r\n\x05place\x18\r \x01(\t\x1a\x36\n\x14SpansByCategoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\x11ReportQuarantined\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04risk\x18\x03 \x01(\x01\x12\x0e\n\x06policy\x18\x04 \x01(\t\"3\n\x0eReportRejected\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"I\n\x0fReportDisplaced\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplaced_by\x18\x03 \x01(\t\"\xf4\x01\n\x10\x44\x61tasetPublished\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x30\n\x08manifest\x18\x03 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12W\n\x11\x65xamples_by_split\x18\x04 \x03(\x0b\x32<.curbside.contracts.v1.DatasetPublished.ExamplesBySplitEntry\x1a\x36\n\x14\x45xamplesBySplitEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xe0\x01\n\x0bRunFinished\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12@\n\x07metrics\x18\x06 \x03(\x0b\x32/.curbside.contracts.v1.RunFinished.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x93\x01\n\rModelPromoted\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x12\n\nbase_model\x18\x03 \x01(\t\x12/\n\x07\x61\x64\x61pter\x18\x04 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\"\xcd\x01\n\x0cOpinionGiven\x12\x12\n\nopinion_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\t\x12-\n\x05input\x18\x05 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12.\n\x06output\x18\x06 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x12\n\nlatency_ms\x18\x07 \x01(\r\"}\n\rFeedbackGiven\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\x12\n\nopinion_id\x18\x02 \x01(\t\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x32\n\ncorrection\x18\x04 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef*\xa4\x01\n\x0cReportStatus\x12\x1d\n\x19REPORT_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_STATUS_FINAL\x10\x01\x12\x1d\n\x19REPORT_STATUS_PRELIMINARY\x10\x02\x12\x19\n\x15REPORT_STATUS_AMENDED\x10\x03\x12\"\n\x1eREPORT_STATUS_ENTERED_IN_ERROR\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"curbside/contracts/v1/events.proto\x12\x15\x63urbside.contracts.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n\x08\x45nvelope\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x14\n\x0ctrace_parent\x18\x06 \x01(\t\x12\x16\n\x0eschema_version\x18\x07 \x01(\r\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"k\n\x07\x42lobRef\x12\x0c\n\x04zone\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0f\n\x07\x62lob_id\x18\x04 \x01(\t\x12\x12\n\nkeyed_hash\x18\x05 \x01(\t\x12\x0c\n\x04size\x18\x06 \x01(\x04\"\x84\x02\n\x0eReportReceived\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x30\n\x08original\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12,\n\x04text\x18\x03 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x13\n\x0breport_type\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x33\n\x06status\x18\x06 \x01(\x0e\x32#.curbside.contracts.v1.ReportStatus\x12\x12\n\nexclusions\x18\x08 \x03(\tJ\x04\x08\x07\x10\x08R\x0b\x61uthored_at\"\xd1\x03\n\x12ReportDeidentified\x12\x11\n\treport_id\x18\x01 \x01(\t\x12,\n\x04text\x18\x02 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x13\n\x0breport_type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x33\n\x06status\x18\x05 \x01(\x0e\x32#.curbside.contracts.v1.ReportStatus\x12\x13\n\x0b\x61uthored_at\x18\x06 \x01(\t\x12Y\n\x11spans_by_category\x18\x07 \x03(\x0b\x32>.curbside.contracts.v1.ReportDeidentified.SpansByCategoryEntry\x12\x0c\n\x04risk\x18\x08 \x01(\x01\x12\x0e\n\x06policy\x18\t \x01(\t\x12\x10\n\x08released\x18\n \x01(\x08\x12\x13\n\x0blegal_basis\x18\x0b \x01(\t\x12\x10\n\x08subjects\x18\x0c \x01(\t\x12\r\n\x05place\x18\r \x01(\t\x12\x12\n\nexclusions\x18\x0e \x03(\t\x1a\x36\n\x14SpansByCategoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\x11ReportQuarantined\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04risk\x18\x03 \x01(\x01\x12\x0e\n\x06policy\x18\x04 \x01(\t\"3\n\x0eReportRejected\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"I\n\x0fReportDisplaced\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplaced_by\x18\x03 \x01(\t\"\xf4\x01\n\x10\x44\x61tasetPublished\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x30\n\x08manifest\x18\x03 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12W\n\x11\x65xamples_by_split\x18\x04 \x03(\x0b\x32<.curbside.contracts.v1.DatasetPublished.ExamplesBySplitEntry\x1a\x36\n\x14\x45xamplesBySplitEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xe0\x01\n\x0bRunFinished\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12@\n\x07metrics\x18\x06 \x03(\x0b\x32/.curbside.contracts.v1.RunFinished.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x93\x01\n\rModelPromoted\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x12\n\nbase_model\x18\x03 \x01(\t\x12/\n\x07\x61\x64\x61pter\x18\x04 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\t\"\xcd\x01\n\x0cOpinionGiven\x12\x12\n\nopinion_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x11\n\treport_id\x18\x04 \x01(\t\x12-\n\x05input\x18\x05 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12.\n\x06output\x18\x06 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef\x12\x12\n\nlatency_ms\x18\x07 \x01(\r\"}\n\rFeedbackGiven\x12\x13\n\x0b\x66\x65\x65\x64\x62\x61\x63k_id\x18\x01 \x01(\t\x12\x12\n\nopinion_id\x18\x02 \x01(\t\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x32\n\ncorrection\x18\x04 \x01(\x0b\x32\x1e.curbside.contracts.v1.BlobRef*\xa4\x01\n\x0cReportStatus\x12\x1d\n\x19REPORT_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_STATUS_FINAL\x10\x01\x12\x1d\n\x19REPORT_STATUS_PRELIMINARY\x10\x02\x12\x19\n\x15REPORT_STATUS_AMENDED\x10\x03\x12\"\n\x1eREPORT_STATUS_ENTERED_IN_ERROR\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,36 +38,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASETPUBLISHED_EXAMPLESBYSPLITENTRY']._serialized_options = b'8\001'
   _globals['_RUNFINISHED_METRICSENTRY']._loaded_options = None
   _globals['_RUNFINISHED_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_REPORTSTATUS']._serialized_start=2258
-  _globals['_REPORTSTATUS']._serialized_end=2422
+  _globals['_REPORTSTATUS']._serialized_start=2298
+  _globals['_REPORTSTATUS']._serialized_end=2462
   _globals['_ENVELOPE']._serialized_start=95
   _globals['_ENVELOPE']._serialized_end=282
   _globals['_BLOBREF']._serialized_start=284
   _globals['_BLOBREF']._serialized_end=391
   _globals['_REPORTRECEIVED']._serialized_start=394
-  _globals['_REPORTRECEIVED']._serialized_end=634
-  _globals['_REPORTDEIDENTIFIED']._serialized_start=637
-  _globals['_REPORTDEIDENTIFIED']._serialized_end=1082
-  _globals['_REPORTDEIDENTIFIED_SPANSBYCATEGORYENTRY']._serialized_start=1028
-  _globals['_REPORTDEIDENTIFIED_SPANSBYCATEGORYENTRY']._serialized_end=1082
-  _globals['_REPORTQUARANTINED']._serialized_start=1084
-  _globals['_REPORTQUARANTINED']._serialized_end=1168
-  _globals['_REPORTREJECTED']._serialized_start=1170
-  _globals['_REPORTREJECTED']._serialized_end=1221
-  _globals['_REPORTDISPLACED']._serialized_start=1223
-  _globals['_REPORTDISPLACED']._serialized_end=1296
-  _globals['_DATASETPUBLISHED']._serialized_start=1299
-  _globals['_DATASETPUBLISHED']._serialized_end=1543
-  _globals['_DATASETPUBLISHED_EXAMPLESBYSPLITENTRY']._serialized_start=1489
-  _globals['_DATASETPUBLISHED_EXAMPLESBYSPLITENTRY']._serialized_end=1543
-  _globals['_RUNFINISHED']._serialized_start=1546
-  _globals['_RUNFINISHED']._serialized_end=1770
-  _globals['_RUNFINISHED_METRICSENTRY']._serialized_start=1724
-  _globals['_RUNFINISHED_METRICSENTRY']._serialized_end=1770
-  _globals['_MODELPROMOTED']._serialized_start=1773
-  _globals['_MODELPROMOTED']._serialized_end=1920
-  _globals['_OPINIONGIVEN']._serialized_start=1923
-  _globals['_OPINIONGIVEN']._serialized_end=2128
-  _globals['_FEEDBACKGIVEN']._serialized_start=2130
-  _globals['_FEEDBACKGIVEN']._serialized_end=2255
+  _globals['_REPORTRECEIVED']._serialized_end=654
+  _globals['_REPORTDEIDENTIFIED']._serialized_start=657
+  _globals['_REPORTDEIDENTIFIED']._serialized_end=1122
+  _globals['_REPORTDEIDENTIFIED_SPANSBYCATEGORYENTRY']._serialized_start=1068
+  _globals['_REPORTDEIDENTIFIED_SPANSBYCATEGORYENTRY']._serialized_end=1122
+  _globals['_REPORTQUARANTINED']._serialized_start=1124
+  _globals['_REPORTQUARANTINED']._serialized_end=1208
+  _globals['_REPORTREJECTED']._serialized_start=1210
+  _globals['_REPORTREJECTED']._serialized_end=1261
+  _globals['_REPORTDISPLACED']._serialized_start=1263
+  _globals['_REPORTDISPLACED']._serialized_end=1336
+  _globals['_DATASETPUBLISHED']._serialized_start=1339
+  _globals['_DATASETPUBLISHED']._serialized_end=1583
+  _globals['_DATASETPUBLISHED_EXAMPLESBYSPLITENTRY']._serialized_start=1529
+  _globals['_DATASETPUBLISHED_EXAMPLESBYSPLITENTRY']._serialized_end=1583
+  _globals['_RUNFINISHED']._serialized_start=1586
+  _globals['_RUNFINISHED']._serialized_end=1810
+  _globals['_RUNFINISHED_METRICSENTRY']._serialized_start=1764
+  _globals['_RUNFINISHED_METRICSENTRY']._serialized_end=1810
+  _globals['_MODELPROMOTED']._serialized_start=1813
+  _globals['_MODELPROMOTED']._serialized_end=1960
+  _globals['_OPINIONGIVEN']._serialized_start=1963
+  _globals['_OPINIONGIVEN']._serialized_end=2168
+  _globals['_FEEDBACKGIVEN']._serialized_start=2170
+  _globals['_FEEDBACKGIVEN']._serialized_end=2295
 # @@protoc_insertion_point(module_scope)

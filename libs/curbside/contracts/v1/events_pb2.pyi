@@ -142,6 +142,7 @@ class ReportReceived(_message.Message):
     REPORT_TYPE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    EXCLUSIONS_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     report_type: _builtins.str
     """radiology, discharge, pathology, clinic, …, other: a name of ingestion's list; may be empty"""
@@ -155,6 +156,10 @@ class ReportReceived(_message.Message):
     def text(self) -> Global___BlobRef:
         """phi zone: extracted text and known identifiers, by contracts.codec"""
 
+    @_builtins.property
+    def exclusions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """why it must never train: 42cfr2 | psychotherapy | restricted"""
+
     def __init__(
         self,
         *,
@@ -164,10 +169,11 @@ class ReportReceived(_message.Message):
         report_type: _builtins.str = ...,
         source: _builtins.str = ...,
         status: Global___ReportStatus.ValueType = ...,
+        exclusions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["original", b"original", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["original", b"original", "report_id", b"report_id", "report_type", b"report_type", "source", b"source", "status", b"status", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusions", b"exclusions", "original", b"original", "report_id", b"report_id", "report_type", b"report_type", "source", b"source", "status", b"status", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -212,6 +218,7 @@ class ReportDeidentified(_message.Message):
     LEGAL_BASIS_FIELD_NUMBER: _builtins.int
     SUBJECTS_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
+    EXCLUSIONS_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     report_type: _builtins.str
     source: _builtins.str
@@ -240,6 +247,10 @@ class ReportDeidentified(_message.Message):
 
     @_builtins.property
     def spans_by_category(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    @_builtins.property
+    def exclusions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as received: why it must never train"""
+
     def __init__(
         self,
         *,
@@ -256,10 +267,11 @@ class ReportDeidentified(_message.Message):
         legal_basis: _builtins.str = ...,
         subjects: _builtins.str = ...,
         place: _builtins.str = ...,
+        exclusions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "legal_basis", b"legal_basis", "place", b"place", "policy", b"policy", "released", b"released", "report_id", b"report_id", "report_type", b"report_type", "risk", b"risk", "source", b"source", "spans_by_category", b"spans_by_category", "status", b"status", "subjects", b"subjects", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_at", b"authored_at", "exclusions", b"exclusions", "legal_basis", b"legal_basis", "place", b"place", "policy", b"policy", "released", b"released", "report_id", b"report_id", "report_type", b"report_type", "risk", b"risk", "source", b"source", "spans_by_category", b"spans_by_category", "status", b"status", "subjects", b"subjects", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
