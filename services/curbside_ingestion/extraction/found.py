@@ -59,6 +59,12 @@ class UnsafeDocument(BadInput):
     code = "document.unsafe"
 
 
+class NoReport(BadInput):
+    """It is whole and well built, and its kind holds no report, as an admission or an order does not."""
+
+    code = "document.no-report"
+
+
 class MissingContent(BadInput):
     """What it points to lies elsewhere (a URL), or is none: nothing is ever fetched."""
 
@@ -121,7 +127,7 @@ class Extraction:
     found: tuple[Found, ...]
     refused: tuple[Refused, ...] = ()
     consents: tuple[ConsentFound, ...] = ()
-    dropped: Mapping[str, int] = MappingProxyType({})
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
