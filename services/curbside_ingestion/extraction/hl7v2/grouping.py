@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from curbside_ingestion.extraction.found import OversizedDocument
 from curbside_ingestion.extraction.hl7v2.observations import Observation
 from curbside_ingestion.extraction.hl7v2.segments import Segment
 
@@ -30,6 +31,8 @@ _COMMON: Final = (
 _OF_ORDER: Final = ("ORC", "SPM", "SAC", "PRT", "CTD")
 # Known, and without anything of a report: software, sequence, continuation, timing, visit's other parts.
 _SILENT: Final = ("SFT", "UAC", "DSC", "TQ1", "TQ2", "INV", "IN3", "FT1", "CTI", "OBR", "OBX", "NTE", "TXA")
+# Segments that stand for every report of a patient, each of which reads them all: the shared have up to 20.
+_MOST_COMMON: Final = 500
 
 
 @dataclass
@@ -78,6 +81,12 @@ def orders_of(segments: Sequence[Segment]) -> list[Group]:
             waiting = []
         elif name in _COMMON:
             common.append(segment)
+            if len(common) > _MOST_COMMON:
+                raise OversizedDocument(
+                    f"the patient has more than {_MOST_COMMON} segments",
+                    field="PID",
+                    mend="Send it in parts.",
+                )
             if current is not None:
                 current.own.append(segment)
         elif name == "ORC" and current is not None and follows and not current.observations:
