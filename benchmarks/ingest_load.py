@@ -169,7 +169,7 @@ def main() -> int:
     add_json_option(parser)
     arguments = parser.parse_args()
     each = (3_000 if arguments.quick else 20_000) // _ROUNDS // _BATCH * _BATCH
-    rng = random.Random(arguments.seed)
+    rng = random.Random(arguments.seed)  # noqa: S311
     console = Console(width=140)
     with tempfile.TemporaryDirectory() as scratch:
         figures = measure(Path(scratch), rng, each, console)

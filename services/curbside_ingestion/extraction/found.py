@@ -58,6 +58,12 @@ class UnsafeDocument(BadInput):
     code = "document.unsafe"
 
 
+class NoReport(BadInput):
+    """It is whole and well built, and its kind holds no report, as an admission or an order does not."""
+
+    code = "document.no-report"
+
+
 class MissingContent(BadInput):
     """What it points to lies elsewhere (a URL), or is none: nothing is ever fetched."""
 
