@@ -121,7 +121,7 @@ class Extraction:
     found: tuple[Found, ...]
     refused: tuple[Refused, ...] = ()
     consents: tuple[ConsentFound, ...] = ()
-    dropped: Mapping[str, int] = MappingProxyType({})
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
