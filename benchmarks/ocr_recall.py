@@ -1,10 +1,10 @@
 """How much of a page's text our OCR finds, clean and degraded, and at what cost beside plain Tesseract.
 
-The pages are the 56 clinical forms of ../shared/data/docx_ocr (surrogate PHI), made into PDF by LibreOffice and
-rendered by PDFium: clean at 200 dpi, degraded at 100 dpi, turned by 1.5° and with Gaussian noise of a standard
-deviation of 20 grey levels. The truth is the PDF's own text layer and not the set's truth files: those leave out
-headings and repeat merged cells, while the layer holds exactly what stands on the page as text. A token is a row
-of letters and digits, in lower case; recall is that of multisets, over all pages together.
+The pages are the 56 clinical forms of ../shared/data/docx_ocr (surrogate PHI), made into PDF by LibreOffice
+and rendered by PDFium: clean at 200 dpi, degraded at 100 dpi, turned by 1.5° and with Gaussian noise of a
+standard deviation of 20 grey levels. The truth is the PDF's own text layer and not the set's truth files: the
+layer holds what stands on the page as text, no more and no less, and page by page. A token is a row of letters
+and digits, in lower case; recall is that of multisets, over all pages together.
 
 The peer is `tesseract` as it is installed, on the same images, told their resolution.
 """
@@ -98,8 +98,10 @@ def degraded(image: Image.Image, seed: int) -> Image.Image:
 
 def pdfs(scratch: Path, forms: list[Path]) -> list[Path]:
     subprocess.run(
-        ["soffice", f"-env:UserInstallation=file://{scratch}/profile", "--headless"]
-        + ["--convert-to", "pdf", "--outdir", str(scratch), *map(str, forms)],
+        [
+            *("soffice", f"-env:UserInstallation=file://{scratch}/profile", "--headless"),
+            *("--convert-to", "pdf", "--outdir", str(scratch), *map(str, forms)),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

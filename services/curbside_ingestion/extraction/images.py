@@ -157,6 +157,4 @@ def _unreadable() -> UnreadableDocument:
 
 
 def _oversized() -> OversizedDocument:
-    return OversizedDocument(
-        "a page has more pixels than are read", field="body", mend="Scan it at 300 dpi."
-    )
+    return OversizedDocument("a page has more pixels than are read", field="body", mend="Scan it at 300 dpi.")

@@ -1,4 +1,4 @@
-"""Text off an image, by Tesseract 5 as a child process: the page goes in and comes out through pipes, never a file."""
+"""Text off an image, by Tesseract 5 as a child process. Pages and text go through pipes, never a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import statistics
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from PIL import Image
@@ -66,7 +66,7 @@ class _Reading:
 
     @property
     def confidence(self) -> float:
-        """The mean of the words' confidences, weighted by their characters: a speck counts less than a name."""
+        """The words' mean, weighted by their characters: a speck counts less than a name."""
         total = sum(word.confidence * len(word.text) for word in self.words)
         return total / self.characters / 100 if self.words else 0.0
 
@@ -203,14 +203,16 @@ def _text(words: Sequence[_Word]) -> str:
     """Lines as Tesseract found them, a blank line between paragraphs."""
     paragraphs = []
     for _, within in groupby(words, key=lambda word: word.line[:2]):
-        paragraphs.append("\n".join(_line(list(line)) for _, line in groupby(within, key=lambda word: word.line)))
+        paragraphs.append(
+            "\n".join(_line(list(line)) for _, line in groupby(within, key=lambda word: word.line))
+        )
     return "\n\n".join(paragraphs)
 
 
 def _line(words: list[_Word]) -> str:
     character = statistics.median(word.width / len(word.text) for word in words)
     parts = [words[0].text]
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         gap = word.left - (before.left + before.width)
         parts += (_COLUMNS if gap > _GAP * character else " ", word.text)
     return "".join(parts)

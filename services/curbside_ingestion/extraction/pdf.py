@@ -1,7 +1,7 @@
-"""PDF by PDFium: each page's text layer with its form fields and notes, and OCR where it has no text of its own.
+"""PDF by PDFium: each page's text layer, its form fields and notes, and OCR where it has no text of its own.
 
-Nothing of a document is run or followed: this build of PDFium has neither JavaScript nor XFA, and actions, links
-and embedded files are not asked for.
+Nothing of a document is run or followed: pypdfium2's PDFium has neither JavaScript nor XFA, and actions,
+links and embedded files are not asked for.
 """
 
 from __future__ import annotations
@@ -192,8 +192,7 @@ def _dpi(page: pdfium.PdfPage, picture: Image.Image) -> float:
 
 
 def _rendered(page: pdfium.PdfPage, limits: Limits) -> Image.Image | None:
-    """The page with its fields and notes as grey levels at 300 dpi, or as many pixels as one may have. None where
-    it is blank."""
+    """The page with its fields and notes, grey, at 300 dpi where it may have as many pixels. None: it is blank."""
     bitmap = page.render(scale=_scale(page, limits), grayscale=True)
     try:
         if bitmap.width * bitmap.height > limits.max_pixels:

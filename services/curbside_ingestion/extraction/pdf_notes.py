@@ -39,7 +39,9 @@ def notes_of(page: pdfium.PdfPage, most: int) -> Iterator[str]:
             if kind == pdfium_c.FPDF_ANNOT_WIDGET:
                 text = _field(page.formenv, note)
             else:
-                text = "" if kind in _SILENT else _string(pdfium_c.FPDFAnnot_GetStringValue, note, b"Contents\0")
+                text = (
+                    "" if kind in _SILENT else _string(pdfium_c.FPDFAnnot_GetStringValue, note, b"Contents\0")
+                )
         finally:
             pdfium_c.FPDFPage_CloseAnnot(note)
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip()
