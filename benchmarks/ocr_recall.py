@@ -3,8 +3,8 @@
 The pages are the 56 clinical forms of ../shared/data/docx_ocr (surrogate PHI), made into PDF by LibreOffice
 and rendered by PDFium: clean at 200 dpi, degraded at 100 dpi, turned by 1.5° and with Gaussian noise of a
 standard deviation of 20 grey levels. The truth is the PDF's own text layer and not the set's truth files: the
-layer holds what stands on the page as text, no more and no less, and page by page. A token is a row of letters
-and digits, in lower case; recall is that of multisets, over all pages together.
+layer holds what stands on the page as text, no more and no less, and page by page. A token is a row of
+letters and digits, in lower case; recall is that of multisets, over all pages together.
 
 The peer is `tesseract` as it is installed, on the same images, told their resolution.
 """

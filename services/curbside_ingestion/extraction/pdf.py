@@ -192,7 +192,7 @@ def _dpi(page: pdfium.PdfPage, picture: Image.Image) -> float:
 
 
 def _rendered(page: pdfium.PdfPage, limits: Limits) -> Image.Image | None:
-    """The page with its fields and notes, grey, at 300 dpi where it may have as many pixels. None: it is blank."""
+    """The page with its fields and notes, grey, at 300 dpi or what `limits` allow; None where it is blank."""
     bitmap = page.render(scale=_scale(page, limits), grayscale=True)
     try:
         if bitmap.width * bitmap.height > limits.max_pixels:

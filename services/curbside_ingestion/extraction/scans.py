@@ -52,8 +52,8 @@ def prepared(image: Image.Image, dpi: float, *, most_pixels: int, level: bool = 
         image = image.resize(size, Image.Resampling.LANCZOS)
     if noisy:
         # After enlarging: at 100 dpi a stroke is one pixel wide, and is lost with the noise.
-        # Tokens found at 100 dpi with a deviation of 20: .961 by a Gaussian of 1.5 pixels, .956 by 1, .948 by 2,
-        # .949 without; .962 by a median of 3, which takes longer, and .954 of 5.
+        # Tokens found at 100 dpi with a deviation of 20: .961 by a Gaussian of 1.5 pixels, .956 by 1, .948 by
+        # 2, .949 without; .962 by a median of 3, which takes longer, and .954 of 5.
         image = image.filter(ImageFilter.GaussianBlur(max(1.0, scale / 2)))
     angle = skew_of(image) if level else 0.0
     if abs(angle) >= _LEAST_SKEW:
