@@ -98,7 +98,9 @@ def _opened(data: bytes, kind: Kind) -> Image.Image:
 def _turned_to(image: Image.Image, number: int) -> bool:
     """Whether there is a page `number`, which then is the current one. Pillow ends a ring of pages itself."""
     try:
-        image.seek(number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's say what it found in the file
+            image.seek(number)
     except EOFError:
         return False
     except Image.DecompressionBombError:
