@@ -56,40 +56,10 @@ async def take(request: Request) -> dict[str, str]:
 async def live() -> None: ...
 uvicorn.run(app, port=int(sys.argv[1]), log_config=None, server_header=False)
 """
-_WORDS: Final = [
-    "patient",
-    "reports",
-    "stable",
-    "mild",
-    "pain",
-    "of",
-    "the",
-    "left",
-    "knee",
-    "after",
-    "exercise",
-    "lungs",
-    "clear",
-    "no",
-    "effusion",
-    "heart",
-    "rate",
-    "regular",
-    "follow",
-    "up",
-    "in",
-    "six",
-    "weeks",
-    "continue",
-    "lisinopril",
-    "daily",
-    "without",
-    "change",
-    "findings",
-    "unchanged",
-    "from",
-    "prior",
-]
+_WORDS: Final = tuple(
+    b"patient reports stable pain left knee lungs clear effusion regular weeks lisinopril daily without change "
+    b"findings unchanged prior follow up heart rate".decode().split()
+)
 
 
 @dataclass(frozen=True)

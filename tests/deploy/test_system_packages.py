@@ -28,7 +28,7 @@ class Machine:
         self.put("dpkg-query", f"echo {INSTALLED}")
         self.put("apt-get", f'echo "$@" >> {self.apt}')
         self.put("id", "echo 0")
-        for name in ("java", "mvn"):
+        for name in ("java", "mvn", "tesseract"):
             self.put(name, "exit 0")
         # What would change /etc: in the record, and nowhere else.
         for name in ("mkdir", "rm"):
@@ -126,6 +126,13 @@ def test_maven_is_installed_beside_a_java_that_is_there(machine: Machine) -> Non
     machine.without("mvn")
     assert machine.run().returncode == 0
     assert machine.asked == ["update -qq", "install -y -qq maven"]
+
+
+def test_tesseract_is_installed_for_scans(machine: Machine) -> None:
+    machine.put("uv", "exit 0")
+    machine.without("tesseract")
+    assert machine.run().returncode == 0
+    assert machine.asked == ["update -qq", "install -y -qq tesseract-ocr"]
 
 
 def test_what_is_needed_is_installed_though_what_is_wanted_cannot_be(machine: Machine) -> None:

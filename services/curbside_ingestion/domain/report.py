@@ -63,8 +63,8 @@ _ALL_NAMES: Final = frozenset(
 )
 DEFAULT_SOURCE: Final = "api"
 _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Why a report may be read and never trained on: 42 CFR 2.31 and 2.33 (records of substance use treatment), 45 CFR
-# 164.508(a)(2) (psychotherapy notes), and a source's own label (HL7 v3 Confidentiality, R and V).
+# Why a report may be read and never trained on: 42 CFR 2.31 and 2.33 (records of substance use treatment),
+# 45 CFR 164.508(a)(2) (psychotherapy notes), and a source's own label (HL7 v3 Confidentiality, R and V).
 EXCLUSIONS: Final = ("42cfr2", "psychotherapy", "restricted")
 _MAX_ID: Final = 200  # characters
 _MAX_KNOWN: Final = 50  # values of one kind
@@ -77,8 +77,9 @@ _MIN_EXTERNAL_ID: Final = 5
 @dataclass(frozen=True)
 class Submission:
     """One report that obeys every rule. Its texts are in Unicode's form C; `type` is one of types.yaml, or
-    empty; `authored_at` is RFC 3339 with the source's offset. `replaces` is the external id of another report of
-    the source; `exclusions` are of EXCLUSIONS. The text is empty in a retraction, and before it is extracted."""
+    empty; `authored_at` is RFC 3339 with the source's offset. `replaces` is the external id of another report
+    of the source; `exclusions` are of EXCLUSIONS. The text is empty in a retraction, and until it is extracted.
+    """
 
     text: PhiText
     external_id: PhiText | None = None
