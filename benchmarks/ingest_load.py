@@ -57,8 +57,8 @@ async def live() -> None: ...
 uvicorn.run(app, port=int(sys.argv[1]), log_config=None, server_header=False)
 """
 _WORDS: Final = tuple(
-    b"patient reports stable pain left knee lungs clear effusion regular weeks lisinopril daily without change "
-    b"findings unchanged prior follow up heart rate".decode().split()
+    b"patient reports stable pain left knee lungs clear effusion regular weeks lisinopril daily without "
+    b"change findings unchanged prior follow up heart rate".decode().split()
 )
 
 

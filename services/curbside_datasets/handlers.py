@@ -54,7 +54,7 @@ async def learn_report(event: Event, *, database: Database, blobs: BlobStore, gr
     payload = event.payload
     assert isinstance(payload, events_pb2.ReportDeidentified)
     ref: BlobRef | None = None
-    reason = _NEVER_TRAIN.get(payload.status)
+    reason = Reason.EXCLUDED if payload.exclusions else _NEVER_TRAIN.get(payload.status)
     tasks: tuple[str, ...] = ()
     if reason is None:
         ref = BlobRef.from_message(payload.text)

@@ -56,6 +56,7 @@ REPORTS: Final = Table(
     # Moved by the subject's offset, for the order of a patient's reports; it stays here.
     Column("moved_at", UtcDateTime(), nullable=True),
     Column("place", Text, nullable=False),  # domain/order.py; empty where nobody knows
+    Column("exclusions", JSON, nullable=False),  # as received: why it must never train
     Column("spans_by_category", JSON, nullable=False),
     Column("risk", Float, nullable=False),
     Column("policy", String(128), nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
 from curbside_ingestion import store
 from curbside_ingestion.domain.problems import UnknownReport
-from curbside_ingestion.domain.rows import Format, GoodRow
+from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState, may_become
 from curbside_ingestion.receiving import Accepted, Arrival, Refused, arrive
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, opened
@@ -61,21 +62,29 @@ class Move:
 
 
 async def receive_reports(
-    rows: Sequence[GoodRow], format: Format, principal: Principal, *, take_in: TakeIn, ring: KeyRing
+    rows: Sequence[GoodRow],
+    media_type: str,
+    principal: Principal,
+    *,
+    take_in: TakeIn,
+    ring: KeyRing,
+    documents: asyncio.Event,
 ) -> list[Accepted | Refused]:
     """Take in `rows`; what comes back as Accepted is durable with its record, audit and event.
 
     When storage gives out midway, or too much waits for it, the rows that were not taken in come back as
-    Refused.
+    Refused. `documents` is set where one of them waits for its text to be extracted.
     """
     outcomes: list[Accepted | Refused] = []
     for start in range(0, len(rows), GROUP_SIZE):
-        arrivals = [arrive(row, format, principal, ring) for row in rows[start : start + GROUP_SIZE]]
+        arrivals = [arrive(row, media_type, principal, ring) for row in rows[start : start + GROUP_SIZE]]
         try:
             outcomes += await take_in(arrivals)
         except Unavailable as problem:
             outcomes += [Refused(row.row, problem) for row in rows[start:]]
             break
+    if any(row.waits_as is not None for row in rows):
+        documents.set()
     for outcome in outcomes:
         RECEIVED.labels(outcome="accepted" if isinstance(outcome, Accepted) else outcome.problem.code).inc()
     return outcomes

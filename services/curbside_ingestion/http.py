@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
-from starlette.requests import ClientDisconnect
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
 from curbside.identity.principal import Principal
-from curbside_ingestion.domain.problems import (
-    DigestMismatch,
-    NoGoodRow,
-    TooManyReports,
-    TruncatedReport,
-    UnsupportedType,
-)
+from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
+from curbside_ingestion.domain.archives import ZIP
+from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
 from curbside_ingestion.domain.report import (
     DEFAULT_SOURCE,
+    EXCLUSIONS,
     FIELD_NAMES,
     KNOWN_NAMES,
+    Submission,
     read_source,
     read_submission,
 )
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read_object, read_rows
 from curbside_ingestion.domain.states import ReportState
+from curbside_ingestion.extraction.found import Kind
 from curbside_ingestion.handlers import ReportLedger, ShownReport
+from curbside_ingestion.reading import Documents, placed
 from curbside_ingestion.receiving import Accepted, Refused
 from curbside_ingestion.settings import IngestionSettings
 
@@ -42,7 +39,19 @@ _FORMATS: Final = {
     "application/ndjson": Format.NDJSON,
     "application/jsonl": Format.NDJSON,
 }
-_DIGESTS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+# What a document may be declared as: it is told by its content.
+_DOCUMENTS: Final = frozenset(
+    {
+        *(kind.value for kind in Kind),
+        "application/octet-stream",
+        "application/xml",
+        "text/xml",
+        "text/rtf",
+        "image/tif",
+        "x-application/hl7-v2+er7",
+        "application/hl7-v2+er7",
+    }
+)
 # Only for /docs: what these bodies must be is decided in domain/, for HTTP and files alike.
 _REPORT_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -57,13 +66,38 @@ _REPORT_SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": False,
             "properties": {name: {"type": "array", "items": {"type": "string"}} for name in KNOWN_NAMES},
         },
+        "exclusions": {"type": "array", "items": {"type": "string", "enum": [*EXCLUSIONS]}},
     },
+}
+_SMALL: Final = 65_536  # bytes of JSON that are read without a thread
+_FORM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        **{name: {"type": "string"} for name in FIELD_NAMES if name != "text"},
+        "known": {"type": "string", "description": "JSON, as in a report"},
+        "exclusions": {"type": "string", "description": "separated by semicolons"},
+    },
+}
+_BINARY: Final = {"type": "string", "format": "binary"}
+_ONE: Final = {
+    "application/json": _REPORT_SCHEMA,
+    FORM: _FORM_SCHEMA,
+    **{kind.value: _BINARY for kind in Kind},
+}
+_MANY: Final[dict[str, dict[str, Any]]] = {
+    **{format.value: {} for format in Format},
+    ZIP: _BINARY,
+    FORM: _FORM_SCHEMA,
+    Kind.FHIR: {"type": "object"},
+    Kind.HL7: {"type": "string"},
 }
 
 
 class Receive(Protocol):
     def __call__(
-        self, rows: Sequence[GoodRow], format: Format, principal: Principal
+        self, rows: Sequence[GoodRow], media_type: str, principal: Principal
     ) -> Awaitable[list[Accepted | Refused]]: ...
 
 
@@ -76,6 +110,7 @@ class Listed(Protocol):
 def routes(
     *,
     receive: Receive,
+    documents: Documents,
     listed: Listed,
     show: Callable[[str, Principal], Awaitable[ShownReport]],
     ledger: Callable[[Principal], Awaitable[ReportLedger]],
@@ -83,37 +118,31 @@ def routes(
 ) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
-    @router.post("/reports", status_code=202, openapi_extra=_body({"application/json": _REPORT_SCHEMA}))
+    @router.post("/reports", status_code=202, openapi_extra=_body(_ONE))
     async def submit(request: Request, principal: CanIngest) -> dict[str, Any]:
-        """Take in one report; 202 says that it is durable. `type` is what it became: `other` where no rule
-        knows its name."""
-        format, charset = _content_type(request, (Format.JSON,))
-        data = await _whole_body(request)
-        read = partial(read_submission, max_characters=settings.max_report_characters, closed=True)
-        submission = await asyncio.to_thread(read_object, data, read, charset=charset)
-        (outcome,) = await receive([GoodRow(1, submission, data)], format, principal)
+        """Take in one report: as JSON, or as a document of any kind, by itself or as `file` of a form with
+        what is known of it. 202 says that it is durable; a document's text is extracted then. `type` is what
+        it became: `other` where no rule knows its name."""
+        media, charset = media_type(request)
+        row = await _one(request, media, charset, documents, settings)
+        (outcome,) = await receive([row], media, principal)
         if isinstance(outcome, Refused):
             raise outcome.problem
         return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
-    @router.post("/batches", status_code=202, openapi_extra=_body({format: {} for format in Format}))
+    @router.post("/reports:batch", status_code=202, openapi_extra=_body(_MANY))
     async def submit_batch(
         request: Request,
         principal: CanIngest,
         source: str = DEFAULT_SOURCE,
         filename: Annotated[str | None, Query(max_length=200)] = None,
     ) -> dict[str, Any]:
-        """Take in the good rows of a body, and list the bad ones with their problems."""
-        format, charset = _content_type(request, tuple(Format))
-        data = await _whole_body(request)
-        read = partial(
-            read_submission, source=read_source(source), max_characters=settings.max_report_characters
-        )
-        rows = await asyncio.to_thread(
-            _read_batch, data, format, read, charset, filename, settings.max_batch_reports
-        )
+        """Take in the good reports of a body (rows, a ZIP or a form of files, a bundle, messages), and list
+        the bad ones with their problems."""
+        media, charset = media_type(request)
+        rows = await _many(request, media, charset, read_source(source), filename, documents, settings)
         good = [row for row in rows if isinstance(row, GoodRow)]
-        outcomes = await receive(good, format, principal)
+        outcomes = await receive(good, media, principal)
         refused = [row for row in (*rows, *outcomes) if isinstance(row, BadRow | Refused)]
         refused.sort(key=lambda row: row.row)
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
@@ -151,59 +180,102 @@ def routes(
     return router
 
 
-def _read_batch(
-    data: bytes, format: Format, read: Reader, charset: str | None, filename: str | None, limit: int
+async def _one(
+    request: Request, media: str, charset: str | None, documents: Documents, settings: IngestionSettings
+) -> GoodRow:
+    """The one report of a request. Raises its problem, or BadShape where there are several."""
+    if media == FORM:
+        form = await read_form(request, max_files=1)
+        rows = await documents.rows(form.files[0].data, form.said)
+    elif media == Format.JSON:
+        data = await whole_body(request)
+        read = partial(read_submission, max_characters=settings.max_report_characters, closed=True)
+        submission = await _read_json(data, read, charset)
+        if submission is not None:
+            return submission
+        rows = await documents.rows(data, {})
+    elif media in _DOCUMENTS:
+        rows = await documents.rows(await whole_body(request), {})
+    else:
+        raise _unsupported(media, (Format.JSON, FORM, *_DOCUMENTS))
+    if len(rows) != 1:
+        raise BadShape(
+            f"the body holds {len(rows)} reports",
+            field="body",
+            mend="Send it to /ingestion/v1/reports:batch.",
+        )
+    (row,) = rows
+    if isinstance(row, BadRow):
+        raise row.problem
+    return row
+
+
+async def _read_json(data: bytes, read: Reader, charset: str | None) -> GoodRow | None:
+    """The report of a JSON body; None where it is FHIR, which is read like any document."""
+    if len(data) <= _SMALL:
+        return _json_row(data, read, charset)
+    return await asyncio.to_thread(_json_row, data, read, charset)
+
+
+def _json_row(data: bytes, read: Reader, charset: str | None) -> GoodRow | None:
+    fhir = False
+
+    def read_unless_fhir(row: dict[str, object]) -> Submission:
+        nonlocal fhir
+        fhir = isinstance(row.get("resourceType"), str)
+        return read({"text": "FHIR"} if fhir else row)
+
+    submission = read_object(data, read_unless_fhir, charset=charset)
+    return None if fhir else GoodRow(1, submission, data)
+
+
+async def _many(
+    request: Request,
+    media: str,
+    charset: str | None,
+    source: str,
+    filename: str | None,
+    documents: Documents,
+    settings: IngestionSettings,
 ) -> list[GoodRow | BadRow]:
-    rows: list[GoodRow | BadRow] = []
-    for row in read_rows(data, format, read, charset=charset, name=filename):
-        rows.append(row)
-        if len(rows) > limit:
-            raise TooManyReports(
-                f"the body holds more than {limit} reports",
-                field="body",
-                mend="Send it in parts, or raise CURBSIDE_INGESTION__MAX_BATCH_REPORTS.",
-            )
+    said: dict[str, object] = {"source": source}
+    if media == FORM:
+        form = await read_form(request, max_files=settings.max_batch_reports)
+        rows: list[GoodRow | BadRow] = []
+        for number, file in enumerate(form.files, 1):
+            found = await documents.rows_of_file(file.data, said | form.said, name=file.name)
+            rows += [placed(row, len(rows) + index, f"file {number}") for index, row in enumerate(found, 1)]
+            documents.check(len(rows))
+        return rows
+    format = _FORMATS.get(media)
+    if format is None and media != ZIP and media not in _DOCUMENTS:
+        raise _unsupported(media, (*Format, ZIP, FORM, *_DOCUMENTS))
+    data = await whole_body(request)
+    if media == ZIP:
+        return await documents.rows_of_archive(data, said)
+    if format is None:
+        return await documents.rows(data, said)
+    read = partial(read_submission, source=source, max_characters=settings.max_report_characters)
+    rows = await asyncio.to_thread(
+        _read_batch, data, format, read, charset, filename, settings.max_batch_reports
+    )
+    documents.check(len(rows))
     return rows
 
 
-def _content_type(request: Request, accepted: Sequence[Format]) -> tuple[Format, str | None]:
-    """The format and the declared charset of the body; raises UnsupportedType naming what is read."""
-    media, *parameters = request.headers.get("content-type", "").split(";")
-    format = _FORMATS.get(media.strip().casefold())
-    if format is None or format not in accepted:
-        raise UnsupportedType(
-            "Content-Type is missing" if not media.strip() else "Content-Type is not one read here",
-            field="Content-Type",
-            mend=f"Send {', '.join(accepted)}"
-            + ("; other formats go to /ingestion/v1/batches." if len(accepted) == 1 else "."),
-        )
-    if request.headers.get("content-encoding", "identity").strip().casefold() != "identity":
-        raise UnsupportedType(
-            "the body is compressed", field="Content-Encoding", mend="Send it without compression."
-        )
-    declared = dict(parameter.strip().casefold().partition("=")[::2] for parameter in parameters)
-    return format, declared.get("charset")
+def _read_batch(
+    data: bytes, format: Format, read: Reader, charset: str | None, filename: str | None, limit: int
+) -> list[GoodRow | BadRow]:
+    """The rows of a body, and one more than `limit` where there are more."""
+    return [*islice(read_rows(data, format, read, charset=charset, name=filename), limit + 1)]
 
 
-async def _whole_body(request: Request) -> bytes:
-    """The body, checked against Content-Digest (RFC 9530) where the sender states one."""
-    try:
-        data = await request.body()
-    except ClientDisconnect:
-        raise TruncatedReport(
-            "the connection ended before the body did", field="body", mend="Send it again."
-        ) from None
-    for member in request.headers.get("content-digest", "").split(","):
-        name, _, value = member.strip().partition("=")
-        if (make := _DIGESTS.get(name.casefold())) is not None:
-            stated = value.strip().strip(":").encode("latin-1")
-            if not hmac.compare_digest(base64.b64encode(make(data).digest()), stated):
-                raise DigestMismatch(
-                    "the body is not the one that Content-Digest was made of: it was cut off or changed",
-                    field="Content-Digest",
-                    mend="Send it again, whole.",
-                )
-    return data
+def _unsupported(media: str, accepted: Sequence[str]) -> CurbsideError:
+    return UnsupportedType(
+        "Content-Type is not one read here" if media else "Content-Type is missing",
+        field="Content-Type",
+        mend=f"Send {', '.join(sorted(set(accepted)))}.",
+    )
 
 
 def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:

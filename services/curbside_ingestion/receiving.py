@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -25,10 +27,10 @@ from curbside.storage.keys import KeyRing
 from curbside.storage.zones import Zone
 from curbside_ingestion import store
 from curbside_ingestion.domain.report import Submission
-from curbside_ingestion.domain.revisions import Admission, ReportStatus, Revision, admit
-from curbside_ingestion.domain.rows import Format, GoodRow
+from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStatus, Revision, admit, replaced
+from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
-from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, sealed
+from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -63,12 +65,13 @@ class Arrival:
     """A good row on its way in. Its keyed hashes tell one report, and one patient, from another."""
 
     good: GoodRow
-    format: Format
+    media_type: str
     principal: Principal
     report_id: str
     subject: str
     identity: str
     fingerprint: str
+    replaces: str | None  # the identity of another report
 
     @property
     def submission(self) -> Submission:
@@ -77,33 +80,36 @@ class Arrival:
 
 @dataclass(frozen=True)
 class _Staged:
-    """An arrival whose original and text are durable."""
+    """An arrival whose original is durable, and its text where there is one already."""
 
     arrival: Arrival
     original: BlobRef
-    text: BlobRef
+    text: BlobRef | None
 
 
-def arrive(good: GoodRow, format: Format, principal: Principal, ring: KeyRing) -> Arrival:
+def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) -> Arrival:
     """Keyed hashes under the tenant's key, each in a domain of its own. NUL separates: no field holds one."""
     submission = good.submission
     patient = submission.patient_id.reveal() if submission.patient_id else ""
     authored_at = submission.authored_at.reveal() if submission.authored_at else ""
-    content = (submission.text.reveal(), patient, authored_at)
+    text = submission.text.reveal()
+    if good.waits_as is not None:
+        text = hashlib.sha256(good.original).hexdigest()  # keyed below, as a text is
+    content = (text, patient, authored_at)
 
     def keyed(domain: str, *parts: str) -> str:
         return ring.subject(principal.tenant, "\0".join((domain, *parts)).encode())
 
-    if patient:
-        subject = keyed("patient", patient)
-    else:
-        subject = keyed("content", submission.source, submission.text.reveal())
+    subject = keyed("patient", patient) if patient else keyed("content", submission.source, text)
     if submission.external_id is not None:
         identity = keyed("external-id", submission.source, submission.external_id.reveal())
     else:
         identity = keyed("identity", submission.source, *content)
+    replaces = None
+    if submission.replaces is not None and submission.replaces != submission.external_id:
+        replaces = keyed("external-id", submission.source, submission.replaces.reveal())
     fingerprint = keyed("fingerprint", *content)
-    return Arrival(good, format, principal, _new_report_id(), subject, identity, fingerprint)
+    return Arrival(good, media_type, principal, _new_report_id(), subject, identity, fingerprint, replaces)
 
 
 async def take_in(
@@ -128,7 +134,7 @@ async def take_in(
         return [refused[arrival.report_id] for arrival in arrivals]
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            async with database.begin(*{arrival.identity for arrival in arrivals}) as transaction:
+            async with database.begin(*{name for one in arrivals for name in _names(one)}) as transaction:
                 return await _accept(arrivals, staged, transaction, ring)
         except store.RevisionTaken:
             if attempt == _ATTEMPTS:
@@ -146,11 +152,13 @@ async def _stage(arrivals: Sequence[Arrival], blobs: BlobStore) -> dict[str, _St
         contents = [
             (arrival.subject, content)
             for arrival in of_tenant
-            for content in (arrival.good.original, _document(arrival.submission))
+            for content in (arrival.good.original, document_of(arrival.submission))
+            if content is not None
         ]
         refs = iter(await blobs.put_many(Zone.PHI, contents, tenant=tenant))
         for arrival in of_tenant:
-            staged[arrival.report_id] = _Staged(arrival, original=next(refs), text=next(refs))
+            original, texts = next(refs), bool(len(arrival.submission.text))
+            staged[arrival.report_id] = _Staged(arrival, original, next(refs) if texts else None)
     return staged
 
 
@@ -163,6 +171,7 @@ async def _accept(
     outcomes: dict[str, Accepted | Refused] = {}
     new: list[store.NewReport] = []
     happened: list[Event] = []
+    waiting: list[store.NewExtraction] = []
     for arrival in arrivals:
         admission, submission = _admission(arrival, there), arrival.submission
         if isinstance(admission, Refused):
@@ -174,7 +183,7 @@ async def _accept(
             outcomes[arrival.report_id] = Refused(arrival.good.row, problem)
             continue
         _note(arrival, admission, there)
-        for displaced in admission.displaced:
+        for displaced in (*admission.displaced, *_replaced(arrival, there)):
             # What this group brings itself must be there before it can be moved.
             await store.add_reports(transaction, new)
             await transaction.publish(*happened)
@@ -184,10 +193,16 @@ async def _accept(
         outcomes[arrival.report_id] = Accepted(
             arrival.good.row, arrival.report_id, admission.state, submission.external_id, submission.type
         )
-        happened.append(_received(one, now))
+        if one.text is not None:
+            happened.append(received(arrival.report_id, submission, one.original, one.text, now))
+        elif arrival.good.waits_as is not None:
+            said = sealed(SAID, PhiText(json.dumps(submission.to_row())), *_of(arrival), ring)
+            assert said is not None
+            waiting.append(store.NewExtraction(arrival.report_id, arrival.good.waits_as.value, said))
         await _note_act(one, transaction)
     await transaction.publish(*happened)
     await store.add_reports(transaction, new)
+    await store.add_extractions(transaction, waiting)
     return [outcomes[arrival.report_id] for arrival in arrivals]
 
 
@@ -225,18 +240,20 @@ async def _displace(
     )
 
 
-def _received(one: _Staged, now: datetime) -> Event:
-    arrival, submission = one.arrival, one.arrival.submission
-    received = events_pb2.ReportReceived(
-        report_id=arrival.report_id,
-        original=one.original.to_message(),
-        text=one.text.to_message(),
+def received(
+    report_id: str, submission: Submission, original: BlobRef, text: BlobRef, now: datetime
+) -> Event:
+    """That the report is there with its text, for whoever de-identifies it."""
+    happened = events_pb2.ReportReceived(
+        report_id=report_id,
+        original=original.to_message(),
+        text=text.to_message(),
         report_type=submission.type,
         source=submission.source,
         status=_STATUSES[submission.status],
+        exclusions=submission.exclusions,
     )
-    tenant = arrival.principal.tenant
-    return new_event(received, tenant=tenant, subject=arrival.subject, occurred_at=now)
+    return new_event(happened, tenant=original.tenant, subject=original.subject, occurred_at=now)
 
 
 async def _note_act(one: _Staged, transaction: Transaction) -> None:
@@ -270,9 +287,11 @@ def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) ->
         type=submission.type,
         status=submission.status,
         authored_at=sealed(AUTHORED_AT, submission.authored_at, tenant, report_id, ring),
-        media_type=arrival.format.value,
+        media_type=arrival.media_type,
+        exclusions=submission.exclusions,
         original=one.original,
         text=one.text,
+        quality=asdict(arrival.good.quality) if arrival.good.quality is not None else None,
         state=admission.state,
         reason=admission.reason,
         received_at=now,
@@ -283,7 +302,7 @@ async def _revisions(session: AsyncSession, arrivals: Iterable[Arrival], *, lock
     """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for arrival in arrivals:
-        wanted[arrival.principal.tenant].add(arrival.identity)
+        wanted[arrival.principal.tenant].update(_names(arrival))
     there: _Revisions = {}
     for tenant in sorted(wanted):
         found = await store.revisions(session, tenant, wanted[tenant], lock=lock)
@@ -291,8 +310,31 @@ async def _revisions(session: AsyncSession, arrivals: Iterable[Arrival], *, lock
     return there
 
 
-def _document(submission: Submission) -> bytes:
+def document_of(submission: Submission) -> bytes | None:
+    """What de-identification reads of a report; None where there is no text, or none yet."""
+    if not len(submission.text):
+        return None
     return to_bytes(PhiDocument(submission.text, submission.known_with_ids(), submission.authored_at))
+
+
+def _names(arrival: Arrival) -> tuple[str, ...]:
+    """The identities that `arrival` touches."""
+    return (arrival.identity,) if arrival.replaces is None else (arrival.identity, arrival.replaces)
+
+
+def _replaced(arrival: Arrival, there: _Revisions) -> tuple[Displaced, ...]:
+    """What `arrival` supersedes under another identity, which is noted in `there`."""
+    if arrival.replaces is None:
+        return ()
+    earlier = there[arrival.principal.tenant, arrival.replaces]
+    gone = replaced(earlier)
+    states = {displaced.report_id: displaced.state for displaced in gone}
+    earlier[:] = [replace(one, state=states.get(one.report_id, one.state)) for one in earlier]
+    return gone
+
+
+def _of(arrival: Arrival) -> tuple[str, str]:
+    return arrival.principal.tenant, arrival.report_id
 
 
 def _new_report_id() -> str:

@@ -12,6 +12,7 @@ from curbside.storage.keys import KeyRing, seal, unseal
 
 EXTERNAL_ID: Final = "external-id"
 AUTHORED_AT: Final = "authored-at"
+SAID: Final = "said"  # what a sender gave with a document
 _KEY: Final = "ingestion-records"
 
 

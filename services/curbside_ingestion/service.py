@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers, receiving
 from curbside_ingestion.consumer import GROUP, subscriptions
+from curbside_ingestion.extraction.pool import Extractors
+from curbside_ingestion.extraction_queue import ExtractionQueue
 from curbside_ingestion.group_commit import GroupCommit
 from curbside_ingestion.http import routes
+from curbside_ingestion.reading import Documents
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
+
+_LEASE: Final = timedelta(minutes=1)  # beyond what its parser may take: reading, writing, waiting
 
 __all__ = ["METADATA", "build"]
 
@@ -24,15 +32,41 @@ def build(platform: Platform) -> Service:
         group_size=handlers.GROUP_SIZE,
         queue_size=settings.max_waiting_reports,
     )
+    extractors = Extractors(
+        children=settings.extraction_children,
+        seconds=settings.extraction_cpu,
+        memory_bytes=settings.extraction_memory_bytes,
+    )
+    queue = ExtractionQueue(
+        database,
+        blobs,
+        ring,
+        extractors,
+        at_once=settings.extraction_children,
+        lease=extractors.patience + _LEASE,
+        max_characters=settings.max_report_characters,
+    )
+
+    async def close() -> None:
+        await asyncio.to_thread(extractors.close)
+
     return Service(
         name="ingestion",
         router=routes(
-            receive=partial(handlers.receive_reports, take_in=take_in, ring=ring),
+            receive=partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived),
+            documents=Documents(
+                extractors,
+                max_characters=settings.max_report_characters,
+                max_reports=settings.max_batch_reports,
+                max_unpacked_bytes=settings.max_unpacked_bytes,
+            ),
             listed=partial(handlers.list_reports, database=database, ring=ring),
             show=partial(handlers.show_report, database=database, ring=ring),
             ledger=partial(handlers.read_ledger, database=database),
             settings=settings,
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
+        tasks=[queue.run],
+        stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -17,3 +19,9 @@ class IngestionSettings(BaseSettings):
     max_waiting_reports: int = Field(default=5_000, ge=1, le=1_000_000)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)
+    # Of a ZIP, all its files together.
+    max_unpacked_bytes: int = Field(default=500_000_000, ge=1_000)
+    # Limited children that parse documents side by side, and what each may take of a processor and of memory.
+    extraction_children: int = Field(default=2, ge=1, le=64)
+    extraction_cpu: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
+    extraction_memory_bytes: int = Field(default=2_000_000_000, ge=500_000_000)

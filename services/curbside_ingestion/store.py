@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -57,15 +58,27 @@ REPORTS = Table(
     Column("type", String(40), nullable=False),
     Column("status", String(32), nullable=False),
     Column("authored_at", LargeBinary, nullable=True),  # sealed likewise
-    Column("media_type", String(64), nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("exclusions", JSON, nullable=False),  # why it must never train
     Column("original", JSON, nullable=False),
-    Column("text", JSON, nullable=False),
+    Column("text", JSON(none_as_null=True), nullable=True),  # none until a document's is extracted
+    Column("quality", JSON(none_as_null=True), nullable=True),  # of text that was read off images
     Column("state", String(16), nullable=False),
     Column("reason", String(128), nullable=False),
     Column("received_at", UtcDateTime(), nullable=False),
     # Of two posts of one report at once, one inserts this and the other is told that it is there.
     UniqueConstraint("tenant", "identity", "revision", name="uq_reports_identity"),
     Index("ix_reports_state", "tenant", "state", "report_id"),
+)
+# Acknowledged documents whose text is still to be extracted; the row goes with the report's next step.
+EXTRACTIONS = Table(
+    "extractions",
+    METADATA,
+    Column("report_id", String(32), ForeignKey("reports.report_id"), primary_key=True),
+    Column("kind", String(128), nullable=False),  # extraction.found.Kind
+    Column("said", LargeBinary, nullable=False),  # sealed: the row that its sender gave with it
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_until", UtcDateTime(), nullable=True),
 )
 HISTORY = Table(
     "history",
@@ -104,11 +117,35 @@ class NewReport:
     status: ReportStatus
     authored_at: bytes | None
     media_type: str
+    exclusions: tuple[str, ...]
     original: BlobRef
-    text: BlobRef
+    text: BlobRef | None
+    quality: dict[str, object] | None
     state: ReportState
     reason: str
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class NewExtraction:
+    """A row of `extractions`."""
+
+    report_id: str
+    kind: str
+    said: bytes
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A document that is being extracted, with what its report's record says."""
+
+    report_id: str
+    tenant: str
+    subject: str
+    kind: str
+    said: bytes
+    attempts: int
+    original: BlobRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +238,84 @@ def _row(report: NewReport) -> dict[str, Any]:
         **vars(report),
         "status": report.status.value,
         "state": report.state.value,
+        "exclusions": [*report.exclusions],
         "original": report.original.to_json(),
-        "text": report.text.to_json(),
+        "text": report.text.to_json() if report.text is not None else None,
     }
+
+
+async def add_extractions(transaction: Transaction, extractions: Sequence[NewExtraction]) -> None:
+    await transaction.add(
+        EXTRACTIONS,
+        [{**vars(extraction), "attempts": 0, "claimed_until": None} for extraction in extractions],
+    )
+
+
+async def claim_extractions(
+    session: AsyncSession, *, now: datetime, until: datetime, limit: int
+) -> list[Extraction]:
+    """The oldest documents that nobody has in hand, now in the caller's until `until`."""
+    free = EXTRACTIONS.c.claimed_until.is_(None) | (EXTRACTIONS.c.claimed_until < now)
+    query = (
+        select(EXTRACTIONS, REPORTS.c.tenant, REPORTS.c.subject, REPORTS.c.original)
+        .join(REPORTS, REPORTS.c.report_id == EXTRACTIONS.c.report_id)
+        .where(free)
+        .order_by(EXTRACTIONS.c.report_id)
+        .limit(limit)
+    )
+    found = (await session.execute(query.with_for_update(of=EXTRACTIONS, skip_locked=True))).all()
+    claimed = [row.report_id for row in found]
+    await session.execute(
+        update(EXTRACTIONS)
+        .where(EXTRACTIONS.c.report_id.in_(claimed))
+        .values(claimed_until=until, attempts=EXTRACTIONS.c.attempts + 1)
+    )
+    return [
+        Extraction(
+            row.report_id,
+            row.tenant,
+            row.subject,
+            row.kind,
+            row.said,
+            row.attempts + 1,
+            BlobRef.from_json(row.original),
+        )
+        for row in found
+    ]
+
+
+async def unclaim_extractions(session: AsyncSession) -> None:
+    """Let every claim go: for a service that has just started and is the only one."""
+    await session.execute(update(EXTRACTIONS).values(claimed_until=None))
+
+
+async def forgive_extraction(session: AsyncSession, report_id: str) -> None:
+    """Let the last attempt not count; its lease goes on, so that others have their turn."""
+    one = EXTRACTIONS.c.report_id == report_id
+    await session.execute(update(EXTRACTIONS).where(one).values(attempts=EXTRACTIONS.c.attempts - 1))
+
+
+async def end_extraction(session: AsyncSession, report_id: str) -> ReportState | None:
+    """Take the document out of the queue; its report's state, or None where it was out of it already."""
+    gone = await session.execute(
+        delete(EXTRACTIONS).where(EXTRACTIONS.c.report_id == report_id).returning(EXTRACTIONS.c.report_id)
+    )
+    if gone.first() is None:
+        return None
+    state = select(REPORTS.c.state).where(REPORTS.c.report_id == report_id).with_for_update()
+    return ReportState((await session.execute(state)).scalar_one())
+
+
+async def set_text(
+    session: AsyncSession, report_id: str, text: BlobRef, quality: dict[str, object] | None
+) -> None:
+    await session.execute(
+        update(REPORTS).where(REPORTS.c.report_id == report_id).values(text=text.to_json(), quality=quality)
+    )
+
+
+async def count_extractions(session: AsyncSession) -> int:
+    return (await session.execute(select(func.count()).select_from(EXTRACTIONS))).scalar_one()
 
 
 async def move(

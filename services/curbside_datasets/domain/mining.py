@@ -51,6 +51,7 @@ class Reason(StrEnum):
     NOT_FINAL = "not-final"
     SUPERSEDED = "superseded"  # an amendment replaced it
     WITHDRAWN = "withdrawn"  # its source retracted it
+    EXCLUDED = "excluded"  # its source says that it must not be learned from
     OTHER_LEGAL_BASIS = "other-legal-basis"  # the recipe takes reports of another
     TEXT_UNKNOWN = "text-unknown"  # learned by a release that did not keep where the text lies
     NO_SECTIONS = "no-sections"

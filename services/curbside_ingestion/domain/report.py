@@ -78,7 +78,8 @@ _MIN_EXTERNAL_ID: Final = 5
 class Submission:
     """One report that obeys every rule. Its texts are in Unicode's form C; `type` is one of types.yaml, or
     empty; `authored_at` is RFC 3339 with the source's offset. `replaces` is the external id of another report
-    of the source; `exclusions` are of EXCLUSIONS. The text is empty in a retraction, and until it is extracted.
+    of the source; `exclusions` are of EXCLUSIONS. The text is empty in a retraction, and until it was
+    extracted.
     """
 
     text: PhiText

@@ -89,6 +89,11 @@ def admit(earlier: Sequence[Revision], status: ReportStatus, fingerprint: str) -
     return Admission(number, ReportState.PENDING, "", _displaced(earlier, ReportState.SUPERSEDED, REPLACED))
 
 
+def replaced(earlier: Sequence[Revision]) -> tuple[Displaced, ...]:
+    """What a report of another identity supersedes when it says that it replaces this one."""
+    return _displaced(earlier, ReportState.SUPERSEDED, REPLACED)
+
+
 def _displaced(earlier: Sequence[Revision], state: ReportState, reason: str) -> tuple[Displaced, ...]:
     return tuple(
         Displaced(revision.report_id, state, reason)

@@ -25,6 +25,7 @@ from curbside_ingestion.domain.problems import (
     TruncatedReport,
 )
 from curbside_ingestion.domain.report import FIELD_NAMES, KNOWN_NAMES, Submission
+from curbside_ingestion.extraction.found import Kind, Quality
 
 # Hospitals' exports separate by comma, and by semicolon where the comma is the decimal sign.
 _DELIMITERS: Final = ",;\t|"
@@ -41,11 +42,18 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class GoodRow:
-    """A report, its place in the input (the first is 1), and its own bytes."""
+    """A report, its place in the input (the first is 1), and its own bytes.
+
+    `waits_as` is the kind of a document whose text is extracted later; `quality` is that of a text which was
+    read off images. `media_type` is empty where it is that of the whole input.
+    """
 
     row: int
     submission: Submission
     original: bytes = field(repr=False)
+    waits_as: Kind | None = None
+    quality: Quality | None = None
+    media_type: str = ""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Extractors:
         """What `data` gives. Raises a BadInput: the document's own, or CostlyDocument."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._extract, data, kind)
 
+    @property
+    def patience(self) -> timedelta:
+        """What one document may take in all."""
+        return timedelta(seconds=_PATIENCE * self._seconds)
+
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
         while True:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from curbside.errors import BadInput, CurbsideError
+from curbside.errors import CurbsideError
 from curbside_ingestion.extraction.found import (
     ConsentFound,
     Extraction,
@@ -75,7 +75,7 @@ def _problem(error: CurbsideError) -> dict[str, Any]:
 
 def _error(problem: dict[str, Any]) -> CurbsideError:
     """The error that `problem` was made of: one of the kinds that this process knows."""
-    kinds = {kind.code: kind for kind in _kinds(BadInput)}
+    kinds = {kind.code: kind for kind in _kinds(CurbsideError)}
     kind = kinds.get(str(problem["code"]), UnreadableDocument)
     return kind(str(problem["message"]), field=problem["field"], mend=problem["mend"])
 

@@ -1,0 +1,130 @@
+"""ZIP archives of documents: what may be in one, and how far it may unpack."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final
+
+from curbside.errors import CurbsideError
+from curbside_ingestion.extraction.found import (
+    EmptyDocument,
+    EncryptedDocument,
+    OversizedDocument,
+    UnreadableDocument,
+    UnsafeDocument,
+)
+
+ZIP: Final = "application/zip"
+_ENCRYPTED: Final = 0x1  # APPNOTE.TXT 4.4.4, bit 0
+_CHUNK: Final = 1_000_000
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+# What operating systems put beside files, and nobody sent.
+_BESIDE: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive. Its name may be PHI."""
+
+    name: str = field(repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BadMember:
+    problem: CurbsideError
+
+
+def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[Member | BadMember]:
+    """The files of the ZIP `data` in its order, each unpacked when it is asked for.
+
+    A file that cannot be taken is a BadMember. Raises a BadInput where the archive as a whole cannot: it is
+    damaged, or has more than `max_members` files, or unpacks to more than `max_bytes` (counted while it is
+    unpacked: what a header says is not believed).
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError):
+        raise UnreadableDocument(
+            "the ZIP is damaged or cut off", field="body", mend="Pack it again, and send it whole."
+        ) from None
+    members = [
+        member for member in archive.infolist() if not member.is_dir() and not _beside(member.filename)
+    ]
+    if not members:
+        raise EmptyDocument("the ZIP holds no file", field="body", mend="Send one that does.")
+    if len(members) > max_members:
+        raise OversizedDocument(
+            f"the ZIP holds more than {max_members} files", field="body", mend="Send it in parts."
+        )
+    left = max_bytes
+    for member in members:
+        problem = _refusal(member)
+        if problem is not None:
+            yield BadMember(problem)
+            continue
+        try:
+            unpacked = _unpacked(archive, member, left)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        ):
+            # A method that Python does not know, a wrong checksum, data that end too soon.
+            yield BadMember(
+                UnreadableDocument(
+                    "the file cannot be unpacked: it is damaged, or packed by an unusual method",
+                    field="body",
+                    mend="Pack it again, with deflate.",
+                )
+            )
+            continue
+        left -= len(unpacked)
+        yield Member(member.filename, unpacked)
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:
+    parts: list[bytes] = []
+    with archive.open(member) as stream:
+        while part := stream.read(_CHUNK):
+            left -= len(part)
+            if left < 0:
+                raise OversizedDocument(
+                    "the ZIP unpacks to more than an archive may", field="body", mend="Send it in parts."
+                )
+            parts.append(part)
+    return b"".join(parts)
+
+
+def _refusal(member: zipfile.ZipInfo) -> CurbsideError | None:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\x00" in member.orig_filename:
+        return UnsafeDocument(
+            "the file's name in the ZIP leads out of the archive", field="body", mend="Pack it by its name."
+        )
+    if member.flag_bits & _ENCRYPTED:
+        return EncryptedDocument("the file is encrypted", field="body", mend="Pack it without a password.")
+    return None
+
+
+def _beside(name: str) -> bool:
+    return not _BESIDE.isdisjoint(PurePosixPath(name).parts)
