@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import Counter
 
@@ -26,6 +26,13 @@ from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, opened
 log = logging.getLogger(__name__)
 
 TakeIn = Callable[[Sequence[Arrival]], Awaitable[Sequence[Accepted | Refused]]]
+
+
+class Receive(Protocol):
+    def __call__(
+        self, rows: Sequence[GoodRow], media_type: str, principal: Principal
+    ) -> Awaitable[list[Accepted | Refused]]: ...
+
 
 RECEIVED = Counter(
     "curbside_ingestion_received_reports",

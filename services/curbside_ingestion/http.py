@@ -29,7 +29,7 @@ from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read_object, read_rows
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind
-from curbside_ingestion.handlers import ReportLedger, ShownReport
+from curbside_ingestion.handlers import Receive, ReportLedger, ShownReport
 from curbside_ingestion.reading import Documents, placed
 from curbside_ingestion.receiving import Accepted, Refused
 from curbside_ingestion.settings import IngestionSettings
@@ -93,12 +93,6 @@ _MANY: Final[dict[str, dict[str, Any]]] = {
     Kind.FHIR: {"type": "object"},
     Kind.HL7: {"type": "string"},
 }
-
-
-class Receive(Protocol):
-    def __call__(
-        self, rows: Sequence[GoodRow], media_type: str, principal: Principal
-    ) -> Awaitable[list[Accepted | Refused]]: ...
 
 
 class Listed(Protocol):

@@ -36,7 +36,10 @@ class Documents:
     async def rows(self, data: bytes, said: Mapping[str, object]) -> list[GoodRow | BadRow]:
         """The reports of one document. One that is no text and holds one report gives a row without its text,
         which is extracted later. Raises a BadInput where the document cannot be taken as a whole."""
-        kind = await _aside(data, kind_of, data)
+        return await self.rows_as(await _aside(data, kind_of, data), data, said)
+
+    async def rows_as(self, kind: Kind, data: bytes, said: Mapping[str, object]) -> list[GoodRow | BadRow]:
+        """As `rows`, for a document that is known to be of `kind`."""
         if kind in CONTAINERS:
             extraction = await self.extractors.extract(data, kind)
             return await asyncio.to_thread(self._rows_of, extraction, kind, data, said)

@@ -7,13 +7,18 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from fastapi import APIRouter
+
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers, receiving
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
+from curbside_ingestion.fhir_http import fhir_routes
 from curbside_ingestion.group_commit import GroupCommit
+from curbside_ingestion.hl7_exchange import answer_message
+from curbside_ingestion.hl7_http import hl7_routes
 from curbside_ingestion.http import routes
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.settings import IngestionSettings
@@ -47,26 +52,41 @@ def build(platform: Platform) -> Service:
         max_characters=settings.max_report_characters,
     )
 
+    documents = Documents(
+        extractors,
+        max_characters=settings.max_report_characters,
+        max_reports=settings.max_batch_reports,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+    )
+    receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
+    answer = partial(answer_message, documents=documents, receive=receive)
+
     async def close() -> None:
         await asyncio.to_thread(extractors.close)
 
     return Service(
         name="ingestion",
-        router=routes(
-            receive=partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived),
-            documents=Documents(
-                extractors,
-                max_characters=settings.max_report_characters,
-                max_reports=settings.max_batch_reports,
-                max_unpacked_bytes=settings.max_unpacked_bytes,
+        router=_together(
+            routes(
+                receive=receive,
+                documents=documents,
+                listed=partial(handlers.list_reports, database=database, ring=ring),
+                show=partial(handlers.show_report, database=database, ring=ring),
+                ledger=partial(handlers.read_ledger, database=database),
+                settings=settings,
             ),
-            listed=partial(handlers.list_reports, database=database, ring=ring),
-            show=partial(handlers.show_report, database=database, ring=ring),
-            ledger=partial(handlers.read_ledger, database=database),
-            settings=settings,
+            fhir_routes(documents=documents, receive=receive),
+            hl7_routes(answer),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
         tasks=[queue.run],
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )
+
+
+def _together(*routers: APIRouter) -> APIRouter:
+    together = APIRouter()
+    for router in routers:
+        together.include_router(router)
+    return together

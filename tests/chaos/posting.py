@@ -201,7 +201,7 @@ class Client(threading.Thread):
         try:
             answer = api.request(
                 "POST",
-                "/ingestion/v1/batches",
+                "/ingestion/v1/reports:batch",
                 content=lines.encode(),
                 headers={"content-type": "application/x-ndjson"},
             )

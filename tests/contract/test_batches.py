@@ -63,7 +63,7 @@ async def accept(opened: TestPlatform, prefix: str) -> list[str]:
     headers = {**await opened.headers(Role.STEWARD), "content-type": "text/csv; charset=utf-8"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
         answer = await http.post(
-            "/ingestion/v1/batches", content=f"id,text\n{rows}", params={"source": "ris"}
+            "/ingestion/v1/reports:batch", content=f"id,text\n{rows}", params={"source": "ris"}
         )
     assert answer.status_code == 202, answer.text
     return [str(one["report_id"]) for one in answer.json()["accepted"]]

@@ -59,7 +59,7 @@ class Client:
         self, content: bytes | str, media: str, headers: Mapping[str, str] | None = None, **query: str
     ) -> httpx2.Response:
         return await self.http.post(
-            "/ingestion/v1/batches",
+            "/ingestion/v1/reports:batch",
             content=content,
             params=query,
             headers={"content-type": media, **(headers or {})},
@@ -376,7 +376,7 @@ async def test_a_text_a_list_and_lines_are_batches_too(client: Client) -> None:
         ("application/json", f'{{"reports": "{NAME}"}}'.encode(), 422, "report.shape", "reports"),
         ("application/json", b'[{"text": 5}]', 422, "report.bad-field", "text"),
         ("application/x-ndjson", b"%PDF-1.7", 415, "report.binary", "body"),
-        ("application/pdf", b"%PDF-1.7", 415, "report.unsupported-type", "Content-Type"),
+        ("audio/wav", b"RIFF", 415, "report.unsupported-type", "Content-Type"),
         ("text/plain; charset=ebcdic", b"abc", 422, "report.wrong-encoding", "Content-Type"),
     ],
     ids=range(17),

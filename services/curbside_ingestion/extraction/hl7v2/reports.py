@@ -109,9 +109,10 @@ class _Reading:
                 self.refused.append(Refused(place, problem))
                 continue
             number = _order_number(group)
-            shared = number and numbers[number] > 1
-            if shared:
-                number = f"{number}-{group.head.get(4) or group.head.get(4, 4) or position}"
+            code = group.head.get(4) or group.head.get(4, 4)
+            if number and (code or numbers[number] > 1):
+                # Always: one test of an order may be corrected in a message of its own.
+                number = f"{number}-{code or position}"
             used[number] += 1
             if number and used[number] > 1:
                 number = f"{number}-{used[number]}"
