@@ -1,4 +1,5 @@
-"""Files and folders of reports as rows: .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz.
+"""Files and folders of reports: rows of .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz, and
+documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads.
 
 The rows of a path are the same every time, and in the same order, so that whoever posts them twice is
 told the second time that they are there. Nothing here needs the server.
@@ -9,9 +10,9 @@ from __future__ import annotations
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final, cast
@@ -35,6 +36,7 @@ _COMPRESSED: Final = (".gz", ".xz")
 # 256 MB decompressed: CSV and JSON are read whole, and a small archive may hold terabytes. NDJSON streams.
 _MAX_WHOLE: Final = 256_000_000
 _NO_SOURCE: Final = ""
+_HEAD: Final = 4_096  # bytes in which FHIR says that it is FHIR
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,15 @@ class Row:
     def to_body(self, *, source: str) -> dict[str, Any]:
         """The body of POST /ingestion/v1/reports. `source` is used where the row names none."""
         return self.submission.to_row() | {"source": self.submission.source or source_named(source)}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file that is sent as it is; `name` is its path, and its report's external id where it has none."""
+
+    place: str
+    name: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,20 @@ def read_rows(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row |
                     return
 
 
+def read_paths(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row | Document | BadRow]:
+    """As `read_rows`, with files of every other kind as Documents, each of which counts as one."""
+    good = 0
+    for path in paths:
+        for file, name in _files(path):
+            read: Iterable[Row | Document | BadRow]
+            read = [_read_document(file, name)] if _is_document(file) else _read_file(file, name)
+            for row in read:
+                yield row
+                good += not isinstance(row, BadRow)
+                if good == limit:
+                    return
+
+
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
     """The files of `path`, each with the name that it goes by."""
     if not path.is_dir():
@@ -86,8 +111,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
 
 def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
     shown = name.encode(errors="replace").decode()  # a name on disk need not be UTF-8, a console is
-    plain = file.with_suffix("") if file.suffix.casefold() in _COMPRESSED else file
-    format = FORMATS.get(plain.suffix.casefold())
+    format = _format_of(file)
     try:
         if not file.exists():
             raise UnreadableFile(
@@ -95,7 +119,7 @@ def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
             )
         if format is None:
             raise UnsupportedType(
-                "the file is not of a kind that Curbside reads",
+                "the file is not of rows of reports",
                 field="path",
                 mend=f"Give it as {', '.join(FORMATS)}, also with {' or '.join(_COMPRESSED)}.",
             )
@@ -115,6 +139,42 @@ def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
         yield BadRow(
             shown, UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
         )
+
+
+def _read_document(file: Path, name: str) -> Document | BadRow:
+    shown = name.encode(errors="replace").decode()
+    try:
+        with _open(file) as stream:
+            data = stream.read(_MAX_WHOLE + 1)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or "its compression is damaged or cut off"
+        return BadRow(
+            shown, UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
+        )
+    if len(data) > _MAX_WHOLE:
+        return BadRow(
+            shown,
+            OversizedReport(f"the file has more than {_MAX_WHOLE} bytes", field="path", mend="Split it."),
+        )
+    return Document(shown, shown, data)
+
+
+def _is_document(file: Path) -> bool:
+    """Whether the file is sent as it is: by its name, and for JSON by whether it is FHIR."""
+    format = _format_of(file)
+    if format is not Format.JSON:
+        return format is None
+    try:
+        with _open(file) as stream:
+            # FHIR's own order puts the type first; whoever writes it elsewhere still writes it early.
+            return b'"resourceType"' in stream.read(_HEAD)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error):
+        return False  # reading it says why
+
+
+def _format_of(file: Path) -> Format | None:
+    plain = file.with_suffix("") if file.suffix.casefold() in _COMPRESSED else file
+    return FORMATS.get(plain.suffix.casefold())
 
 
 def _rows(stream: IO[bytes], format: Format, name: str) -> rows.Rows:

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from curbside.contracts.codec import PhiDocument, to_bytes
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
@@ -298,7 +296,9 @@ def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) ->
     )
 
 
-async def _revisions(session: AsyncSession, arrivals: Iterable[Arrival], *, lock: bool = False) -> _Revisions:
+async def _revisions(
+    session: store.Session, arrivals: Iterable[Arrival], *, lock: bool = False
+) -> _Revisions:
     """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for arrival in arrivals:

@@ -34,6 +34,7 @@ from curbside.storage.tables import BigId, UtcDateTime, service_metadata
 from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
 
+Session = AsyncSession
 METADATA = service_metadata()
 # One row per acknowledged report, and never a change: what the ledger is checked against.
 RECEIPTS = Table(
@@ -182,7 +183,7 @@ class Moment:
 
 
 async def revisions(
-    session: AsyncSession, tenant: str, identities: Collection[str], *, lock: bool = False
+    session: Session, tenant: str, identities: Collection[str], *, lock: bool = False
 ) -> dict[str, list[Revision]]:
     """The revisions of `identities`, oldest first; with `lock` they stay so until the transaction ends."""
     query = (
@@ -252,7 +253,7 @@ async def add_extractions(transaction: Transaction, extractions: Sequence[NewExt
 
 
 async def claim_extractions(
-    session: AsyncSession, *, now: datetime, until: datetime, limit: int
+    session: Session, *, now: datetime, until: datetime, limit: int
 ) -> list[Extraction]:
     """The oldest documents that nobody has in hand, now in the caller's until `until`."""
     free = EXTRACTIONS.c.claimed_until.is_(None) | (EXTRACTIONS.c.claimed_until < now)
@@ -284,18 +285,18 @@ async def claim_extractions(
     ]
 
 
-async def unclaim_extractions(session: AsyncSession) -> None:
+async def unclaim_extractions(session: Session) -> None:
     """Let every claim go: for a service that has just started and is the only one."""
     await session.execute(update(EXTRACTIONS).values(claimed_until=None))
 
 
-async def forgive_extraction(session: AsyncSession, report_id: str) -> None:
+async def forgive_extraction(session: Session, report_id: str) -> None:
     """Let the last attempt not count; its lease goes on, so that others have their turn."""
     one = EXTRACTIONS.c.report_id == report_id
     await session.execute(update(EXTRACTIONS).where(one).values(attempts=EXTRACTIONS.c.attempts - 1))
 
 
-async def end_extraction(session: AsyncSession, report_id: str) -> ReportState | None:
+async def end_extraction(session: Session, report_id: str) -> ReportState | None:
     """Take the document out of the queue; its report's state, or None where it was out of it already."""
     gone = await session.execute(
         delete(EXTRACTIONS).where(EXTRACTIONS.c.report_id == report_id).returning(EXTRACTIONS.c.report_id)
@@ -307,20 +308,18 @@ async def end_extraction(session: AsyncSession, report_id: str) -> ReportState |
 
 
 async def set_text(
-    session: AsyncSession, report_id: str, text: BlobRef, quality: dict[str, object] | None
+    session: Session, report_id: str, text: BlobRef, quality: dict[str, object] | None
 ) -> None:
     await session.execute(
         update(REPORTS).where(REPORTS.c.report_id == report_id).values(text=text.to_json(), quality=quality)
     )
 
 
-async def count_extractions(session: AsyncSession) -> int:
+async def count_extractions(session: Session) -> int:
     return (await session.execute(select(func.count()).select_from(EXTRACTIONS))).scalar_one()
 
 
-async def move(
-    session: AsyncSession, report_id: str, state: ReportState, *, at: datetime, reason: str
-) -> str:
+async def move(session: Session, report_id: str, state: ReportState, *, at: datetime, reason: str) -> str:
     """Put the report into `state`; return its subject, under which the move is announced."""
     subject: str = (
         await session.execute(
@@ -356,7 +355,7 @@ async def move_all(transaction: Transaction, steps: Sequence[Step]) -> None:
     )
 
 
-async def states_of(session: AsyncSession, reports: Collection[str]) -> dict[tuple[str, str], ReportState]:
+async def states_of(session: Session, reports: Collection[str]) -> dict[tuple[str, str], ReportState]:
     """The states of `reports` by tenant and id, of those that are there; locked until the end."""
     query = select(REPORTS.c.tenant, REPORTS.c.report_id, REPORTS.c.state)
     found = await session.execute(
@@ -366,7 +365,7 @@ async def states_of(session: AsyncSession, reports: Collection[str]) -> dict[tup
 
 
 async def find_reports(
-    session: AsyncSession,
+    session: Session,
     tenant: str,
     *,
     report_id: str | None = None,
@@ -400,19 +399,19 @@ async def find_reports(
     ]
 
 
-async def history_of(session: AsyncSession, report_id: str) -> Sequence[Moment]:
+async def history_of(session: Session, report_id: str) -> Sequence[Moment]:
     rows = await session.execute(
         select(HISTORY).where(HISTORY.c.report_id == report_id).order_by(HISTORY.c.id)
     )
     return [Moment(ReportState(row.state), row.at, row.reason) for row in rows]
 
 
-async def count_receipts(session: AsyncSession, tenant: str) -> int:
+async def count_receipts(session: Session, tenant: str) -> int:
     count = select(func.count()).select_from(RECEIPTS).where(RECEIPTS.c.tenant == tenant)
     return (await session.execute(count)).scalar_one()
 
 
-async def count_receipts_without_report(session: AsyncSession, tenant: str) -> int:
+async def count_receipts_without_report(session: Session, tenant: str) -> int:
     missing = (
         select(func.count())
         .select_from(RECEIPTS.outerjoin(REPORTS, REPORTS.c.report_id == RECEIPTS.c.report_id))
@@ -421,7 +420,7 @@ async def count_receipts_without_report(session: AsyncSession, tenant: str) -> i
     return (await session.execute(missing)).scalar_one()
 
 
-async def count_states(session: AsyncSession, tenant: str) -> dict[ReportState, int]:
+async def count_states(session: Session, tenant: str) -> dict[ReportState, int]:
     rows = await session.execute(
         select(REPORTS.c.state, func.count()).where(REPORTS.c.tenant == tenant).group_by(REPORTS.c.state)
     )
@@ -429,7 +428,7 @@ async def count_states(session: AsyncSession, tenant: str) -> dict[ReportState, 
     return {state: counted.get(state, 0) for state in ReportState}
 
 
-async def _note(session: AsyncSession, report_id: str, state: ReportState, at: datetime, reason: str) -> None:
+async def _note(session: Session, report_id: str, state: ReportState, at: datetime, reason: str) -> None:
     await session.execute(
         insert(HISTORY).values(report_id=report_id, state=state.value, at=at, reason=reason)
     )

@@ -479,6 +479,7 @@ async def test_a_disk_that_fills_midway_refuses_only_the_rows_that_are_not_durab
         Principal("t", "default", frozenset()),
         take_in=partial(take_in, database=platform.database, blobs=filling, ring=platform.ring),
         ring=platform.ring,
+        documents=asyncio.Event(),
     )
     assert [type(outcome) for outcome in outcomes] == [Accepted] * GROUP_SIZE + [Refused] * 10
     assert (await client.get("ledger"))["received"] == GROUP_SIZE

@@ -69,7 +69,7 @@ def problems(extraction: Extraction) -> list[type[BaseException]]:
 def test_an_obr_with_its_observations_is_a_report() -> None:
     report = row(OBR, BODY)
     assert report["text"] == "EXAMINATION: CT CHEST\nFINDINGS:\nA 5 mm nodule.\nIMPRESSION:\nBenign."
-    assert report["external_id"] == "FI88802"
+    assert report["external_id"] == "FI88802-71020"
     assert report["patient_id"] == "4711007"
     assert report["status"] == "final"
     assert report["authored_at"] == "2026-02-28T12:00:00-05:00"

@@ -23,6 +23,8 @@ _OUTAGE: Final = timedelta(minutes=1)
 _AGAIN_SECONDS: Final = 0.5
 AnswerT = TypeVar("AnswerT")
 
+_PASSING: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
 
 class ApiProblem(CurbsideError):
     """A problem+json answer. `body` is the whole object."""
@@ -137,9 +139,9 @@ class Api:
 
 
 def may_pass(error: CurbsideError) -> bool:
-    """Whether nothing answers, or a service says that something it needs does not."""
+    """Whether nothing answers, or a service says that it is busy, or that something it needs is away."""
     said = error.body["status"] if isinstance(error, ApiProblem) else None
-    return isinstance(error, Unavailable) or said == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, Unavailable) or said in _PASSING
 
 
 def patiently(ask: Callable[[], AnswerT], patience: timedelta = _OUTAGE) -> AnswerT:

@@ -190,7 +190,7 @@ def ingest(
     url: Url = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Send files or folders of reports (.txt, .csv, .json, .jsonl, also .gz and .xz) to ingestion."""
+    """Send files or folders of reports, of any format, to ingestion; what is there already is passed over."""
     from curbside.runtime.ingesting import ingest_paths
 
     whole = ingest_paths(_api(data, url, token_file), paths, limit=limit, source=source)

@@ -1,40 +1,89 @@
-"""`curbside ingest`: files and folders, through the same API, with what was refused listed by row."""
+"""`curbside ingest`: files and folders, through the same API, with what was refused listed by row.
+
+Run again after an interruption it goes on: what was acknowledged is there already.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 from rich.table import Table
 
-from curbside.runtime.client import Api, ApiProblem
+from curbside.runtime.client import Api, ApiProblem, patiently
 from curbside.runtime.reading import console, progress_bar
+
+_DUPLICATE: Final = "report.duplicate"
+_MOST_SHOWN: Final = 200  # refusals that are listed; all are counted
+
+
+@dataclass
+class _Summary:
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: Table = field(default_factory=lambda: Table("row", "field", "problem"))
+
+    def refuse(self, place: str, problem: ApiProblem) -> None:
+        if problem.body.get("code") == _DUPLICATE:
+            self.outcomes["already there"] += 1
+            return
+        self.list(place, problem.field, problem.sentence)
+
+    def list(self, place: str, named: str | None, sentence: str) -> None:
+        self.outcomes["refused"] += 1
+        if self.refused.row_count < _MOST_SHOWN:
+            self.refused.add_row(place, named or "", sentence)
 
 
 def ingest_paths(api: Api, paths: Sequence[Path], *, limit: int | None, source: str) -> bool:
-    """Post every row; print counts and refusals. Returns whether nothing was refused."""
-    from curbside_ingestion.files import BadRow, read_rows
+    """Post every report; print counts and refusals. Returns whether nothing was refused."""
+    from curbside_ingestion.files import BadRow, Document, read_paths
 
-    accepted = already_there = 0
-    refused = Table("row", "field", "problem")
+    summary = _Summary()
     with progress_bar() as bar:
         task = bar.add_task("posting reports", total=None, note="")
-        for row in read_rows(list(paths), limit):
+        for row in read_paths(list(paths), limit):
             bar.advance(task)
             if isinstance(row, BadRow):
-                refused.add_row(row.place, row.problem.field or "", row.problem.sentence)
-                continue
-            try:
-                api.post("/ingestion/v1/reports", row.to_body(source=source))
-                accepted += 1
-            except ApiProblem as problem:
-                if problem.body["status"] >= 500:
-                    raise
-                if problem.body["status"] == 409 and "report_id" in problem.body:
-                    already_there += 1
-                else:
-                    refused.add_row(row.place, problem.field or "", problem.sentence)
-    console.print(f"{accepted} acknowledged, {already_there} already there, {refused.row_count} refused")
-    if refused.row_count:
-        console.print(refused)
-    return refused.row_count == 0
+                summary.list(row.place, row.problem.field, row.problem.sentence)
+            elif isinstance(row, Document):
+                _post_document(api, row.place, row.name, row.data, source, summary)
+            else:
+                _post_row(api, row.place, row.to_body(source=source), summary)
+    said = ("already there", "refused")
+    counts = ", ".join(f"{summary.outcomes[outcome]} {outcome}" for outcome in said)
+    console.print(f"{summary.outcomes['acknowledged']} acknowledged, {counts}")
+    if summary.refused.row_count:
+        console.print(summary.refused)
+    return not summary.outcomes["refused"]
+
+
+def _post_row(api: Api, place: str, body: dict[str, Any], summary: _Summary) -> None:
+    try:
+        patiently(lambda: api.post("/ingestion/v1/reports", body))
+        summary.outcomes["acknowledged"] += 1
+    except ApiProblem as problem:
+        if problem.body["status"] >= 500:
+            raise
+        summary.refuse(place, problem)
+
+
+def _post_document(api: Api, place: str, name: str, data: bytes, source: str, summary: _Summary) -> None:
+    form = {"files": {"file": (name, data)}, "data": {"source": source}}
+    if data.startswith(b"PK\x03\x04") and b"word/document.xml" not in data:  # a DOCX is a ZIP too
+        form = {"content": data, "params": {"source": source}, "headers": {"content-type": "application/zip"}}
+    try:
+        answer = patiently(lambda: api.request("POST", "/ingestion/v1/reports:batch", **form))
+    except ApiProblem as problem:
+        if problem.body["status"] >= 500:
+            raise
+        if "rejected" not in problem.body:
+            summary.refuse(place, problem)
+            return
+        answer = {"accepted": [], "rejected": problem.body["rejected"]}
+    summary.outcomes["acknowledged"] += len(answer["accepted"])
+    for one in answer["rejected"]:
+        within = one["problem"].get("place")
+        summary.refuse(f"{place}, {within}" if within else place, ApiProblem(one["problem"]))
