@@ -164,6 +164,7 @@ def measure(scratch: Path, rng: random.Random, each: int, console: Console) -> l
     bodies.mkdir()
     peer = [sys.executable, "-c", _PEER, str(bare_port), str(bodies)]
     url, bare_url = settings.http_url, f"http://127.0.0.1:{bare_port}"
+    in_batches = f"{url}/ingestion/v1/reports:batch"
     with (
         served(peer, {}, f"{bare_url}/livez", scratch / "peer.log"),
         served(ours, environment, f"{url}/livez", scratch / "ours.log") as pid,

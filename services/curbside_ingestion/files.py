@@ -1,5 +1,5 @@
-"""Files and folders of reports: rows of .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz, and
-documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads.
+"""Files and folders of reports: rows of .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz,
+and documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads.
 
 The rows of a path are the same every time, and in the same order, so that whoever posts them twice is
 told the second time that they are there. Nothing here needs the server.
