@@ -172,9 +172,7 @@ def measure(scratch: Path, rng: random.Random, each: int, console: Console) -> l
         warm = write_reports(rng, 2 * _WARM, "warm")
         send_all(f"{bare_url}/reports", warm[:_WARM], clients=_CLIENTS, headers=one)
         send_all(f"{url}/ingestion/v1/reports", warm[:_WARM], clients=_CLIENTS, headers=one)
-        send_all(
-            f"{url}/ingestion/v1/reports:batch", batches_of(warm[_WARM:]), clients=_CLIENTS, headers=many
-        )
+        send_all(in_batches, batches_of(warm[_WARM:]), clients=_CLIENTS, headers=many)
         before = rss_mb(pid)
         rounds = []
         for number in range(_ROUNDS):
@@ -188,7 +186,7 @@ def measure(scratch: Path, rng: random.Random, each: int, console: Console) -> l
             )
             batches = batches_of(reports[each:])
             batched = checked(
-                send_all(f"{url}/ingestion/v1/reports:batch", batches, clients=_CLIENTS, headers=many),
+                send_all(in_batches, batches, clients=_CLIENTS, headers=many),
                 len(batches),
             )
             rounds.append(Round(each / bare.seconds, single, each / single.seconds, each / batched.seconds))

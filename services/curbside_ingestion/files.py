@@ -36,7 +36,7 @@ _COMPRESSED: Final = (".gz", ".xz")
 # 256 MB decompressed: CSV and JSON are read whole, and a small archive may hold terabytes. NDJSON streams.
 _MAX_WHOLE: Final = 256_000_000
 _NO_SOURCE: Final = ""
-_HEAD: Final = 4_096  # bytes in which FHIR says that it is FHIR
+_ENDS: Final = 4_096  # bytes at each end of a file in which FHIR says that it is FHIR
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,9 @@ def _is_document(file: Path) -> bool:
         return format is None
     try:
         with _open(file) as stream:
-            # FHIR's own order puts the type first; whoever writes it elsewhere still writes it early.
-            return b'"resourceType"' in stream.read(_HEAD)
+            data = stream.read(_MAX_WHOLE)
+            # First in FHIR's own order, last in that of the alphabet.
+            return b'"resourceType"' in data[:_ENDS] + data[-_ENDS:]
     except (OSError, EOFError, lzma.LZMAError, zlib.error):
         return False  # reading it says why
 

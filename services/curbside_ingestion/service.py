@@ -20,6 +20,7 @@ from curbside_ingestion.group_commit import GroupCommit
 from curbside_ingestion.hl7_exchange import answer_message
 from curbside_ingestion.hl7_http import hl7_routes
 from curbside_ingestion.http import routes
+from curbside_ingestion.mllp_listener import listen, mllp_listener
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
@@ -61,6 +62,10 @@ def build(platform: Platform) -> Service:
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
     answer = partial(answer_message, documents=documents, receive=receive)
 
+    listener = mllp_listener(
+        answer, settings, tenant=platform.settings.tenant, profile=platform.settings.profile
+    )
+
     async def close() -> None:
         await asyncio.to_thread(extractors.close)
 
@@ -79,7 +84,7 @@ def build(platform: Platform) -> Service:
             hl7_routes(answer),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
-        tasks=[queue.run],
+        tasks=[queue.run, *([partial(listen, listener)] if listener is not None else [])],
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -19,6 +20,18 @@ class IngestionSettings(BaseSettings):
     max_waiting_reports: int = Field(default=5_000, ge=1, le=1_000_000)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)
+    # A listener for HL7 v2 over TCP (MLLP), which has no tokens: whoever reaches it may send reports of the
+    # runtime's tenant. Off unless it has a port; beyond this machine only with TLS, whose clients show a
+    # certificate of `mllp_client_ca_file`.
+    mllp_host: str = "127.0.0.1"
+    mllp_port: int | None = Field(default=None, ge=0, le=65_535)
+    mllp_source: str = Field(default="mllp", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    mllp_certificate_file: Path | None = None
+    mllp_key_file: Path | None = None
+    mllp_client_ca_file: Path | None = None
+    mllp_max_message_bytes: int = Field(default=25_000_000, ge=1_000, le=1_000_000_000)
+    mllp_max_connections: int = Field(default=64, ge=1, le=10_000)
+    mllp_idle: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     # Of a ZIP, all its files together.
     max_unpacked_bytes: int = Field(default=500_000_000, ge=1_000)
     # Limited children that parse documents side by side, and what each may take of a processor and of memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 from curbside.contracts.codec import from_bytes
 from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
 from curbside.identity.principal import Role
+from curbside.settings import BadSetting
 from curbside.storage.blobs import BlobRef
 from curbside.testing.platform import TestPlatform, open_test_platform
 
@@ -261,3 +263,39 @@ async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
                 "v1/reports:batch", zip_of(a=b"a" * 5_000_000), "application/zip"
             )
     assert (answer.status_code, answer.json()["code"]) == (422, "document.too-large")
+
+
+async def test_messages_over_mllp_are_taken_in_and_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURBSIDE_INGESTION__MLLP_PORT", "0")
+    async with open_test_platform("ingestion", tmp_path) as opened:
+        listening: Any = opened.service.tasks[1]
+        (server,) = listening.args
+        await server.start()
+        try:
+            reader, writer = await asyncio.open_connection(*server.address)
+            for word in ("first", "second"):
+                message = HL7.format(status="F", text=word).replace("A100", word)
+                writer.write(b"\x0b" + message.encode() + b"\x1c\r")
+            answers = [await reader.readuntil(b"\x1c\r") for _ in range(2)]
+            writer.close()
+        finally:
+            await server.stop()
+        assert [b"MSA|AA|77" in answer for answer in answers] == [True, True]
+        (first, second) = await opened.published(REPORTS_RECEIVED)
+    assert first.payload.source == second.payload.source == "mllp"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MLLP_HOST", "0.0.0.0"), ("MLLP_CERTIFICATE_FILE", "/nowhere.pem")],
+)
+async def test_an_mllp_listener_that_anybody_could_reach_is_refused(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURBSIDE_INGESTION__MLLP_PORT", "0")
+    monkeypatch.setenv(f"CURBSIDE_INGESTION__{name}", value)
+    with pytest.raises(BadSetting, match="MLLP"):
+        async with open_test_platform("ingestion", tmp_path):
+            pass

@@ -46,6 +46,13 @@ _HTML: Final = re.compile(
     rb"(?>(?><!--.*?-->)|\s)*+<(?:!doctype\s+html|html|head|body|div|p|table|pre)\b", re.I | re.S
 )
 _CDA: Final = re.compile(rb"<(?:[\w.-]+:)?ClinicalDocument[\s>]")
+# Of a document or of a piece of one: what its root may be.
+_HTML_ELEMENTS: Final = frozenset(
+    b"html head body title div p br span b i u strong em font center h1 h2 h3 h4 h5 h6 table tr td ul ol dl "
+    b"pre section article header footer main blockquote a img hr style meta link form".split()
+)
+_FIRST_ELEMENT: Final = re.compile(rb"<([A-Za-z][\w:.-]*)")
+_TEMPLATE: Final = re.compile(rb"<templateId\b")
 _ANY_ELEMENT: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")
 
 
@@ -101,7 +108,14 @@ def _office(data: bytes) -> Kind:
 def _markup(data: bytes, head: bytes) -> Kind:
     if _CDA.search(_ascii_head(data[: 16 * _HEAD])):
         return Kind.CDA
-    if re.search(rb"<(?:html|body|table|div|p|br|span)\b", head, re.I):
+    if b"urn:hl7-org:v3" in head or _TEMPLATE.search(head):
+        raise UnsupportedDocument(
+            "the document is a part of a C-CDA document, which says nothing of its patient",
+            field="body",
+            mend="Send the whole ClinicalDocument.",
+        )
+    first = _FIRST_ELEMENT.search(head)
+    if first is not None and first[1].lower() in _HTML_ELEMENTS:
         return Kind.HTML
     if not head.lstrip().startswith((b"<?xml", b"<!DOCTYPE")) and not re.search(
         rb"</?[A-Za-z][\w:.-]*[^<>]*>", head
