@@ -51,6 +51,7 @@ _HTML_ELEMENTS: Final = frozenset(
     b"html head body title div p br span b i u strong em font center h1 h2 h3 h4 h5 h6 table tr td ul ol dl "
     b"pre section article header footer main blockquote a img hr style meta link form".split()
 )
+_XHTML_ROOTS: Final = frozenset((b"html", b"body", b"div", b"table"))
 _FIRST_ELEMENT: Final = re.compile(rb"<([A-Za-z][\w:.-]*)")
 _TEMPLATE: Final = re.compile(rb"<templateId\b")
 _ANY_ELEMENT: Final = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_])")
@@ -115,11 +116,10 @@ def _markup(data: bytes, head: bytes) -> Kind:
             mend="Send the whole ClinicalDocument.",
         )
     first = _FIRST_ELEMENT.search(head)
-    if first is not None and first[1].lower() in _HTML_ELEMENTS:
+    declared = head.lstrip().startswith((b"<?xml", b"<!DOCTYPE"))
+    if first is not None and first[1].lower() in (_XHTML_ROOTS if declared else _HTML_ELEMENTS):
         return Kind.HTML
-    if not head.lstrip().startswith((b"<?xml", b"<!DOCTYPE")) and not re.search(
-        rb"</?[A-Za-z][\w:.-]*[^<>]*>", head
-    ):
+    if not declared and not re.search(rb"</?[A-Za-z][\w:.-]*[^<>]*>", head):
         return Kind.TEXT  # "<5 mm nodule": a sign and no element
     if b"http://hl7.org/fhir" in data[: 16 * _HEAD]:
         raise UnsupportedDocument("the document is FHIR in XML", field="body", mend="Send FHIR as JSON.")
