@@ -33,13 +33,22 @@ class FakeApi(Api):
         self.texts.append(body["text"])
         return {"report_id": "1", "state": "pending"}
 
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        assert (method, path) == ("POST", "/ingestion/v1/reports:batch")
+        name, _ = options["files"]["file"]
+        place = {"place": "entry 2", "field": "data", "mend": "Mend it."}
+        rejected = {"row": 2, "problem": {"status": 422, "detail": "no report", **place}}
+        return {"accepted": [{"row": 1, "external_id": name}], "rejected": [rejected]}
+
 
 def test_ingest_counts_what_became_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, text in {"a.txt": "one", "b.txt": "one", "c.txt": "refused", "d.bin": "x"}.items():
         (tmp_path / name).write_text(text)
     api = FakeApi()
     assert not ingest_paths(api, [tmp_path], limit=None, source="ward")
-    assert "1 acknowledged, 1 already there" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 acknowledged, 1 already there, 2 refused" in printed
+    assert "d.bin, entry 2" in printed
     assert api.texts == ["one"]
 
 

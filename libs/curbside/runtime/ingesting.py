@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from rich.table import Table
 from curbside.runtime.client import Api, ApiProblem, patiently
 from curbside.runtime.reading import console, progress_bar
 
-_DUPLICATE: Final = "report.duplicate"
 _MOST_SHOWN: Final = 200  # refusals that are listed; all are counted
 
 
@@ -26,7 +26,7 @@ class _Summary:
     refused: Table = field(default_factory=lambda: Table("row", "field", "problem"))
 
     def refuse(self, place: str, problem: ApiProblem) -> None:
-        if problem.body.get("code") == _DUPLICATE:
+        if problem.body["status"] == HTTPStatus.CONFLICT and "report_id" in problem.body:
             self.outcomes["already there"] += 1
             return
         self.list(place, problem.field, problem.sentence)
