@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,6 +175,8 @@ class Database:
         beside = settings.model_copy(update={"pool_size": 1, "max_overflow": 1})
         self._beside = self._engine if url.startswith("sqlite") else _engine(url, beside)
         self.is_postgres = self._engine.dialect.name == "postgresql"
+        # SQLite's own waiting sleeps, up to 100 ms at a time, and lets who came last go first.
+        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgres else asyncio.Lock()
 
     @asynccontextmanager
     async def begin(self, *turns: str) -> AsyncIterator[Transaction]:
@@ -183,7 +185,11 @@ class Database:
         `turns` names what it reads before it writes (a subject, a report); without one it is everything.
         """
         with translated(self.service):
-            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            async with (
+                self._writer,
+                AsyncSession(self._engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 if turns:
                     await self._share_turns(session, [f"{self.service}: {turn}" for turn in turns])
                 else:
@@ -200,7 +206,11 @@ class Database:
         In PostgreSQL it has a connection of its own, however busy the others are.
         """
         with translated(self.service):
-            async with AsyncSession(self._beside, expire_on_commit=False) as session, session.begin():
+            async with (
+                self._writer,
+                AsyncSession(self._beside, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
 
     @asynccontextmanager
