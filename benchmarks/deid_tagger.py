@@ -46,7 +46,7 @@ _NOTES_OF_A_FAMILY: Final = 40
 # The families of these authors were written later, each set when the rules knew the one before.
 _LATER: Final = (
     *("w_", "rp_", "ct_", "c_"),
-    *("fa_", "fb_", "fc_", "fd_", "fe_", "ff_", "gg_", "hh_", "ii_", "jj_", "kk_"),
+    *("fa_", "fb_", "fc_", "fd_", "fe_", "ff_", "gg_", "hh_", "ii_", "jj_", "kk_", "ll_", "mm_", "nn_"),
 )
 _ROUNDS: Final = 110  # of fitting
 # How often an abstract is fitted on: made-up notes hold few compounds, genes and strains.
