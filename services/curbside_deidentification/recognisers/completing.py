@@ -9,6 +9,7 @@ from curbside_deidentification.domain.eponyms import Eponym, eponyms, without_ep
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import MODELS, Span
 from curbside_deidentification.recognisers import RULES
+from curbside_deidentification.recognisers.charted_initials import charted_initials
 from curbside_deidentification.recognisers.given_name_before import given_names_before
 from curbside_deidentification.recognisers.repeated_day import repeated_days
 from curbside_deidentification.recognisers.repeated_id import repeated_ids
@@ -26,6 +27,7 @@ def completed(text: str, found: Iterable[Span], lexicon: Lexicon, things: Sequen
     again = [
         *repeated_ids(text, kept),
         *repeated_days(text, kept),
+        *charted_initials(text, kept, lexicon),
         *repeated_initials(text, names, lexicon),
         *repetitions(text, names, lexicon),
         *place_repetitions(text, kept, lexicon),

@@ -8,7 +8,8 @@ from typing import Final
 from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
 from curbside_deidentification.domain.name_words import NEVER_NAME, words
 
-_THINGS: Final = (
+# What is never somebody's initials: words beside names, orders, methods.
+THINGS: Final = (
     words("abbreviations") | words("no_initials") | words("no_person") | words("orders") | NEVER_NAME
 )
 # Where somebody's initials are expected, these are a service, a trade or a degree instead.
@@ -47,11 +48,11 @@ def letters_of(written: str) -> str:
 def is_listed(written: str, lexicon: Lexicon) -> bool:
     """Whether `written` is a word, or an abbreviation of medicine, its trades and its papers."""
     bare = letters_of(written)
-    return bare in _THINGS or bare in abbreviations() or lexicon.is_word(bare)
+    return bare in THINGS or bare in abbreviations() or lexicon.is_word(bare)
 
 
 def is_known(written: str, lexicon: Lexicon) -> bool:
     """Whether `written` is a word or one of the abbreviations that stand everywhere: for places where hardly
     anything but initials stands."""
     bare = letters_of(written)
-    return bare in _THINGS or lexicon.is_word(bare)
+    return bare in THINGS or lexicon.is_word(bare)
