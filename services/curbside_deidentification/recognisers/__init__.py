@@ -32,6 +32,7 @@ from curbside_deidentification.recognisers.coordinates import Coordinates
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
+from curbside_deidentification.recognisers.crew_number import CrewNumber, DispatchedUnit
 from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
 from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
 from curbside_deidentification.recognisers.day_of_month import DayOfMonth
@@ -358,6 +359,8 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     GroupedNumber(),
     ConfirmationCode(),
     NumberedRun(),
+    CrewNumber(),
+    DispatchedUnit(),
     DonationNumber(),
     Parcel(),
     BareId(),

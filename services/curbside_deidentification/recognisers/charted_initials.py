@@ -1,7 +1,8 @@
 """Initials of staff in a chart: "placed by KO with ease", "report to KO at 0700". 45 CFR 164.514(b)(2)(i)(A).
 
-In a text of nobody "KO" is an abbreviation of something. In a note that names its patient and its days, whoever
-placed, took over, was told or looks after somebody is a member of the staff, and two letters there are theirs.
+In a text of nobody "KO" is an abbreviation of something. In a note that names its patient and its days,
+whoever placed, took over, was told or looks after somebody is a member of the staff, and two letters there
+are theirs.
 """
 
 from __future__ import annotations
@@ -28,38 +29,45 @@ from curbside_deidentification.recognisers.writing.initials import (
 )
 
 _XX: Final = r"[A-Z]{2,3}"
+_CAPITALS: Final = re.compile(rf"\b{_XX}\b")
 _ALONE: Final = r"(?![\w'’&-]|/[\w])"
 _END: Final = rf"[.,;:)\]]{{0,2}}(?:{LINE_END}|[ ]{{2}})|[.;,)\]]{{1,2}}[ ]"
 _STAMP: Final = rf"[ ,]{{1,2}}(?:@[ ]?|(?i:at|on)[ ])?(?:{TIME}|{DAY})(?!\d)"
 _GOES_ON: Final = (
     r"[ ](?i:with|without|w/o?|using|via|at|on|in|for|and|to|after|before|under|over|from|until|till|who|re|"
-    r"then|per|as|x[ ]?\d|times|left|right|[LR]|(?:un)?successful(?:ly)?)(?![\w-])|[ ](?:[@(&+]|\d{1,2}[ ]?(?:g|ga)\b)"
+    r"then|per|as|x[ ]?\d|times|left|right|[LR]|(?:un)?successful(?:ly)?)(?![\w-])|[ ](?:[@(&+]|"
+    r"\d{1,2}[ ]?(?:g|ga)\b)"
 )
 # What stands behind somebody in a sentence that goes on about what was done.
 _BEHIND: Final = rf"(?=(?:,?[ ]{DEGREE})?(?:{_END}|{_STAMP}|{_GOES_ON})|[ ]{DEGREE})"
 
 # Deeds of a hand, behind which "by" names its owner.
 _DEED: Final = by_initial(
-    r"(?:re)?placed|inserted|(?:re)?started|drawn|obtained|collected|given|administered|changed|removed|flushed|"
+    r"(?:re)?placed|inserted|(?:re)?started|drawn|obtained|collected|given|administered|changed|removed|"
+    r"flushed|"
     r"hung|(?:re)?checked|verified|(?:re)?weighed|performed|done|completed|assisted|accessed|held|confirmed|"
     r"repositioned|turned|walked|ambulated|bathed|fed|cleaned|applied|reinforced|pulled|emptied|measured|"
     r"recorded|charted|documented|entered|noted|taken|received|reported|called|notified|informed|paged|"
     r"phoned|faxed|sent|scanned|mailed|witnessed|signed|co-?signed|reviewed|read|(?:re)?screened|triaged|"
     r"roomed|seen|evaluated|examined|interviewed|transported|escorted|relieved|covered|consented|approved|"
-    r"released|dispensed|filled|compounded|prepared|packed|labell?ed|accessioned|grossed|embedded|cut|stained|"
+    r"released|dispensed|filled|compounded|prepared|packed|labell?ed|accessioned|grossed|embedded|cut|"
+    r"stained|"
     r"calibrated|programmed|interrogated|injected|intubated|extubated|suctioned|attempt(?:ed)?|typed|"
     r"transcribed|dictated|edited|proofed|scribed|translated|interpreted|counted|opened|closed|cleared|"
     r"ordered|renewed|refilled|scheduled|cancelled|canceled|authori[sz]ed|created|updated|corrected|amended|"
     r"set[ -]?up|x[ ]?\d|note|entry|addendum|check|sim|exam|vitals|lead|epidural|spinal|block|line|IV"
 )
-_BY: Final = re.compile(rf"\b(?i:{_DEED})[ ](?:(?i:by)|per)[ ](?P<one>{_XX})(?:[ ]?[/&,+][ ]?(?P<two>{_XX}))?{_ALONE}{_BEHIND}")
+_BY: Final = re.compile(
+    rf"\b(?i:{_DEED})[ ](?:(?i:by)|per)[ ](?P<one>{_XX})(?:[ ]?[/&,+][ ]?(?P<two>{_XX}))?{_ALONE}{_BEHIND}"
+)
 # Who hands over, is told, or stands by: "report received from KO", "wasted 2 mg with KO".
 _DEALING: Final = by_initial(
-    r"report|hand-?off|care|assumed|transferred|transfer|assigned|(?:taking|took)[ ]over|covering|coverage|cover|"
+    r"report|hand-?off|care|assumed|assigned|(?:taking|took)[ ]over|covering|coverage|cover|"
     r"relief|wasted?|witnessed|verified|checked|confirmed|discussed|discussion|reviewed|review|spoke|spoken|"
     r"talked|staffed|rounded|precepted|conferred|consulted|signed[ ]out|endorsed|handed|message|msg|routed|"
-    r"forwarded|sent|faxed|reported|called|given|phoned|read[ ]back|released|delivered|escalated|"
-    r"clarified|time[ -]?out|counted|seen|examined|done|performed|agreed|plan|case|task|note|given[ ]back|cosigned"
+    r"forwarded|faxed|reported|called|given|phoned|read[ ]back|escalated|"
+    r"clarified|time[ -]?out|counted|seen|examined|done|performed|agreed|plan|case|task|note|given[ ]back|"
+    r"cosigned"
 )
 _WITH: Final = re.compile(
     rf"\b(?i:{_DEALING})\b(?:[ ](?:[a-z]{{2,12}}|[\d.]{{1,5}}[ ]?m?[gl]|[\d.]{{1,4}})){{0,3}}[ ]"
@@ -68,7 +76,8 @@ _WITH: Final = re.compile(
 )
 # Who has a part in the care, and what somebody does behind whose trade it stands.
 _ROLE: Final = (
-    r"(?:(?i:house[ ]sup(?:ervisor)?|charge(?:[ ](?:nurse|RN))?|nurse|intern|resident|fellow|attending|hospitalist|"
+    r"(?:(?i:house[ ]sup(?:ervisor)?|charge(?:[ ](?:nurse|RN))?|nurse|intern|resident|fellow|attending|"
+    r"hospitalist|"
     r"night[ -]?float|cross[ -]?cover|case[ ](?:mgr|manager)|care[ ](?:mgr|manager|coordinator)|"
     r"social[ ]work(?:er)?|dietitian|nutritionist|pharmacist|chaplain|supervisor|supv|perfusionist|"
     r"(?:histo|cyto|phlebo|x-?ray|lab|ultra|ekg|monitor|dialysis|ortho|rehab|psych|er|ed|surg)?[ -]?tech"
@@ -79,8 +88,10 @@ _ROLE: Final = (
     r"|RN|LPN|LVN|MA|CMA|CNA|PCA|PCT|UC|SW|CM|RD|RPh|PharmD|CRNA|EMT(?:-[BP])?|RT|RRT|SLP|NP|PA|MLT|MLS|CHW)"
 )
 _DOES: Final = (
-    r"(?:[ ](?i:at[ ]bedside|here|to|aware|notified|consulted|paged|updated|on|is|was|will|working|roomed|verified|"
-    r"and|in|for|off|x[ ]?\d|present|saw|seeing|following|called|assisted|assisting|agrees|states|reports|informed|"
+    r"(?:[ ](?i:at[ ]bedside|here|to|aware|notified|consulted|paged|updated|on|is|was|will|working|roomed|"
+    r"verified|"
+    r"and|in|for|off|x[ ]?\d|present|saw|seeing|following|called|assisted|assisting|agrees|states|reports|"
+    r"informed|"
     r"from|until|till|with|taught|did|drew|started|placed|gave)(?![\w-])|[ ]?[/;&+,][ ]?(?![\w]{4})|[ ]w/)"
 )
 _BEHIND_ROLE: Final = re.compile(
@@ -91,49 +102,64 @@ _BEHIND_ROLE: Final = re.compile(
 # At the end of what somebody wrote, with a degree or with its day and time: "Left tilt. KO RN".
 _SIGNED: Final = re.compile(
     rf"(?:(?<=[a-z\d)%][.!?;,][ ])|(?<=[.!?;:)][ ][ ])|(?m:^)[ \t]{{0,4}})[-–—~/(]{{0,2}}[ ]?"
-    rf"(?P<one>{_XX})(?:,?[ ](?:RN|LPN|LVN|CMA|CNA|PCT|PCA|NP|PA-C|MLT|CRNA|PharmD|RPh|EMT(?:-[BP])?)(?![\w-])\)?"
+    rf"(?P<one>{_XX})(?:,?[ ](?:RN|LPN|LVN|CMA|CNA|PCT|PCA|NP|PA-C|MLT|CRNA|PharmD|RPh|"
+    rf"EMT(?:-[BP])?)(?![\w-])\)?"
     rf"(?=[.;,]?{LINE_END}|[.;][ ]|[ ]{{2}}|[ ](?:{TIME}|{DAY}))"
     rf"|(?=[ ]{{1,2}}(?:{DAY})(?:[ ,@]{{1,3}}(?:{TIME}))?{LINE_END}))"
 )
 # Behind what offices do with papers and calls, before the day: "Referral faxed KO 11/14".
 _OFFICE: Final = re.compile(
-    r"\b(?i:faxed|scanned|mailed|sent|called|notified|aware|results?|noted|reviewed|agree|accurate|done|error|"
+    r"\b(?i:faxed|scanned|mailed|sent|called|notified|aware|results?|noted|reviewed|agree|accurate|done|"
+    r"error|"
     r"entry|addendum|correction|created|closed|completed|check(?:ed)?|lm|lmom|lvm|vm|understanding|updated?|"
     r"verified|entered|signed|edited|edit|filed|scheduled|refilled|approved|denied|pended|posted|received|"
     r"ordered|dispensed|given|injected|drawn|initials?)"
-    rf"[ ]?[:,.-]?[ ](?P<one>{_XX})(?=[ ,]{{1,2}}(?:@[ ]?)?(?:{TIME}|{DAY})(?!\d)|[ ]?:[ ]|,?[ ]{DEGREE}|[ ](?:[LR]|left|right|via)[ ])"
+    rf"[ ]?[:,.-]?[ ](?P<one>{_XX})(?=[ ,]{{1,2}}(?:@[ ]?)?(?:{TIME}|{DAY})(?!\d)|[ ]?:[ ]|"
+    rf",?[ ]{DEGREE}|[ ](?:[LR]|left|right|via)[ ])"
 )
 _STARTS: Final = (
-    r"(?:pt|patient|spoke|called|call|lm|lvm|left|walked|ambulated|turned|assisted|repositioned|resting|sleeping|"
-    r"awake|up|back|returned|in|family|daughter|son|wife|husband|mother|bath|pain|mom|notified|gave|given|received|"
+    r"(?:pt|patient|spoke|called|call|lm|lvm|left|walked|ambulated|turned|assisted|repositioned|resting|"
+    r"sleeping|"
+    r"awake|up|back|returned|in|family|daughter|son|wife|husband|mother|bath|pain|mom|notified|gave|given|"
+    r"received|"
     r"assumed|report|resumed|refused|voided|offered|family|dressing|foley|iv|meds?|vs|vss|assessed|rounded)\b"
 )
 _ENTRY: Final = re.compile(
     rf"(?m:^)[ \t*>•-]{{0,6}}(?:"
     rf"[(\[]?(?P<dashed>{_XX})[)\]]?[ ]?(?:[-–—)\]][ ]?|[ ](?:{TIME})[ :,-]{{1,3}})(?i:{_STARTS})"
-    rf"|(?:(?:{DAY})[ ,]{{1,2}})?(?:(?:{TIME})|(?:{DAY}))[ ,;|-]{{1,3}}[(\[]?(?P<timed>{_XX})[)\]]?[ ]?[-:–]?[ ](?i:{_STARTS}))"
+    rf"|(?:(?:{DAY})[ ,]{{1,2}})?(?:(?:{TIME})|"
+    rf"(?:{DAY}))[ ,;|-]{{1,3}}[(\[]?(?P<timed>{_XX})[)\]]?[ ]?[-:–]?[ ](?i:{_STARTS}))"
 )
-_NOTE_OF: Final = re.compile(rf"\b(?i:see|per|read)[ ](?P<one>{_XX})(?:['’]s)?[ ](?=(?i:notes?|addendum|eval|message|msg)\b)")
+_NOTE_OF: Final = re.compile(
+    rf"\b(?i:see|per|read)[ ](?P<one>{_XX})(?:['’]s)?[ ](?=(?i:notes?|addendum|eval|message|msg)\b)"
+)
 _PER: Final = re.compile(
-    rf"(?:(?m:^)|(?<=[.;,] )|\b(?i:ok|okay|hold|held|stop(?:ped)?|resume|start|changed|clear|cleared|approved|and|now) )"
-    rf"(?:[Pp]er|PER)[ ](?P<one>{_XX})(?=[,;:.]|[ ](?i:ok|okay|to|no|will|at|may|hold|give|start)\b|{LINE_END})"
+    rf"(?:(?m:^)|(?<=[.;,] )|\b(?i:ok|okay|hold|held|stop(?:ped)?|resume|start|changed|clear|cleared|"
+    rf"approved|and|now) )"
+    rf"(?:[Pp]er|PER)[ ](?P<one>{_XX})(?=[,;:.]|[ ](?i:ok|okay|to|no|will|at|may|hold|give|start)\b|"
+    rf"{LINE_END})"
 )
 # A lab's or a service's member in brackets: "Lab (KO) called", "Auth pending (KO working on it)".
 _BRACKET: Final = re.compile(
-    rf"\((?P<one>{_XX})(?:,?[ ]{DEGREE})?(?=\)[ ](?:called|notified|aware|to|will|here|at|says|states|reports)\b"
+    rf"\((?P<one>{_XX})(?:,?[ ]{DEGREE})?(?=\)[ ](?:called|notified|aware|to|will|here|at|says|states|"
+    rf"reports)\b"
     rf"|\),[ ]|[ ](?:working|to|will|is|notified|aware|called|on)\b)"
 )
 # Several in a line, each behind its time, its shift or its step: one alone would prove nothing.
 _TIMED: Final = re.compile(
-    rf"(?<![\d/.:-])(?:{TIME})[ ](?:[A-Z]{{1,2}}[ /])?[(]?(?P<one>{_XX})(?=\)?(?:[ ]?[,;/|.]|[ ]{{1,3}}\d{{3,4}}\b|{LINE_END}))"
+    rf"(?<![\d/.:-])(?:{TIME})[ ](?:[A-Z]{{1,2}}[ /])?[(]?(?P<one>{_XX})(?=\)?(?:[ ]?[,;/|.]|"
+    rf"[ ]{{1,3}}\d{{3,4}}\b|{LINE_END}))"
 )
-_BEFORE_TIME: Final = re.compile(rf"(?<=[a-z\d)][ ])(?P<one>{_XX})(?=[ ](?:{TIME})(?:[,;.|]|[ ]{{2}}|{LINE_END}))")
+_BEFORE_TIME: Final = re.compile(
+    rf"(?<=[a-z\d)][ ])(?P<one>{_XX})(?=[ ](?:{TIME})(?:[,;.|]|[ ]{{2}}|{LINE_END}))"
+)
 _STEP: Final = re.compile(
     rf"(?:(?m:^)|(?<=[ |;,/(:]))(?i:on|off|days?|nights?|eves?|evenings?|am|pm|7a-7p|7p-7a|7-3|3-11|11-7|"
-    rf"(?:day|night|am|pm|1st|2nd|first|second|other)[ ](?:RN|nurse|tech|shift|check)|off-?going|on-?coming|in|out|"
-    rf"embedded|cut|stained|coverslipped|sorted|washed|packed|sterilized|primed|given|changed|read|drawn|set[ -]?up|"
-    rf"verified|checked|hung|spiked|ordered|prepared|mixed|labell?ed|delivered|opened|closed|by|{_ROLE})"
-    rf"[ ]?:?[ ]{{1,2}}(?P<one>{_XX})(?=[ ]{{2}}|[ ]?[,;/|.)]|[ ](?i:on|off|in|out)[ ]|{LINE_END})"
+    rf"(?:day|night|am|pm|1st|2nd|first|second|other)[ ](?:RN|nurse|tech|shift|check)|off-?going|on-?coming|"
+    rf"embedded|cut|stained|coverslipped|sorted|washed|packed|sterilized|primed|given|changed|read|drawn|"
+    rf"set[ -]?up|"
+    rf"verified|checked|hung|spiked|ordered|prepared|mixed|labell?ed|delivered|opened|closed|{_ROLE})"
+    rf"[ ]?:?[ ]{{1,2}}(?P<one>{_XX})(?=[ ]{{2}}|[ ]?[,;/|.)]|[ ](?i:on|off)[ ]|{LINE_END})"
 )
 _MANY: Final = 2
 # Two who did it together, where a line or a sentence ends.
@@ -142,8 +168,10 @@ _PAIR: Final = re.compile(
 )
 # In small letters, at the end of a line or before its day.
 _SMALL: Final = re.compile(
-    r"(?:\b(?P<deed>lm|lvm|lmom|aware|faxed|noted|called|done|sent|per|by|rn|ma|notified|filled|refilled|reviewed|"
-    r"signed|informed|advised|scheduled|mailed|typed|understanding|given)[.,;]?[ ](?:[-/~(][ ]?)?|[a-z]{3}[.,;)]?[ ][-/~(]?[ ]?)"
+    r"(?:\b(?P<deed>lm|lvm|lmom|aware|faxed|noted|called|done|sent|per|by|rn|ma|notified|filled|refilled|"
+    r"reviewed|"
+    r"signed|informed|advised|scheduled|mailed|typed|understanding|given)[.,;]?[ ](?:[-/~(][ ]?)?|"
+    r"[a-z]{3}[.,;)]?[ ][-/~(]?[ ]?)"
     rf"(?P<small>[a-z]{{2,3}})(?=\)?[.]?{LINE_END}|[ ](?:{DAY}){LINE_END})"
 )
 _SURE: Final = (_BY, _WITH, _BEHIND_ROLE, _SIGNED, _OFFICE, _PER, _BRACKET, _NOTE_OF)
@@ -164,21 +192,26 @@ def charted_initials(text: str, found: Iterable[Span], lexicon: Lexicon) -> Iter
         return
     meant = {one.casefold() for one in explained(text)}
     for line in re.finditer(r"[^\r\n]+", text):
-        small = sum(map(str.islower, line[0])) > sum(map(str.isupper, line[0]))
-        for pattern in (*_SURE, *_LIKELY):
-            for match in pattern.finditer(text, line.start(), line.end()):
-                yield from _of(match, meant, lexicon, sure=pattern in _SURE, small=small)
-        for pattern in _ROWS:
-            row = [*pattern.finditer(text, line.start(), line.end())]
-            if len(row) >= _MANY:
-                for match in row:
-                    yield from _of(match, meant, lexicon, sure=pattern is _STEP, small=small)
+        if _CAPITALS.search(line[0]):
+            yield from _in_line(text, line, meant, lexicon)
         for match in _SMALL.finditer(text, line.start(), line.end()):
             two = len(match["small"]) == _LETTERS
             if not two and not match["deed"] and text[match.start("small") - 2].isalpha():
                 continue  # a clipped word: "thx"
             if not (is_known if match["deed"] and two else is_listed)(match["small"], lexicon):
                 yield _span(match, "small")
+
+
+def _in_line(text: str, line: re.Match[str], meant: set[str], lexicon: Lexicon) -> Iterator[Span]:
+    small = sum(map(str.islower, line[0])) > sum(map(str.isupper, line[0]))
+    for pattern in (*_SURE, *_LIKELY):
+        for match in pattern.finditer(text, *line.span()):
+            yield from _of(match, meant, lexicon, sure=pattern in _SURE, small=small)
+    for pattern in _ROWS:
+        row = [*pattern.finditer(text, *line.span())]
+        if len(row) >= _MANY:
+            for match in row:
+                yield from _of(match, meant, lexicon, sure=pattern is _STEP, small=small)
 
 
 def _of(

@@ -22,7 +22,8 @@ _DONE: Final = r"(?:[ ](?i:is|was|were|has[ ]been|be))?(?:[ ](?i:already|now))?"
 _DEALT: Final = re.compile(
     r"(?<![\w-])(?i:"
     # Who speaks for it, and what it offers.
-    r"(?:liaison|representative|rep|intake|admissions|marketer|vendor|driver|technician|aide|caregiver|sitter)"
+    r"(?:liaison|representative|rep|intake|admissions|marketer|vendor|driver|technician|aide|caregiver|"
+    r"sitter)"
     r"[ ](?:for|from|of|at|with)|"
     rf"(?:bed|spot|slot|placement|opening|chair){_DONE}"
     r"[ ](?:offered|available|held|open|accepted|ready|confirmed|found|secured)[ ](?:at|with|by)|"
@@ -39,10 +40,17 @@ _DEALT: Final = re.compile(
 )
 # "Pine Crest declined", "also prefers Blue Mesa, where".
 _ACTS: Final = re.compile(
-    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[.;] )){_NAME}"
-    r"(?=[ ](?i:declined|has[ ](?:a|no)[ ](?:bed|opening)|can[ ]take|can[ ]accept|cannot[ ]take|"
+    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[.;,] )){_NAME}"
+    r"(?=[ ](?i:(?:has[ ]|have[ ])?(?:now[ ]|also[ ])?declined|has[ ](?:a|no)[ ](?:beds?|openings?)|"
+    r"has[ ]accepted|(?:cannot|can|can't|unable[ ]to|will|will[ ]not|won't)[ ](?:take|accept)|no[ ]beds?|"
+    r"(?:is[ ])?(?:on[ ]divert|on[ ]diversion|at[ ]capacity|full(?=[.,;]))|"
     r"offered[ ](?:a|the)[ ]bed|waitlisted|is[ ]full(?=[.,;])|is[ ]reviewing|will[ ]accept|"
     r"accepted[ ](?:the[ ])?(?:pt|patient|him|her))\b)"
+)
+# Words of every house, in the order of a hospital's name: "County General declined".
+_GENERAL: Final = re.compile(
+    r"\A[A-Z][\w.'-]+[ ](?:[A-Z][\w.'-]+[ ])?(?i:general|regional|memorial|community|university|baptist|"
+    r"methodist|lutheran|presbyterian|children['’]s|medical[ ]center|hospital)\Z"
 )
 _PREFERRED: Final = re.compile(
     rf"\b(?i:prefers?|preferred|chose|chooses?|selected|requests?|toured|touring)[ ]{_NAME}"
@@ -64,7 +72,7 @@ class DealtWithFacility:
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         for pattern in (_DEALT, _ACTS, _PREFERRED):
             for match in pattern.finditer(text):
-                if _is_own(match, lexicon):
+                if _is_own(match, lexicon) or (pattern is _ACTS and _GENERAL.search(match["phi"])):
                     yield _span(match)
         for match in _BELOW.finditer(text):
             yield _span(match)

@@ -67,7 +67,8 @@ _BY: Final = re.compile(rf"\b(?i:{_ACT})[ ](?i:by)[ ]{_ONE_OR_TWO}(?:{_END}|{_ST
 # The same by somebody's hand: "Changed by KS at 03:32", "second attempt by CG".
 _HAND: Final = by_initial(
     r"injected|inserted|drawn|administered|started|attempt(?:ed|s)?|stick|sticks|placed|accessed|hung|"
-    r"weighed|transported|escorted|bathed|fed|shaved|prepped|positioned|scanned|obtained|collected|removed|changed|"
+    r"weighed|transported|escorted|bathed|fed|shaved|prepped|positioned|scanned|obtained|collected|"
+    r"removed|changed|"
     r"flushed|measured|recorded|completed|performed|done|given|taken|assisted|applied|cleaned|logged|"
     r"set[ -]?up"
 )
@@ -161,7 +162,13 @@ _FOOT: Final = re.compile(
     rf"(?=[ \t]{{1,8}}[A-Z]{{0,3}}\d{{4,12}}{LINE_END}|(?<=[A-Z]:[a-z][a-z]){LINE_END}|"
     rf"(?<=[A-Z]:[a-z][a-z][a-z]){LINE_END})"
 )
+# The last of a document, with its day and its time: "Recorded line. HR 01/30/2023 1103".
+_LAST_STAMP: Final = re.compile(
+    rf"(?<=[a-z\d][.;] )(?!(?:CT|MR|MRI|US|XR|ED|ER|OR|IR|ECG|EKG)\b)(?P<one>[A-Z]{{2,3}})"
+    rf"(?=[ ](?:{FULL_DAY})[ ,@]{{1,2}}(?:{TIME})\s{{0,9}}\Z)"
+)
 _PATTERNS: Final = (
+    _LAST_STAMP,
     _BY_LABEL,
     _LABELLED,
     _BEHIND_DEED,
@@ -176,7 +183,7 @@ _PATTERNS: Final = (
     _FOOT,
 )
 # Where nothing else stands, were it a word or a unit.
-_SURE: Final = (_BY_LABEL, _FOOT, _TRANSCRIBED, _BY_SURE_HAND)
+_SURE: Final = (_LAST_STAMP, _BY_LABEL, _FOOT, _TRANSCRIBED, _BY_SURE_HAND)
 _THINGS: Final = words("abbreviations")
 _FEW: Final = 2
 
@@ -192,7 +199,7 @@ class ExpectedInitials:
                 likely = pattern is _TRANSCRIBED or any(map(_may_be_initials, found.values()))
                 # Of two who did it together, one may be anything.
                 sure = pattern in _SURE or not NO_INITIALS.issuperset(found.values())
-                if likely and sure and TRADES.isdisjoint(found.values()):
+                if likely and sure and (pattern is _LAST_STAMP or TRADES.isdisjoint(found.values())):
                     for group in found:
                         yield Span(*match.span(group), Category.NAME, 0.75, "ExpectedInitials")
 

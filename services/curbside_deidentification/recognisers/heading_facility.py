@@ -30,6 +30,29 @@ _COMPANY: Final = r"(?:,[ ](?:P\.?C\.?|P\.?L?L\.?C\.?|P\.?A\.?|Inc\.?|Ltd\.?))?"
 _NAMED: Final = re.compile(
     rf"{_COLUMN}(?P<phi>(?P<name>{_WORDS})[ ](?:(?:and|AND|&)[ ])?(?i:{_PRACTICE}){_COMPANY}){_COLUMN_END}"
 )
+# A line that says what a practice treats, with a company's letters or the word for who they are: "Osgood Ear
+# Nose & Throat, P.A.", "Associates in Dermatology", "Spine Specialists of the Uplands".
+_CAPS: Final = rf"{CAP}(?:,?[ ](?:(?:of|for|in|the|and|&|-|–|OF|FOR|IN|THE|AND)[ ]){{0,2}}{CAP}){{0,7}}"
+_WHO: Final = by_initial(
+    r"associates|specialists|consultants|physicians|surgeons|partners|providers|clinicians|centers?|clinics?|"
+    r"institute|group|affiliates|professionals|solutions"
+)
+_PART: Final = (
+    r"(?i:ear,?[ ]nose,?[ ](?:and|&)[ ]throat|foot[ ](?:and|&)[ ]ankle|bone[ ](?:and|&)[ ]joint|"
+    r"heart[ ](?:and|&)[ ]"
+    r"vascular|head[ ](?:and|&)[ ]neck|hand[ ](?:and|&)[ ](?:wrist|upper[ ]extremity)|skin[ ](?:and|"
+    r"&)[ ]laser|"
+    r"brain[ ](?:and|&)[ ]spine|allergy[ ](?:and|&)[ ]asthma|arthritis[ ](?:and|&)[ ]rheumatology|"
+    r"digestive[ ](?:health|care)|eye[ ]care|foot[ ]care|kidney[ ]care|women['’]s[ ](?:health|care))"
+)
+_LINE: Final = re.compile(
+    rf"(?m:^)[ \t]{{0,40}}(?P<phi>{_CAPS},?[ ](?:P\.?A\.?|P\.?C\.?|P\.?L?L\.?C\.?|L\.?L\.?[CP]\.?|Inc\.?|"
+    rf"INC\.?)"
+    rf"|(?i:{_WHO})[ ](?i:in|of|for)[ ](?:(?i:the)[ ])?{_CAPS}"
+    rf"|{_CAPS}[ ](?i:{_WHO})[ ](?i:of|at)[ ](?:(?i:the)[ ])?{CAP}(?:[ ]{CAP}){{0,2}}"
+    rf"|(?!(?i:department|division|section|dept|review|exam|{_PART})\b){CAP}(?:[ ]{CAP}){{0,2}}[ ]{_PART}"
+    rf"(?:[ ](?i:{_WHO}))?)(?=[ \t]{{0,40}}(?m:$)|[ \t]{{2,}})"
+)
 # The right column of a line with the title.
 _BESIDE_TITLE: Final = re.compile(
     rf"(?m:^)[ \t]{{0,20}}[A-Z][A-Z0-9 ,/&()-]{{5,60}}?[ \t]{{3,60}}"
@@ -62,7 +85,13 @@ class HeadingFacility:
     def find(self, text: str, lexicon: Lexicon) -> Iterator[Span]:
         head = _HEAD.match(text)
         heading = head[0] if head else ""
-        for pattern, searched in ((_NAMED, heading), (_BESIDE_TITLE, heading), (_OF, text), (_PLACED, text)):
+        for pattern, searched in (
+            (_NAMED, heading),
+            (_LINE, heading),
+            (_BESIDE_TITLE, heading),
+            (_OF, text),
+            (_PLACED, text),
+        ):
             for match in pattern.finditer(searched):
                 found = match.groupdict()
                 if not found.get("name") or _is_own(match["name"]):

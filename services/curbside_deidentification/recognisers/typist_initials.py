@@ -49,7 +49,10 @@ _MIXED: Final = re.compile(
     r":)[A-Z]{2,4}(?:[ ]?/[ ]?[A-Z]{2,4})?)(?:[ ]?/[ ]?[\d/]{2,14})?[ ]{0,3}(?m:$))"
 )
 # The last of a document, whatever the letters mean elsewhere: "ZD/am".
-_FOOT: Final = re.compile(r"\n[ \t]{0,4}(?P<foot>[A-Z]{2,3}[/:][a-z]{2,3})\s{0,9}\Z")
+_FOOT: Final = re.compile(
+    r"(?:\n[ \t]{0,4}|[;.,)][ ]{1,4}(?!(?:M?[GL]|[MNPU][GL]|"
+    r"MEQ|MM|IU|U)[/:]))(?P<foot>[A-Z]{2,3}[/:][a-z]{2,3})\s{0,9}\Z"
+)
 # "45M (JD)", "dd 1/2/24 dt 1/2/24 mt".
 _OTHERS: Final = re.compile(
     rf"\d[ ]?(?:[MFmf]|[Yy]\.?/?[Oo]\.?(?:[ ]?[MFmf])?|[Yy][Oo][MFmf])[ ]\((?P<one>[A-Z]{{2,3}})\)|"

@@ -13,7 +13,7 @@ from curbside_deidentification.recognisers.writing.places import BEFORE, CAP
 
 _WORKS: Final = (
     r"(?i:works|worked|working|work|job|employed|hired|fired|retired|laid[ ]off|let[ ]go|drives|drove|"
-    r"foreman|cashier|employee|shift|letter|paperwork|clearance)[ ](?:[a-z-]{2,14}[ ]){0,2}?"
+    r"foreman|cashier|employee|shift|letter|paperwork|clearance)[ ](?:as[ ]an?[ ])?(?:[a-z-]{2,14}[ ]){0,2}?"
     r"(?:at|for|by|from)[ ]"
 )
 # Where things are made, stored or sold; a name in front that is no word says which.
@@ -27,7 +27,12 @@ _KIND: Final = (
     r"Logistics|Freight|Foods|Farms|Roofing|Plumbing|Landscaping|Electric|Industries|Motors|Steel|Lumber|"
     r"Tree|Bus[ ]Lines?|Lines|Transit|Express|Die|Paving|Concrete|Glass|Paper|Plastics|Metals|Seafoods?|"
     r"Dairy|Meats|Transport(?:ation)?|Moving|Storage|Staffing|Security|Insurance|Realty|Builders|Contracting|"
-    r"Painting|Bakery|Brewing|Catering|Hardware|Furniture|Textiles|Construction)"
+    r"Painting|Tires?|Auto(?:motive|[ ]Body|[ ]Parts)?|Body[ ]Shop|Supply|Mills?|Rubber|Chemicals?|Energy|"
+    r"Propane|Poultry|Packing|Technologies|Solutions|Systems|Credit[ ]Union|Airlines|Railroad|Casino|"
+    r"Resort|Inn|"
+    r"Grill|Diner|Caf[eé]|Market|Grocery|Nursery|Salon|Printing|Press|Daycare|Academy|Marine|Fabrication|"
+    r"Tooling|"
+    r"Distribution|Warehouse|Bakery|Brewing|Catering|Hardware|Furniture|Textiles|Construction)"
 )
 _FIRM: Final = r"(?:,?[ ](?:Services?|Inc|LLC|Ltd|Corp|Co)\b\.?)*"
 
@@ -39,7 +44,7 @@ class Workplace(WordRecogniser):
     score = 0.78
     pattern = re.compile(
         rf"{BEFORE}{_WORKS}(?:(?:the|a|an)[ ])?(?P<phi>(?P<firm>{CAP}(?:[ ](?:(?:and|&)[ ])?{CAP}){{0,2}}?"
-        rf"[ ]{_KIND}{_FIRM})|{CAP}(?:[ ]{CAP}){{0,2}})(?![\w'’-])"
+        rf"[ ](?:{_KIND}|{_KIND.upper()}){_FIRM})|{CAP}(?:[ ]{CAP}){{0,2}})(?![\w'’-])"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:

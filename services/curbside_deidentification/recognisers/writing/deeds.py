@@ -55,7 +55,7 @@ DEED: Final = (
     r"(?:with|w/)\s(?:pt|patient|him|her|family)|scrubbed|willing|able\sand\swilling|"
     r"tearful|anxious\sabout|upset|grateful|worried|concerned|the\s(?:first|second|third|fourth|"
     r"fifth|youngest|oldest|"
-    r"eldest|only)\s(?:of|child)|at\s(?:work|home|school|bs)|not\spresent|(?:now\s)?present\sfor|"
+    r"eldest|only)\s(?:of|child)|at\s(?:work|home|school|bs)|not\spresent|(?:now\s)?present\sfor|sitting\s(?:1:1|with|at|by|in)|"
     r"in\s(?:to\ssee|the\swaiting))(?!\w)"
     r"|left\s(?:around|for|before|when|to|him|her|them|us|home|work|early|town)\b"
     r"|(?:has|had|have)\s(?:seen|called|agreed|asked|reviewed|spoken|met|been\s(?:told|seen|"
