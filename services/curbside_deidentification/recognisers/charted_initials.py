@@ -67,11 +67,12 @@ _DEALING: Final = by_initial(
     r"talked|staffed|rounded|precepted|conferred|consulted|signed[ ]out|endorsed|handed|message|msg|routed|"
     r"forwarded|faxed|reported|called|given|phoned|read[ ]back|escalated|"
     r"clarified|time[ -]?out|counted|seen|examined|done|performed|agreed|plan|case|task|note|given[ ]back|"
-    r"cosigned"
+    r"cosigned|co-?treat(?:ed|ment)?|co-?tx|mtg|meeting|session|concurs?"
 )
 _WITH: Final = re.compile(
     rf"\b(?i:{_DEALING})\b(?:[ ](?:[a-z]{{2,12}}|[\d.]{{1,5}}[ ]?m?[gl]|[\d.]{{1,4}})){{0,3}}[ ]"
-    rf"(?:(?i:with|from|to|for|by)|w/|w|c)[ ]?(?P<one>{_XX})"
+    rf"(?:(?i:with|from|to|by)|(?:(?<=ring[ ])|(?<=rage[ ])|(?<=lief[ ])|(?<=ver[ ]))for|w/|w|c)[ ]?"
+    rf"(?:(?:PACU|ICU|ED|OR|L&D|floor|lab|pharmacy),?[ ])?(?P<one>{_XX})"
     rf"(?:(?:[ ]?[/&+,][ ]?|[ ]and[ ])(?P<two>{_XX}))?(?:,?[ ](?:and|&)[ ](?P<three>{_XX}))?{_ALONE}{_BEHIND}"
 )
 # Who has a part in the care, and what somebody does behind whose trade it stands.
@@ -85,7 +86,8 @@ _ROLE: Final = (
     r"clerk|secretary|scribe|preceptor|orientee|student|therapist|counselor|interpreter|witness|proctor|"
     r"assist(?:ant)?|surgeon|scrub|circ(?:ulator)?|relief|dispatcher|operator|caller|phlebotomist|"
     r"coordinator|navigator|transporter|receptionist|biller|coder|reader|lactation|transport|anes)"
-    r"|RN|LPN|LVN|MA|CMA|CNA|PCA|PCT|UC|SW|CM|RD|RPh|PharmD|CRNA|EMT(?:-[BP])?|RT|RRT|SLP|NP|PA|MLT|MLS|CHW)"
+    r"|PGY-?\d|MS[1-4]|A?DON|AOD|MOD|NM|[Rr]ep|[Aa]sst|RN|LPN|LVN|MA|CMA|CNA|PCA|PCT|UC|SW|CM|RD|RPh|"
+    r"PharmD|CRNA|EMT(?:-[BP])?|RT|RRT|SLP|NP|PA|MLT|MLS|CHW)"
 )
 _DOES: Final = (
     r"(?:[ ](?i:at[ ]bedside|here|to|aware|notified|consulted|paged|updated|on|is|was|will|working|roomed|"
@@ -105,7 +107,8 @@ _SIGNED: Final = re.compile(
     rf"(?P<one>{_XX})(?:,?[ ](?:RN|LPN|LVN|CMA|CNA|PCT|PCA|NP|PA-C|MLT|CRNA|PharmD|RPh|"
     rf"EMT(?:-[BP])?)(?![\w-])\)?"
     rf"(?=[.;,]?{LINE_END}|[.;][ ]|[ ]{{2}}|[ ](?:{TIME}|{DAY}))"
-    rf"|(?=[ ]{{1,2}}(?:{DAY})(?:[ ,@]{{1,3}}(?:{TIME}))?{LINE_END}))"
+    rf"|(?=[ ]{{1,2}}(?:{DAY})(?:[ ,@]{{1,3}}(?:{TIME}))?{LINE_END})"
+    rf"|(?=[ ](?:@|at)[ ]?(?:{TIME}){LINE_END}))"
 )
 # Behind what offices do with papers and calls, before the day: "Referral faxed KO 11/14".
 _OFFICE: Final = re.compile(
@@ -113,9 +116,53 @@ _OFFICE: Final = re.compile(
     r"error|"
     r"entry|addendum|correction|created|closed|completed|check(?:ed)?|lm|lmom|lvm|vm|understanding|updated?|"
     r"verified|entered|signed|edited|edit|filed|scheduled|refilled|approved|denied|pended|posted|received|"
-    r"ordered|dispensed|given|injected|drawn|initials?)"
+    r"ordered|dispensed|given|injected|drawn|accessed|flushed|hung|turned|submitted|refill|qa|qc|r/s|"
+    r"no[ ]show|made|"
+    r"recall|letter|ltr|sim|msg|initials?)"
     rf"[ ]?[:,.-]?[ ](?P<one>{_XX})(?=[ ,]{{1,2}}(?:@[ ]?)?(?:{TIME}|{DAY})(?!\d)|[ ]?:[ ]|"
     rf",?[ ]{DEGREE}|[ ](?:[LR]|left|right|via)[ ])"
+)
+# The same at a line's end, where neither an order nor a result is done.
+_DONE: Final = re.compile(
+    r"\b(?i:faxed|scanned|mailed|notified|aware|noted|reviewed|agree|accurate|done|error|entry|addendum|"
+    r"correction|"
+    r"lm|lmom|lvm|checked|chk|ck'd|updated|verified|entered|signed|co-?sign(?:ed)?|edited|filed|scheduled|"
+    r"refilled|"
+    r"approved|posted|counseled|recall|made|rec'd|paged[ ]x\d|taken[ ]well|(?:msg|letter|ltr)[ ](?:sent|"
+    r"mailed))"
+    rf"[ ](?P<one>{_XX})(?=[.]?{LINE_END})"
+)
+# What somebody does, at the head of a sentence, with its object where a thing can have it done to it.
+_SUBJECT: Final = re.compile(
+    rf"(?:(?m:^)[ \t]{{0,4}}|(?<=[a-z\d)][.;][ ]))(?P<one>{_XX})(?=,?[ ](?i:please|pls|can[ ]you|"
+    rf"could[ ]you|at[ ]bedside|"
+    r"(?:in|here)[ ]to[ ]see|says|attended|participated|wants|asks|asked|spoke|"
+    r"ordered[ ](?-i:[A-Z]\w*)|rec'd[ ](?-i:[A-Z]\w*)|recommends|updated[ ](?:family|pt|patient|daughter|son|"
+    r"wife|husband|mother)|"
+    r"called[ ](?:pt|patient|family|back|to|for|with|re|dr|md|pharmacy|lab|daughter|son))\b)"
+)
+_AWAITED: Final = re.compile(
+    rf"\b(?i:pending|await(?:ing|s)?|appreciate|following)[ ](?P<one>{_XX})(?:['’]s)?"
+    r"(?=[ ](?i:recs?|recommendations|review|input|eval|sign-?off|approval|ok|call|reply)\b)"
+)
+_OF_FAMILY: Final = re.compile(
+    r"\b(?i:sibling|sister|brother|son|daughter|dtr|child|twin(?:[ ][AB])?|baby|client|participant|peer|"
+    r"roommate|"
+    rf"wife|husband|mother|father|mom|dad)[ ]\(?(?P<one>{_XX})"
+    r"(?=[ ]\(\d|\)[ ]at|[ ](?i:attended|participated|at[ ]bedside|present|states|reports|called|visiting|"
+    r"drove)\b|[ ]born)"
+)
+_LIST: Final = re.compile(
+    r"(?<![\w-])(?i:team(?:[ ][A-Z\d])?|present|attendees|participants|in[ ]attendance|IDT(?:[ ]present)?|"
+    r"scrubbed|crew|"
+    r"staff|rounding|huddle|members|conference|care[ ]conf)"
+    rf"[ ]?:?[ ]{{1,2}}(?P<list>{_XX}(?:,?[ ]{DEGREE})?(?:(?:[ ]?[,;/&+][ ]?|[ ]and[ ]|"
+    rf"[ ]){_XX}(?:,?[ ]{DEGREE})?){{1,7}})"
+    rf"(?=[.;]?{LINE_END}|[.;][ ])"
+)
+_OF_LIST: Final = re.compile(rf"(?:\A|(?<=[ ,;/&+]))(?!{DEGREE}){_XX}\b")
+_MARKED: Final = re.compile(
+    rf"(?<![\w{{}}<>])[_{{<*]{{1,3}}(?P<one>{_XX})[_}}>*]{{1,3}}(?=[ .]{{0,2}}{LINE_END})"
 )
 _STARTS: Final = (
     r"(?:pt|patient|spoke|called|call|lm|lvm|left|walked|ambulated|turned|assisted|repositioned|resting|"
@@ -143,8 +190,9 @@ _PER: Final = re.compile(
 _BRACKET: Final = re.compile(
     rf"\((?P<one>{_XX})(?:,?[ ]{DEGREE})?(?=\)[ ](?:called|notified|aware|to|will|here|at|says|states|"
     rf"reports)\b"
-    rf"|\),[ ]|[ ](?:working|to|will|is|notified|aware|called|on)\b)"
+    rf"|[ ](?:working|to|will|is|notified|aware|called|on)\b)"
 )
+_ASIDE: Final = re.compile(rf"\((?P<one>{_XX})(?:,?[ ]{DEGREE})?(?=\),[ ])")
 # Several in a line, each behind its time, its shift or its step: one alone would prove nothing.
 _TIMED: Final = re.compile(
     rf"(?<![\d/.:-])(?:{TIME})[ ](?:[A-Z]{{1,2}}[ /])?[(]?(?P<one>{_XX})(?=\)?(?:[ ]?[,;/|.]|"
@@ -165,6 +213,9 @@ _MANY: Final = 2
 # Two who did it together, where a line or a sentence ends.
 _PAIR: Final = re.compile(
     rf"(?:[a-z\d.)%][ ]|[(])(?P<one>{_XX})/(?P<two>{_XX})(?=\)?(?:[.;]?{LINE_END}|[.;][ ]))"
+    rf"|(?<=[a-z][ ])\((?P<first>{_XX}),[ ](?P<last>{_XX})\)"
+    rf"|\b(?i:1st|first)(?:[ ][a-z]+)?[ ](?P<early>{_XX}),[ ](?i:2nd|"
+    rf"second)(?:[ ][a-z]+)?[ ](?P<late>{_XX})(?![\w-])"
 )
 # In small letters, at the end of a line or before its day.
 _SMALL: Final = re.compile(
@@ -174,8 +225,20 @@ _SMALL: Final = re.compile(
     r"[a-z]{3}[.,;)]?[ ][-/~(]?[ ]?)"
     rf"(?P<small>[a-z]{{2,3}})(?=\)?[.]?{LINE_END}|[ ](?:{DAY}){LINE_END})"
 )
-_SURE: Final = (_BY, _WITH, _BEHIND_ROLE, _SIGNED, _OFFICE, _PER, _BRACKET, _NOTE_OF)
-_LIKELY: Final = (_ENTRY, _PAIR)
+_SURE: Final = (
+    _BY,
+    _WITH,
+    _BEHIND_ROLE,
+    _SIGNED,
+    _OFFICE,
+    _PER,
+    _BRACKET,
+    _NOTE_OF,
+    _DONE,
+    _SUBJECT,
+    _OF_FAMILY,
+)
+_LIKELY: Final = (_ENTRY, _PAIR, _AWAITED, _MARKED, _ASIDE)
 _ROWS: Final = (_TIMED, _BEFORE_TIME, _STEP)
 _FINDINGS: Final = NO_INITIALS | words("short_findings")
 # Words that are none where the line is written in small letters: "placed by AS at 0700".
@@ -207,6 +270,12 @@ def _in_line(text: str, line: re.Match[str], meant: set[str], lexicon: Lexicon) 
     for pattern in (*_SURE, *_LIKELY):
         for match in pattern.finditer(text, *line.span()):
             yield from _of(match, meant, lexicon, sure=pattern in _SURE, small=small)
+    for match in _LIST.finditer(text, *line.span()):
+        people = [*_OF_LIST.finditer(match["list"])]
+        if any(_likely(one[0].casefold(), lexicon, sure=True, small=small) for one in people):
+            for one in people:
+                if one[0].casefold() not in NO_INITIALS:
+                    yield _span(match, "list", one.span())
     for pattern in _ROWS:
         row = [*pattern.finditer(text, *line.span())]
         if len(row) >= _MANY:
@@ -240,5 +309,8 @@ def _likely(bare: str, lexicon: Lexicon, *, sure: bool, small: bool) -> bool:
     return not is_listed(bare, lexicon)
 
 
-def _span(match: re.Match[str], group: str) -> Span:
-    return Span(*match.span(group), Category.NAME, 0.7, "ChartedInitials")
+def _span(match: re.Match[str], group: str, inside: tuple[int, int] | None = None) -> Span:
+    start, end = match.span(group)
+    if inside is not None:
+        start, end = start + inside[0], start + inside[1]
+    return Span(start, end, Category.NAME, 0.7, "ChartedInitials")

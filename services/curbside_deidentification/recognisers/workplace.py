@@ -13,8 +13,9 @@ from curbside_deidentification.recognisers.writing.places import BEFORE, CAP
 
 _WORKS: Final = (
     r"(?i:works|worked|working|work|job|employed|hired|fired|retired|laid[ ]off|let[ ]go|drives|drove|"
-    r"foreman|cashier|employee|shift|letter|paperwork|clearance)[ ](?:as[ ]an?[ ])?(?:[a-z-]{2,14}[ ]){0,2}?"
-    r"(?:at|for|by|from)[ ]"
+    r"foreman|cashier|employee|shift|letter|paperwork|clearance)[ ]"
+    r"(?:(?:as[ ]an?[ ])?(?:[a-z-]{2,14}[ ]){0,2}?(?:at|for|by|from)|"
+    r"(?:AS[ ]AN?[ ])?(?:[A-Z-]{2,14}[ ]){0,2}?(?:AT|FOR|BY|FROM))[ ]"
 )
 # Where things are made, stored or sold; a name in front that is no word says which.
 _PREMISES: Final = (
