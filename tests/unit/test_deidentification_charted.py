@@ -51,6 +51,19 @@ Glucose 212 {MJ} 0730, 148 {CE} 1130.
 7a-7p {TZ}   7p-7a {RL}
 Count verified: on {GK} off {RE}
 Count correct {DC}/{MJ}
+Agree with above and noted {TB}
+{EB} ordered CT.
+{EK}, please call the family.
+{AH} at bedside.
+Await {FD} review.
+Sibling {LS} (4) is well.
+Attendees: {MN} / {SK} / {AH}
+Team B: {MN}, {SK}
+Seen by two readers ({BH}, {JV}).
+First attempt {JS}, second {DJ}
+Handoff to PACU {AN} RN
+Entered late _{DK}_
+Recorded. {KO} at 0930
 pt aware, {jv}
 faxed {ws} 11/14
 """
@@ -69,6 +82,9 @@ NC/AT. Heart regular.
 No SI/HI.
 0930 HR 88, 1000 HR 92.
 EF 55% on 11/14.
+Sisters (HTN), no DM.
+Met criteria for SLE.
+Await GI recs.
 Echo 11/14 shows an EF of 55%.
 PT IN ROOM WITH FAMILY.
 REPORT GIVEN TO MY SISTER.

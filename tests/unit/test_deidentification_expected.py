@@ -237,3 +237,73 @@ def test_other_kinds_go_where_they_are_expected(text: str, category: Category, p
 )
 def test_what_looks_like_them_stays(text: str, category: Category) -> None:
     assert found(text, category) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("PCR by Percival D., EMT 4471", "4471"),
+        ("Medic 22817 on scene.", "22817"),
+        ("Deputy Osei badge 4471 took the report.", "4471"),
+        ("Unit 4471 transported without incident.", "4471"),
+    ],
+)
+def test_the_number_of_a_crew_an_officer_or_a_car_goes(text: str, number: str) -> None:
+    assert number in found(text, Category.OTHER_ID)
+
+
+@pytest.mark.parametrize("text", ["Transfused unit 2 overnight.", "EMT 2 mg", "Medication 4471 mg"])
+def test_doses_and_units_of_blood_are_of_no_crew(text: str) -> None:
+    assert found(text, Category.OTHER_ID) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Osgood Ear Nose & Throat, P.A.\n\nMarch 23\n",
+        "Ear, Nose and Throat Specialists of the Uplands\n508 Juniper Circle\n",
+        "Associates in Otolaryngology - Head & Neck Surgery\n",
+        "Uplands Foot & Ankle\n",
+        "Advanced Pain Solutions LLC\nVisit\n",
+        "No calling. County General has declined, no beds.",
+        "Vale Crest is at capacity.",
+        "Works as a welder at Uplands Tire.",
+        "MARRIED, AND WORKS AS A WELDER AT UPLANDS TIRE.",
+    ],
+)
+def test_a_house_is_known_by_what_it_treats_declines_or_makes(text: str) -> None:
+    assert found(text, Category.FACILITY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Review of Systems\nHead & Neck\nNormal.\n",
+        "Department of Foot & Ankle\n",
+        "EOMs are full. Pupils react.",
+        "The patient declined.",
+        "She works at night.",
+    ],
+)
+def test_headings_and_what_is_full_are_no_house(text: str) -> None:
+    assert found(text, Category.FACILITY) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("treated by dr black with macrobid", "black"),
+        ("per dr. price, stop it", "price"),
+        ("Duoneb once by Will with improvement", "Will"),
+        ("DUONEB X1 BY WILL WITH IMPROVEMENT", "WILL"),
+        ("Heels floated. Xiulan sitting 1:1.", "Xiulan"),
+        ("Recorded line. HR 01/30/2023 1103", "HR"),
+    ],
+)
+def test_a_name_that_is_a_word_is_known_by_who_does_something(text: str, name: str) -> None:
+    assert name in found(text, Category.NAME)
+
+
+@pytest.mark.parametrize("text", ["the dr will see her", "dr notified", "CT neg. CT 01/30/2023 1103"])
+def test_a_doctor_without_a_name_stays(text: str) -> None:
+    assert found(text, Category.NAME) == []

@@ -29,7 +29,8 @@ from curbside_deidentification.recognisers.writing.initials import (
 )
 
 _XX: Final = r"[A-Z]{2,3}"
-_CAPITALS: Final = re.compile(rf"\b{_XX}\b")
+_CAPITALS: Final = re.compile(rf"(?<![^\W_]){_XX}(?![^\W_])")
+_WORD: Final = re.compile(r"\b[a-z]{3}")
 _ALONE: Final = r"(?![\w'’&-]|/[\w])"
 _END: Final = rf"[.,;:)\]]{{0,2}}(?:{LINE_END}|[ ]{{2}})|[.;,)\]]{{1,2}}[ ]"
 _STAMP: Final = rf"[ ,]{{1,2}}(?:@[ ]?|(?i:at|on)[ ])?(?:{TIME}|{DAY})(?!\d)"
@@ -266,7 +267,7 @@ def charted_initials(text: str, found: Iterable[Span], lexicon: Lexicon) -> Iter
 
 
 def _in_line(text: str, line: re.Match[str], meant: set[str], lexicon: Lexicon) -> Iterator[Span]:
-    small = sum(map(str.islower, line[0])) > sum(map(str.isupper, line[0]))
+    small = _WORD.search(line[0]) is not None
     for pattern in (*_SURE, *_LIKELY):
         for match in pattern.finditer(text, *line.span()):
             yield from _of(match, meant, lexicon, sure=pattern in _SURE, small=small)
