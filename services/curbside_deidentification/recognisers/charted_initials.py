@@ -30,7 +30,7 @@ from curbside_deidentification.recognisers.writing.initials import (
 
 _XX: Final = r"[A-Z]{2,3}"
 _CAPITALS: Final = re.compile(rf"(?<![^\W_]){_XX}(?![^\W_])")
-_WORD: Final = re.compile(r"\b[a-z]{3}")
+_WORD: Final = re.compile(r"[a-z]{3}")
 _ALONE: Final = r"(?![\w'’&-]|/[\w])"
 _END: Final = rf"[.,;:)\]]{{0,2}}(?:{LINE_END}|[ ]{{2}})|[.;,)\]]{{1,2}}[ ]"
 _STAMP: Final = rf"[ ,]{{1,2}}(?:@[ ]?|(?i:at|on)[ ])?(?:{TIME}|{DAY})(?!\d)"
