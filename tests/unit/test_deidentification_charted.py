@@ -37,6 +37,7 @@ Pharmacist: {RAH}.
 Left tilt. {MH} RN
 Tolerating diet. {JP} LPN
 Safety checks done. {KT}, RN
+No LOF, no VB. {KS} RN
 Referral faxed {TH} 11/14
 Late entry {SN} 1430
 Addendum {TC}: CT negative.

@@ -298,6 +298,7 @@ def test_headings_and_what_is_full_are_no_house(text: str) -> None:
         ("DUONEB X1 BY WILL WITH IMPROVEMENT", "WILL"),
         ("Heels floated. Xiulan sitting 1:1.", "Xiulan"),
         ("Recorded line. HR 01/30/2023 1103", "HR"),
+        ("Dictated but not read\nGED  DD 11/04/2023  DT 11/05/2023", "GED"),
     ],
 )
 def test_a_name_that_is_a_word_is_known_by_who_does_something(text: str, name: str) -> None:

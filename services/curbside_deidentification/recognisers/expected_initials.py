@@ -166,6 +166,9 @@ _FOOT: Final = re.compile(
 _LAST_STAMP: Final = re.compile(
     rf"(?<=[a-z\d][.;] )(?!(?:CT|MR|MRI|US|XR|ED|ER|OR|IR|ECG|EKG)\b)(?P<one>[A-Z]{{2,3}})"
     rf"(?=[ ](?:{FULL_DAY})[ ,@]{{1,2}}(?:{TIME})\s{{0,9}}\Z)"
+    # Before the days on which it was dictated and typed.
+    rf"|(?m:^)[ \t]{{0,4}}(?P<typed>[A-Z]{{2,3}})"
+    rf"(?=[ ]{{1,4}}DD?[ :]{{1,3}}(?:{DAY})[ ]{{1,4}}(?:DT|TD|T)[ :])"
 )
 _PATTERNS: Final = (
     _LAST_STAMP,
