@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,9 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
             yield Client(http, opened)
 
 
-def zip_of(**files: bytes) -> bytes:
+def zip_of(*, method: int = zipfile.ZIP_DEFLATED, **files: bytes) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name.replace("__", "/"), data)
     return packed.getvalue()
@@ -219,10 +219,13 @@ async def test_the_files_of_a_form_are_judged_one_by_one(client: Client) -> None
     assert states == ["pending", "rejected"]
 
 
+FORM = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nNo nodule.\r\n--B--'
+
+
 def hostile_zip(name: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, b"FINDINGS: No nodule.")
+        archive.writestr(zipfile.ZipInfo(name), b"FINDINGS: No nodule.")
     return packed.getvalue()
 
 
@@ -232,6 +235,12 @@ def hostile_zip(name: str) -> bytes:
         (hostile_zip("../../etc/cron.d/x"), "application/zip", "document.unsafe"),
         (hostile_zip("/etc/passwd"), "application/zip", "document.unsafe"),
         (hostile_zip("C:\\x"), "application/zip", "document.unsafe"),
+        (hostile_zip(""), "application/zip", "document.unsafe"),
+        (hostile_zip("."), "application/zip", "document.unsafe"),
+        (zip_of(method=zipfile.ZIP_LZMA, a=b"a" * 90), "application/zip", "document.unreadable"),
+        (zip_of(method=zipfile.ZIP_BZIP2, a=b"a" * 90), "application/zip", "document.unreadable"),
+        (FORM, "multipart/form-data; boundary=B; charset=undefined", "report.shape"),
+        (FORM[:-2] + b"\r\n" + FORM[5:-2], "multipart/form-data; boundary=B", "report.truncated"),
         (hostile_zip("a")[:-30], "application/zip", "document.unreadable"),
         (zip_of(a=zip_of(b=b"x")), "application/zip", "document.unsupported"),
         (zip_of(), "application/zip", "document.empty"),
@@ -249,8 +258,25 @@ async def test_hostile_bodies_are_named_problems(
     assert code is None or answer.json()["code"] == code
 
 
+async def test_a_form_is_checked_against_its_digest(client: Client) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=B", "content-digest": "sha-256=:AAAA:"}
+    answer = await client.http.post("/ingestion/v1/reports", content=FORM, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "report.digest-mismatch")
+
+
+def damaged(packed: bytes) -> bytes:
+    """`packed`, with other checksums than its files have."""
+    archive = bytearray(packed)
+    start = 0
+    while (start := archive.find(b"PK\x01\x02", start)) >= 0:
+        archive[start + 16] ^= 0xFF
+        start += 4
+    return bytes(archive)
+
+
+@pytest.mark.parametrize("harm", [bytes, damaged])
 async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harm: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CURBSIDE_INGESTION__MAX_UNPACKED_BYTES", "100000")
     async with open_test_platform("ingestion", tmp_path) as opened:
@@ -258,6 +284,6 @@ async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
         headers = await opened.headers(Role.STEWARD)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
             answer = await Client(http, opened).post(
-                "v1/reports:batch", zip_of(a=b"a" * 5_000_000), "application/zip"
+                "v1/reports:batch", harm(zip_of(a=b"a" * 5_000_000)), "application/zip"
             )
     assert (answer.status_code, answer.json()["code"]) == (422, "document.too-large")
