@@ -6,7 +6,8 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ import pytest
 
 from curbside.contracts.codec import from_bytes
 from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
+from curbside.errors import StorageFull
 from curbside.identity.principal import Role
-from curbside.storage.blobs import BlobRef
+from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_ingestion.extraction.found import Extraction, Kind
+from curbside_ingestion.extraction.pool import ParserEnded
+from curbside_ingestion.extraction_queue import ExtractionQueue
 
 HL7 = (
     "MSH|^~\\&|RIS|NORTH|CURBSIDE||20260301140500+0100||ORU^R01^ORU_R01|77|P|2.5.1\r"
@@ -62,9 +67,13 @@ class Client:
 
     async def extract(self) -> None:
         """Take what waits out of the queue, as the service does by itself."""
-        queue = self.opened.service.tasks[0].__self__  # type: ignore[attr-defined]
-        while await queue.extract_some():
+        while await self.queue.extract_some():
             continue
+
+    @property
+    def queue(self) -> ExtractionQueue:
+        queue: ExtractionQueue = self.opened.service.tasks[0].__self__  # type: ignore[attr-defined]
+        return queue
 
 
 @pytest.fixture
@@ -287,3 +296,47 @@ async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
                 "v1/reports:batch", harm(zip_of(a=b"a" * 5_000_000)), "application/zip"
             )
     assert (answer.status_code, answer.json()["code"]) == (422, "document.too-large")
+
+
+class Ending:
+    async def extract(self, data: bytes, kind: Kind) -> Extraction:
+        raise ParserEnded("the document's parser was ended from outside")
+
+
+@dataclass
+class Full:
+    blobs: BlobStore
+
+    async def get(self, ref: BlobRef) -> bytes:
+        return await self.blobs.get(ref)
+
+    async def put(self, *_: object, **__: object) -> BlobRef:
+        raise StorageFull("the disk is full")
+
+
+@pytest.mark.parametrize(("times", "state"), [(3, "pending"), (4, "rejected")])
+async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attempts(
+    times: int, state: str, client: Client
+) -> None:
+    report_id = (await client.post("v1/reports", MARKUP, "text/html")).json()["report_id"]
+    ended: Any = replace(client.queue, extractors=Ending(), lease=timedelta(seconds=-1))  # over at once
+    for _ in range(times - 1):
+        with pytest.raises(ParserEnded):
+            await ended.extract_some()
+    assert (await client.report(report_id))["state"] == "pending"
+    if times > 3:
+        await ended.extract_some()
+    await client.extract()
+    shown = await client.report(report_id)
+    assert shown["state"] == state
+    assert len(await client.texts()) == (state == "pending")
+
+
+async def test_a_document_waits_for_as_long_as_its_text_cannot_be_written(client: Client) -> None:
+    await client.post("v1/reports", MARKUP, "text/html")
+    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), lease=timedelta(seconds=-1))
+    for _ in range(5):
+        with pytest.raises(StorageFull):
+            await full.extract_some()
+    await client.extract()
+    assert len(await client.texts()) == 1
