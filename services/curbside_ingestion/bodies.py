@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,26 +61,60 @@ async def whole_body(request: Request) -> bytes:
         data = await request.body()
     except ClientDisconnect:
         raise _cut_off() from None
-    for member in request.headers.get("content-digest", "").split(","):
-        name, _, value = member.strip().partition("=")
-        if (make := _DIGESTS.get(name.casefold())) is not None:
-            stated = value.strip().strip(":").encode("latin-1")
-            if not hmac.compare_digest(base64.b64encode(make(data).digest()), stated):
+    digests = _Digests(request)
+    digests.update(data)
+    digests.check()
+    return data
+
+
+class _Digests:
+    """Those of a body that its sender states in Content-Digest, made anew while it comes in."""
+
+    def __init__(self, request: Request) -> None:
+        members = [
+            part.strip().partition("=") for part in request.headers.get("content-digest", "").split(",")
+        ]
+        self._stated = [
+            (_DIGESTS[name.casefold()](), value.strip().strip(":").encode("latin-1"))
+            for name, _, value in members
+            if name.casefold() in _DIGESTS
+        ]
+
+    def update(self, data: bytes) -> None:
+        for digest, _ in self._stated:
+            digest.update(data)
+
+    def check(self) -> None:
+        for digest, stated in self._stated:
+            if not hmac.compare_digest(base64.b64encode(digest.digest()), stated):
                 raise DigestMismatch(
                     "the body is not the one that Content-Digest was made of: it was cut off or changed",
                     field="Content-Digest",
                     mend="Send it again, whole.",
                 )
-    return data
+
+
+class _FormParser(MultiPartParser):
+    """Starlette's, which keeps what it reads in memory, and knows whether the form came to its end."""
+
+    spool_max_size = _IN_MEMORY
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 async def read_form(request: Request, *, max_files: int) -> Form:
     """A form of one or more files, and fields as a report's JSON has them, where `known` is JSON and
     `exclusions` are separated by semicolons. It stays in memory."""
-    parser = MultiPartParser(
-        request.headers, request.stream(), max_files=max_files, max_fields=len(_FORM_FIELDS)
-    )
-    parser.spool_max_size = _IN_MEMORY
+    digests = _Digests(request)
+
+    async def noted() -> AsyncIterator[bytes]:
+        async for chunk in request.stream():
+            digests.update(chunk)
+            yield chunk
+
+    parser = _FormParser(request.headers, noted(), max_files=max_files, max_fields=len(_FORM_FIELDS))
     try:
         form = await parser.parse()
     except ClientDisconnect:
@@ -92,6 +126,16 @@ async def read_form(request: Request, *, max_files: int) -> Form:
             field="body",
             mend="Send multipart/form-data (RFC 7578) with a `file`.",
         ) from None
+    except UnicodeError:  # codecs of Python that are none of text's, e.g. punycode
+        raise BadShape(
+            "the declared charset is not one that a form has",
+            field="Content-Type",
+            mend="Send the form in UTF-8, without a charset (RFC 7578, 5.1.2).",
+        ) from None
+    digests.check()
+    if not parser.ended and parser.items:
+        # RFC 2046, 5.1.1: the last boundary ends it. What came before would be taken for all there was.
+        raise TruncatedReport("the form ends before its last boundary", field="body", mend="Send it again.")
     files: list[File] = []
     said: dict[str, Any] = {}
     for name, value in form.multi_items():

@@ -22,7 +22,7 @@ from curbside_ingestion import store
 from curbside_ingestion.domain.report import Submission, read_submission
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind, Quality
-from curbside_ingestion.extraction.pool import CostlyDocument, Extractors
+from curbside_ingestion.extraction.pool import CostlyDocument, Extractors, ParserEnded
 from curbside_ingestion.receiving import document_of, received
 from curbside_ingestion.sealing import SAID, opened
 
@@ -89,14 +89,16 @@ class ExtractionQueue:
     async def _finish(self, extraction: store.Extraction) -> None:
         try:
             outcome = await self._outcome(extraction)
-        except CurbsideError:  # Tesseract is missing, a disk does not answer: that is no attempt
+            if isinstance(outcome, _Read):
+                await _keep(extraction, outcome, self.database, self.blobs)
+            else:
+                await _reject(extraction, outcome, self.database)
+        except ParserEnded:  # an attempt: it may have been the document that took all memory
+            raise
+        except CurbsideError:  # Tesseract is missing, a disk does not answer or is full: that is none
             async with self.database.begin(extraction.report_id) as transaction:
                 await store.forgive_extraction(transaction.session, extraction.report_id)
             raise
-        if isinstance(outcome, _Read):
-            await _keep(extraction, outcome, self.database, self.blobs)
-        else:
-            await _reject(extraction, outcome, self.database)
 
     async def _outcome(self, extraction: store.Extraction) -> _Read | CurbsideError:
         """The report of the document, or why there is none. Raises what is no fault of the document."""

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Outcome = TypeVar("_Outcome")
 _RETRY_AFTER: Final = 1  # seconds: a full queue is written in less
+_SIDE_BY_SIDE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class _Waiting(Generic[_Item, _Outcome]):
 
 
 class GroupCommit(Generic[_Item, _Outcome]):
-    """Calls `commit` with what callers bring, one group at a time, in the order they came.
+    """Calls `commit` with what callers bring, in the order they came, two groups side by side: while one waits
+    for the disk, the other has the processor.
 
-    A group has at most `group_size` items, unless one caller brings more. Where `queue_size` wait already, a
-    caller is told TooBusy at once: what cannot be written must not pile up in memory.
+    What a caller brings after an answer is in a later group than what was answered. A group has at most
+    `group_size` items, unless one caller brings more. Where `queue_size` wait already, a caller is told TooBusy
+    at once: what cannot be written must not pile up in memory.
     """
 
     def __init__(
@@ -42,7 +45,8 @@ class GroupCommit(Generic[_Item, _Outcome]):
         self._queue_size = queue_size
         self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
         self._waiting = 0  # items in the queue
-        self._writer: asyncio.Task[None] | None = None
+        self._in_hand = 0  # items of the groups that are being written
+        self._writers: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
@@ -60,26 +64,39 @@ class GroupCommit(Generic[_Item, _Outcome]):
         mine = _Waiting[_Item, _Outcome](items, asyncio.get_running_loop().create_future())
         self._queue.append(mine)
         self._waiting += len(items)
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        self._start_writing()
         # What was begun is finished, though the caller may be gone.
         return await asyncio.shield(mine.outcomes)
 
-    async def _write(self) -> None:
-        try:
-            while self._queue:
-                await self._write_group(self._next_group())
-        finally:
-            self._writer = None
+    def _start_writing(self) -> None:
+        """A second group starts when it has half of what the first has: many small ones cost more than few."""
+        if not self._writers or (len(self._writers) < _SIDE_BY_SIDE and 2 * self._waiting >= self._in_hand):
+            group, size = self._next_group()
+            self._in_hand += size
+            writer = asyncio.create_task(self._write(group, size))
+            self._writers.add(writer)
+            writer.add_done_callback(self._end_writing)
 
-    def _next_group(self) -> list[_Waiting[_Item, _Outcome]]:
+    def _end_writing(self, writer: asyncio.Task[None]) -> None:
+        self._writers.discard(writer)
+        if self._queue:
+            self._start_writing()
+
+    async def _write(self, group: Sequence[_Waiting[_Item, _Outcome]], size: int) -> None:
+        try:
+            await self._write_group(group)
+        finally:
+            self._in_hand -= size
+
+    def _next_group(self) -> tuple[list[_Waiting[_Item, _Outcome]], int]:
+        """The next group, and how many items it has."""
         group = [self._queue.popleft()]
         size = len(group[0].items)
         while self._queue and size + len(self._queue[0].items) <= self._group_size:
             group.append(self._queue.popleft())
             size += len(group[-1].items)
         self._waiting -= size
-        return group
+        return group, size
 
     async def _write_group(self, group: Sequence[_Waiting[_Item, _Outcome]]) -> None:
         try:

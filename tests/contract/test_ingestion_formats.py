@@ -6,8 +6,9 @@ import asyncio
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ import pytest
 
 from curbside.contracts.codec import from_bytes
 from curbside.contracts.topics import REPORTS_DISPLACED, REPORTS_RECEIVED
+from curbside.errors import StorageFull
 from curbside.identity.principal import Role
 from curbside.settings import BadSetting
-from curbside.storage.blobs import BlobRef
+from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_ingestion.extraction.found import Extraction, Kind
+from curbside_ingestion.extraction.pool import ParserEnded
+from curbside_ingestion.extraction_queue import ExtractionQueue
 
 HL7 = (
     "MSH|^~\\&|RIS|NORTH|CURBSIDE||20260301140500+0100||ORU^R01^ORU_R01|77|P|2.5.1\r"
@@ -64,9 +69,13 @@ class Client:
 
     async def extract(self) -> None:
         """Take what waits out of the queue, as the service does by itself."""
-        queue = self.opened.service.tasks[0].__self__  # type: ignore[attr-defined]
-        while await queue.extract_some():
+        while await self.queue.extract_some():
             continue
+
+    @property
+    def queue(self) -> ExtractionQueue:
+        queue: ExtractionQueue = self.opened.service.tasks[0].__self__  # type: ignore[attr-defined]
+        return queue
 
 
 @pytest.fixture
@@ -78,9 +87,9 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
             yield Client(http, opened)
 
 
-def zip_of(**files: bytes) -> bytes:
+def zip_of(*, method: int = zipfile.ZIP_DEFLATED, **files: bytes) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name.replace("__", "/"), data)
     return packed.getvalue()
@@ -221,10 +230,13 @@ async def test_the_files_of_a_form_are_judged_one_by_one(client: Client) -> None
     assert states == ["pending", "rejected"]
 
 
+FORM = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nNo nodule.\r\n--B--'
+
+
 def hostile_zip(name: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, b"FINDINGS: No nodule.")
+        archive.writestr(zipfile.ZipInfo(name), b"FINDINGS: No nodule.")
     return packed.getvalue()
 
 
@@ -234,6 +246,12 @@ def hostile_zip(name: str) -> bytes:
         (hostile_zip("../../etc/cron.d/x"), "application/zip", "document.unsafe"),
         (hostile_zip("/etc/passwd"), "application/zip", "document.unsafe"),
         (hostile_zip("C:\\x"), "application/zip", "document.unsafe"),
+        (hostile_zip(""), "application/zip", "document.unsafe"),
+        (hostile_zip("."), "application/zip", "document.unsafe"),
+        (zip_of(method=zipfile.ZIP_LZMA, a=b"a" * 90), "application/zip", "document.unreadable"),
+        (zip_of(method=zipfile.ZIP_BZIP2, a=b"a" * 90), "application/zip", "document.unreadable"),
+        (FORM, "multipart/form-data; boundary=B; charset=undefined", "report.shape"),
+        (FORM[:-2] + b"\r\n" + FORM[5:-2], "multipart/form-data; boundary=B", "report.truncated"),
         (hostile_zip("a")[:-30], "application/zip", "document.unreadable"),
         (zip_of(a=zip_of(b=b"x")), "application/zip", "document.unsupported"),
         (zip_of(), "application/zip", "document.empty"),
@@ -251,8 +269,25 @@ async def test_hostile_bodies_are_named_problems(
     assert code is None or answer.json()["code"] == code
 
 
+async def test_a_form_is_checked_against_its_digest(client: Client) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=B", "content-digest": "sha-256=:AAAA:"}
+    answer = await client.http.post("/ingestion/v1/reports", content=FORM, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "report.digest-mismatch")
+
+
+def damaged(packed: bytes) -> bytes:
+    """`packed`, with other checksums than its files have."""
+    archive = bytearray(packed)
+    start = 0
+    while (start := archive.find(b"PK\x01\x02", start)) >= 0:
+        archive[start + 16] ^= 0xFF
+        start += 4
+    return bytes(archive)
+
+
+@pytest.mark.parametrize("harm", [bytes, damaged])
 async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harm: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CURBSIDE_INGESTION__MAX_UNPACKED_BYTES", "100000")
     async with open_test_platform("ingestion", tmp_path) as opened:
@@ -260,7 +295,7 @@ async def test_a_zip_bomb_stops_where_it_has_unpacked_enough(
         headers = await opened.headers(Role.STEWARD)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
             answer = await Client(http, opened).post(
-                "v1/reports:batch", zip_of(a=b"a" * 5_000_000), "application/zip"
+                "v1/reports:batch", harm(zip_of(a=b"a" * 5_000_000)), "application/zip"
             )
     assert (answer.status_code, answer.json()["code"]) == (422, "document.too-large")
 
@@ -299,3 +334,47 @@ async def test_an_mllp_listener_that_anybody_could_reach_is_refused(
     with pytest.raises(BadSetting, match="MLLP"):
         async with open_test_platform("ingestion", tmp_path):
             pass
+
+
+class Ending:
+    async def extract(self, data: bytes, kind: Kind) -> Extraction:
+        raise ParserEnded("the document's parser was ended from outside")
+
+
+@dataclass
+class Full:
+    blobs: BlobStore
+
+    async def get(self, ref: BlobRef) -> bytes:
+        return await self.blobs.get(ref)
+
+    async def put(self, *_: object, **__: object) -> BlobRef:
+        raise StorageFull("the disk is full")
+
+
+@pytest.mark.parametrize(("times", "state"), [(3, "pending"), (4, "rejected")])
+async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attempts(
+    times: int, state: str, client: Client
+) -> None:
+    report_id = (await client.post("v1/reports", MARKUP, "text/html")).json()["report_id"]
+    ended: Any = replace(client.queue, extractors=Ending(), lease=timedelta(seconds=-1))  # over at once
+    for _ in range(times - 1):
+        with pytest.raises(ParserEnded):
+            await ended.extract_some()
+    assert (await client.report(report_id))["state"] == "pending"
+    if times > 3:
+        await ended.extract_some()
+    await client.extract()
+    shown = await client.report(report_id)
+    assert shown["state"] == state
+    assert len(await client.texts()) == (state == "pending")
+
+
+async def test_a_document_waits_for_as_long_as_its_text_cannot_be_written(client: Client) -> None:
+    await client.post("v1/reports", MARKUP, "text/html")
+    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), lease=timedelta(seconds=-1))
+    for _ in range(5):
+        with pytest.raises(StorageFull):
+            await full.extract_some()
+    await client.extract()
+    assert len(await client.texts()) == 1

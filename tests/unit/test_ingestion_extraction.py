@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from curbside.errors import CurbsideError
 from curbside_ingestion.extraction import wire
 from curbside_ingestion.extraction.found import (
     ConsentFound,
@@ -23,7 +26,7 @@ from curbside_ingestion.extraction.found import (
     Refused,
     UnreadableDocument,
 )
-from curbside_ingestion.extraction.pool import CostlyDocument, Extractors
+from curbside_ingestion.extraction.pool import CostlyDocument, Extractors, ParserEnded, _Child
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +109,40 @@ async def test_a_parser_that_takes_too_long_is_ended_and_the_next_document_is_re
         opened.close()
 
 
-async def test_a_child_that_dies_costs_one_document(extractors: Extractors) -> None:
+async def test_a_child_that_died_while_it_waited_costs_no_document(extractors: Extractors) -> None:
     await extractors.extract(b"first", Kind.TEXT)
     children = multiprocessing.active_children()
     assert children
     for child in children:
         child.kill()
         child.join()
-    with pytest.raises(CostlyDocument, match="survive"):
-        await extractors.extract(b"second", Kind.TEXT)
-    assert (await extractors.extract(b"third", Kind.TEXT)).found
+    assert (await extractors.extract(b"second", Kind.TEXT)).found
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (signal.SIGXCPU, CostlyDocument),
+        (signal.SIGSEGV, CostlyDocument),
+        (signal.SIGABRT, CostlyDocument),
+        (signal.SIGTERM, ParserEnded),
+        (signal.SIGKILL, ParserEnded),
+    ],
+)
+async def test_a_document_is_blamed_for_what_it_did_to_its_parser_alone(
+    number: signal.Signals, problem: type[CurbsideError]
+) -> None:
+    class Ended(Extractors):
+        def _take(self) -> _Child:
+            taken = super()._take()
+            assert taken.process.pid is not None
+            os.kill(taken.process.pid, number)
+            taken.process.join()
+            return taken
+
+    opened = Ended(children=1)
+    try:
+        with pytest.raises(problem):
+            await opened.extract(b"FINDINGS: No nodule.", Kind.TEXT)
+    finally:
+        opened.close()

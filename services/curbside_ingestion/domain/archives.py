@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,13 +26,17 @@ _CHUNK: Final = 1_000_000
 _DAMAGED: Final = (
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
+    struct.error,
     EOFError,
     OSError,
+    OverflowError,
     NotImplementedError,
     RuntimeError,
     ValueError,
 )
+# The only two that unpack by a bounded step: of bzip2 and LZMA Python takes a whole chunk at once, which may
+# become ten thousand times as long.
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 # What operating systems put beside files, and nobody sent.
 _BESIDE: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -59,13 +63,11 @@ def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[M
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError):
+    except _DAMAGED:
         raise UnreadableDocument(
             "the ZIP is damaged or cut off", field="body", mend="Pack it again, and send it whole."
         ) from None
-    members = [
-        member for member in archive.infolist() if not member.is_dir() and not _beside(member.filename)
-    ]
+    members = [member for member in archive.infolist() if not _beside(member)]
     if not members:
         raise EmptyDocument("the ZIP holds no file", field="body", mend="Send one that does.")
     if len(members) > max_members:
@@ -78,53 +80,55 @@ def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[M
         if problem is not None:
             yield BadMember(problem)
             continue
+        parts: list[bytes] = []
         try:
-            unpacked = _unpacked(archive, member, left)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-        ):
-            # A method that Python does not know, a wrong checksum, data that end too soon.
-            yield BadMember(
-                UnreadableDocument(
-                    "the file cannot be unpacked: it is damaged, or packed by an unusual method",
-                    field="body",
-                    mend="Pack it again, with deflate.",
-                )
-            )
+            for part in _unpacked(archive, member):
+                left -= len(part)  # of a damaged file too: what it cost is spent
+                if left < 0:
+                    raise OversizedDocument(
+                        "the ZIP unpacks to more than an archive may", field="body", mend="Send it in parts."
+                    )
+                parts.append(part)
+        except _DAMAGED:  # a wrong checksum, data that end too soon
+            yield BadMember(_cannot_unpack())
             continue
-        left -= len(unpacked)
-        yield Member(member.filename, unpacked)
+        yield Member(member.filename, b"".join(parts))
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:
-    parts: list[bytes] = []
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
     with archive.open(member) as stream:
         while part := stream.read(_CHUNK):
-            left -= len(part)
-            if left < 0:
-                raise OversizedDocument(
-                    "the ZIP unpacks to more than an archive may", field="body", mend="Send it in parts."
-                )
-            parts.append(part)
-    return b"".join(parts)
+            yield part
+
+
+def _cannot_unpack() -> CurbsideError:
+    return UnreadableDocument(
+        "the file cannot be unpacked: it is damaged, or packed by an unusual method",
+        field="body",
+        mend="Pack it again, with deflate.",
+    )
 
 
 def _refusal(member: zipfile.ZipInfo) -> CurbsideError | None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\x00" in member.orig_filename:
+    if (
+        not path.parts
+        or path.is_absolute()
+        or ".." in path.parts
+        or ":" in path.parts[0]
+        or "\x00" in member.orig_filename
+    ):
         return UnsafeDocument(
             "the file's name in the ZIP leads out of the archive", field="body", mend="Pack it by its name."
         )
     if member.flag_bits & _ENCRYPTED:
         return EncryptedDocument("the file is encrypted", field="body", mend="Pack it without a password.")
+    if member.compress_type not in _METHODS:
+        return _cannot_unpack()
     return None
 
 
-def _beside(name: str) -> bool:
-    return not _BESIDE.isdisjoint(PurePosixPath(name).parts)
+def _beside(member: zipfile.ZipInfo) -> bool:
+    """Whether `member` is no file that somebody sent. One without a name is: `is_dir` looks at its end."""
+    name = member.filename
+    return bool(name) and (member.is_dir() or not _BESIDE.isdisjoint(PurePosixPath(name).parts))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import queue
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from curbside.errors import BadInput
+from curbside.errors import BadInput, Unavailable
 from curbside_ingestion.extraction import child, wire
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS, Extraction, Kind, Limits
 
@@ -36,6 +37,17 @@ class CostlyDocument(BadInput):
     """Its parser took more time or memory than a document may have, or did not survive it."""
 
     code = "document.too-costly"
+
+
+class ParserEnded(Unavailable):
+    """Its parser was ended from outside: by a service manager that stops us, by a kernel short of memory."""
+
+    code = "document.parser-ended"
+
+
+# What no document does to its parser; 255 where the server of children went, and its children with it.
+_FROM_OUTSIDE: Final = frozenset({-signal.SIGTERM, -signal.SIGKILL, -signal.SIGHUP, -signal.SIGQUIT, 255})
+_MOMENT: Final = 5  # seconds in which a process whose pipe has closed is gone
 
 
 @dataclass
@@ -68,7 +80,8 @@ class Extractors:
         self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
 
     async def extract(self, data: bytes, kind: Kind) -> Extraction:
-        """What `data` gives. Raises a BadInput: the document's own, or CostlyDocument."""
+        """What `data` gives. Raises a BadInput: the document's own, or CostlyDocument. ParserEnded says
+        nothing of the document: it may be tried again."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._extract, data, kind)
 
     @property
@@ -92,7 +105,13 @@ class Extractors:
                 raise _costly(f"its parser took more than {_PATIENCE * self._seconds} seconds")
             answer = used.pipe.recv_bytes()
         except (EOFError, OSError):
+            used.process.join(_MOMENT)
+            ended = used.process.exitcode
             used.end()
+            if ended in _FROM_OUTSIDE:
+                raise ParserEnded(
+                    "the document's parser was ended from outside", mend="Send it again."
+                ) from None
             raise _costly("its parser did not survive it") from None
         except BaseException:
             used.end()
@@ -105,7 +124,11 @@ class Extractors:
 
     def _take(self) -> _Child:
         with contextlib.suppress(queue.Empty):
-            return self._idle.get_nowait()
+            while True:
+                idle = self._idle.get_nowait()
+                if idle.process.is_alive():
+                    return idle
+                idle.end()
         # Before the server of children starts, and without effect after.
         multiprocessing.set_forkserver_preload(_PRELOADED)
         ours, theirs = self._context.Pipe()
