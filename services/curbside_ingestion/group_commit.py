@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Outcome = TypeVar("_Outcome")
 _RETRY_AFTER: Final = 1  # seconds: a full queue is written in less
-_SIDE_BY_SIDE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class _Waiting(Generic[_Item, _Outcome]):
 
 
 class GroupCommit(Generic[_Item, _Outcome]):
-    """Calls `commit` with what callers bring, in the order they came, two groups side by side: while one waits
-    for the disk, the other has the processor.
+    """Calls `commit` with what callers bring, in the order they came.
 
-    What a caller brings after an answer is in a later group than what was answered. A group has at most
-    `group_size` items, unless one caller brings more. Where `queue_size` wait already, a caller is told TooBusy
-    at once: what cannot be written must not pile up in memory.
+    A group has at most `group_size` items, unless one caller brings more. With `side_by_side` groups at once,
+    while one waits for the disk the other has the processor; what a caller brings after an answer is still
+    committed after what was answered. Where `queue_size` items wait already, a caller is told TooBusy at
+    once: what cannot be written must not pile up in memory.
     """
 
     def __init__(
@@ -39,10 +38,12 @@ class GroupCommit(Generic[_Item, _Outcome]):
         *,
         group_size: int,
         queue_size: int,
+        side_by_side: int = 1,
     ) -> None:
         self._commit = commit
         self._group_size = group_size
         self._queue_size = queue_size
+        self._side_by_side = side_by_side
         self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
         self._waiting = 0  # items in the queue
         self._in_hand = 0  # items of the groups that are being written
@@ -69,8 +70,9 @@ class GroupCommit(Generic[_Item, _Outcome]):
         return await asyncio.shield(mine.outcomes)
 
     def _start_writing(self) -> None:
-        """A second group starts when it has half of what the first has: many small ones cost more than few."""
-        if not self._writers or (len(self._writers) < _SIDE_BY_SIDE and 2 * self._waiting >= self._in_hand):
+        """Another group starts when it has half of what is in hand: many small ones cost more than few."""
+        room = len(self._writers) < self._side_by_side and 2 * self._waiting >= self._in_hand
+        if not self._writers or room:
             group, size = self._next_group()
             self._in_hand += size
             writer = asyncio.create_task(self._write(group, size))

@@ -37,6 +37,7 @@ def build(platform: Platform) -> Service:
         partial(receiving.take_in, database=database, blobs=blobs, ring=ring),
         group_size=handlers.GROUP_SIZE,
         queue_size=settings.max_waiting_reports,
+        side_by_side=2,
     )
     extractors = Extractors(
         children=settings.extraction_children,
