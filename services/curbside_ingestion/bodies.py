@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,7 +109,7 @@ async def read_form(request: Request, *, max_files: int) -> Form:
     `exclusions` are separated by semicolons. It stays in memory."""
     digests = _Digests(request)
 
-    async def noted() -> AsyncIterator[bytes]:
+    async def noted() -> AsyncGenerator[bytes, None]:
         async for chunk in request.stream():
             digests.update(chunk)
             yield chunk

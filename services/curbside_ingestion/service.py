@@ -39,10 +39,14 @@ def build(platform: Platform) -> Service:
         queue_size=settings.max_waiting_reports,
         side_by_side=2,
     )
-    extractors = Extractors(
-        children=settings.extraction_children,
-        seconds=settings.extraction_cpu,
-        memory_bytes=settings.extraction_memory_bytes,
+    # Two pools: who waits for an acknowledgement must not wait for documents that have theirs.
+    at_once, extractors = (
+        Extractors(
+            children=settings.extraction_children,
+            seconds=settings.extraction_cpu,
+            memory_bytes=settings.extraction_memory_bytes,
+        )
+        for _ in range(2)
     )
     queue = ExtractionQueue(
         database,
@@ -55,7 +59,7 @@ def build(platform: Platform) -> Service:
     )
 
     documents = Documents(
-        extractors,
+        at_once,
         max_characters=settings.max_report_characters,
         max_reports=settings.max_batch_reports,
         max_unpacked_bytes=settings.max_unpacked_bytes,
@@ -68,7 +72,8 @@ def build(platform: Platform) -> Service:
     )
 
     async def close() -> None:
-        await asyncio.to_thread(extractors.close)
+        for each in (at_once, extractors):
+            await asyncio.to_thread(each.close)
 
     return Service(
         name="ingestion",

@@ -34,7 +34,8 @@ class IngestionSettings(BaseSettings):
     mllp_idle: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     # Of a ZIP, all its files together.
     max_unpacked_bytes: int = Field(default=500_000_000, ge=1_000)
-    # Limited children that parse documents side by side, and what each may take of a processor and of memory.
+    # Limited children that parse side by side, as many for what is acknowledged already as for what is read
+    # before, and what each may take of a processor and of memory.
     extraction_children: int = Field(default=2, ge=1, le=64)
     extraction_cpu: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
     extraction_memory_bytes: int = Field(default=2_000_000_000, ge=500_000_000)

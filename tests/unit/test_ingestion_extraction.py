@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -146,3 +148,22 @@ async def test_a_document_is_blamed_for_what_it_did_to_its_parser_alone(
             await opened.extract(b"FINDINGS: No nodule.", Kind.TEXT)
     finally:
         opened.close()
+
+
+async def test_closing_waits_for_no_document() -> None:
+    began = threading.Event()
+
+    class Stopped(Extractors):
+        def _take(self) -> _Child:
+            taken = super()._take()
+            assert taken.process.pid is not None
+            os.kill(taken.process.pid, signal.SIGSTOP)  # a document that takes for ever
+            began.set()
+            return taken
+
+    opened = Stopped(children=1)
+    document = asyncio.ensure_future(opened.extract(b"FINDINGS: No nodule.", Kind.TEXT))
+    await asyncio.to_thread(began.wait)
+    await asyncio.to_thread(opened.close)
+    with pytest.raises(ParserEnded):
+        await document

@@ -78,6 +78,8 @@ class Extractors:
         self._context = multiprocessing.get_context("forkserver")
         self._threads = ThreadPoolExecutor(children, thread_name_prefix="extraction")
         self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
+        self._busy: set[BaseProcess] = set()
+        self._closing = False
 
     async def extract(self, data: bytes, kind: Kind) -> Extraction:
         """What `data` gives. Raises a BadInput: the document's own, or CostlyDocument. ParserEnded says
@@ -90,6 +92,10 @@ class Extractors:
         return timedelta(seconds=_PATIENCE * self._seconds)
 
     def close(self) -> None:
+        """End every child. What one has in hand is not waited for, since it may take minutes: ParserEnded."""
+        self._closing = True
+        for process in [*self._busy]:
+            process.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         while True:
             try:
@@ -99,7 +105,10 @@ class Extractors:
 
     def _extract(self, data: bytes, kind: Kind) -> Extraction:
         used = self._take()
+        self._busy.add(used.process)
         try:
+            if self._closing:  # `close` may not have seen it
+                used.process.kill()
             used.pipe.send_bytes(b"%s %d\n" % (kind.value.encode("ascii"), self._seconds) + data)
             if not used.pipe.poll(_PATIENCE * self._seconds):
                 raise _costly(f"its parser took more than {_PATIENCE * self._seconds} seconds")
@@ -116,6 +125,8 @@ class Extractors:
         except BaseException:
             used.end()
             raise
+        finally:
+            self._busy.discard(used.process)
         if kind in _USED_ONCE:
             used.end()
         else:
