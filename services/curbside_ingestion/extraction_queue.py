@@ -55,12 +55,14 @@ class ExtractionQueue:
 
     async def run(self) -> None:
         """Extract for as long as the service runs."""
-        if not self.database.is_postgres:  # one process works on an SQLite file: no claim is anybody's
-            async with self.database.begin() as transaction:
-                await store.unclaim_extractions(transaction.session)
+        ours = self.database.is_postgres
         while True:
             self.arrived.clear()
             try:
+                if not ours:  # one process works on an SQLite file: no claim of before is anybody's
+                    async with self.database.begin() as transaction:
+                        await store.unclaim_extractions(transaction.session)
+                    ours = True
                 done = await self.extract_some()
             except CurbsideError as error:  # what is claimed is tried again when its lease is over
                 log.warning("documents wait", extra={"error": error.code})

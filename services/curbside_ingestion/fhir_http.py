@@ -64,8 +64,8 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
 
     @router.post("", openapi_extra=_BODY)
     async def take_bundle(request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
-        """Take in the reports of a Bundle. Of a transaction all are taken in or none; of any other the good
-        ones, and the answer says what became of each."""
+        """Take in the good reports of a Bundle; the answer says what became of each. Of a transaction none is
+        taken in where one cannot be read."""
         try:
             resource, data = await _resource(request)
             if resource.get("resourceType") != "Bundle":

@@ -65,7 +65,7 @@ def decode(data: bytes) -> Extraction:
             consents=tuple(ConsentFound(**one) for one in body["consents"]),
             dropped={str(name): int(count) for name, count in body["dropped"].items()},
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UnreadableDocument(_DAMAGED, field="body", mend="Send it as text.") from None
 
 
