@@ -6,22 +6,19 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Any, Final
 
-from curbside.errors import Unavailable
+from curbside.errors import TooBusy
 
 # A text of no length takes work, too: a thousand of them are as many characters as one of the longest.
 _LEAST: Final = 200
 _RETRY_SECONDS: Final = 2
 
 
-class Overloaded(Unavailable):
+class Overloaded(TooBusy):
     """More text waits than will be done soon; the same call succeeds later."""
 
     code = "deid.overloaded"
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    grpc_status = "RESOURCE_EXHAUSTED"
     title = "Too many texts at once"
 
 

@@ -44,9 +44,11 @@ def hl7_routes(answer: Callable[[bytes, str, Principal], Awaitable[Answer]]) -> 
         messages = await asyncio.to_thread(messages_of, data, DEFAULT_LIMITS)
         answers = [await answer(message, named, principal) for message in messages]
         problem = next((one.problem for one in answers if one.problem is not None), None)
+        retry = {} if problem is None else problem.extensions
         return Response(
             b"".join(one.acknowledgement for one in answers),
             200 if problem is None else int(problem.status),
+            {"retry-after": str(retry["retry_after"])} if "retry_after" in retry else None,
             media_type=Kind.HL7.value,
         )
 

@@ -87,13 +87,17 @@ class Documents:
     def _rows_of(
         self, extraction: Extraction, kind: Kind, data: bytes, said: Mapping[str, object]
     ) -> list[GoodRow | BadRow]:
-        """What a document says of its reports counts more than what its sender says of all of them."""
-        source = {name: said[name] for name in ("source",) if name in said}
+        """What a document says of a report counts more than what its sender says of all of them; what must
+        never train, or is known of somebody, is so whoever says it."""
+        alone = len(extraction.found) == 1
+        given = {name: value for name, value in said.items() if alone or name != "external_id"}
+        by_sender = read_submission(given, textless=True)
         rows: list[GoodRow | BadRow] = []
         for number, found in enumerate(extraction.found, 1):
             original = data if found.original is None else found.original
             try:
-                read = read_submission({**source, **found.row}, max_characters=self.max_characters)
+                row = {**given, **{name: value for name, value in found.row.items() if value}}
+                read = read_submission(row, max_characters=self.max_characters).with_what(by_sender)
             except BadInput as problem:
                 rows.append(placed(BadRow(number, problem), number, found.place))
                 continue

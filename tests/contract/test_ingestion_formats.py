@@ -204,6 +204,21 @@ async def test_what_must_never_train_says_so_downstream(client: Client) -> None:
     assert [*event.payload.exclusions] == ["42cfr2"]
 
 
+async def test_what_a_sender_says_of_a_message_is_added_to_what_it_says_itself(client: Client) -> None:
+    form = {"exclusions": "psychotherapy", "known": '{"names": ["Janey Doe-Roe"]}', "external_id": "mine"}
+    files = {"file": ("a.hl7", HL7.format(status="F", text="Clear."))}
+    answer = await client.http.post("/ingestion/v1/reports", files=files, data=form)
+    assert answer.status_code == 202, answer.text
+    (event,) = await client.opened.published(REPORTS_RECEIVED)
+    assert [*event.payload.exclusions] == ["psychotherapy"]
+    document = from_bytes(await client.opened.platform.blobs.get(BlobRef.from_message(event.payload.text)))
+    names = [name.reveal() for name in document.known.names]
+    assert "Janey Doe-Roe" in names
+    assert "Jane Doe" in names
+    shown = await client.report(answer.json()["report_id"])
+    assert shown["external_id"] == "A100-18748-4", "the message's own counts more"
+
+
 async def test_the_files_of_a_zip_are_judged_one_by_one(client: Client) -> None:
     packed = zip_of(
         a__note_txt=b"FINDINGS: No nodule.",

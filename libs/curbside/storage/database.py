@@ -284,13 +284,14 @@ def _engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
     if not url.startswith("sqlite"):
         return create_async_engine(
             url,
+            hide_parameters=True,  # an error's text goes into a log
             pool_size=settings.pool_size,
             max_overflow=settings.max_overflow,
             pool_timeout=settings.pool_timeout.total_seconds(),
             pool_pre_ping=True,  # a server that was restarted costs no request
             pool_use_lifo=True,  # what a burst opened falls idle, and is closed by whatever stands between
         )
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

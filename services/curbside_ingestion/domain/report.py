@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import Final
@@ -111,6 +111,17 @@ class Submission:
             "exclusions": [*self.exclusions],
         }
         return {name: value for name, value in row.items() if value}
+
+    def with_what(self, sender: Submission) -> Submission:
+        """This, with what its sender says is known and why it must never train."""
+        known = {
+            kind.name: tuple(
+                _with_all(getattr(self.known, kind.name), getattr(sender.known, kind.name))[:_MAX_KNOWN]
+            )
+            for kind in fields(self.known)
+        }
+        exclusions = tuple(name for name in EXCLUSIONS if name in (*self.exclusions, *sender.exclusions))
+        return replace(self, known=KnownIdentifiers(**known), exclusions=exclusions)
 
     def known_with_ids(self) -> KnownIdentifiers:
         """What is known, with the patient's id as an MRN and an accession number as a number."""
@@ -339,6 +350,12 @@ def _refuse_unprintable(value: str, name: str) -> None:
 
 def _revealed(value: PhiText | None) -> str | None:
     return value.reveal() if value is not None else None
+
+
+def _with_all(values: tuple[PhiText, ...], more: tuple[PhiText, ...]) -> tuple[PhiText, ...]:
+    for value in more:
+        values = _with(values, value)
+    return values
 
 
 def _with(values: tuple[PhiText, ...], value: PhiText) -> tuple[PhiText, ...]:
