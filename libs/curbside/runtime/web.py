@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +28,14 @@ from curbside.telemetry.tracing import request_span
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
+# FastAPI's own keeps bodies beside its spans, and quotes what was refused in its logs. `Observed` knows neither.
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 _SEND_JSON = "Send JSON in UTF-8, whole."
 
 
@@ -45,6 +54,7 @@ def create_app(
         description=f"A private second opinion for hospitals. {NOTICE}",
         docs_url="/docs",
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.tokens = tokens
     app.add_exception_handler(CurbsideError, _curbside_problem)
