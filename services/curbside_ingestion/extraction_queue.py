@@ -147,13 +147,8 @@ async def _reject(extraction: store.Extraction, problem: CurbsideError, database
     async with database.begin(extraction.report_id) as transaction:
         state = await store.end_extraction(transaction.session, extraction.report_id)
         if state is ReportState.PENDING:
-            await store.move(
-                transaction.session,
-                extraction.report_id,
-                ReportState.REJECTED,
-                at=now,
-                reason=problem.code,
-            )
+            rejected = store.Step(extraction.report_id, ReportState.REJECTED, now, problem.code)
+            await store.move_all(transaction, [rejected])
         if state is not None:
             await transaction.record(
                 actor=_ACTOR,

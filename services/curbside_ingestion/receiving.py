@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -20,8 +21,9 @@ from curbside.errors import Conflict, CurbsideError
 from curbside.identity.principal import Principal
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
-from curbside.storage.database import Database, Transaction
+from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
+from curbside.storage.writing import Writing
 from curbside.storage.zones import Zone
 from curbside_ingestion import store
 from curbside_ingestion.domain.report import Submission
@@ -110,6 +112,30 @@ def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) 
     return Arrival(good, media_type, principal, _new_report_id(), subject, identity, fingerprint, replaces)
 
 
+class Intake:
+    """`take_in`, where groups that touch the same reports go one after another: of two posts of one report at
+    once, the second finds the first there and writes nothing."""
+
+    def __init__(self, database: Database, blobs: BlobStore, ring: KeyRing) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._ring = ring
+        self._in_hand: dict[tuple[str, str], asyncio.Event] = {}  # by tenant and identity
+
+    async def __call__(self, arrivals: Sequence[Arrival]) -> list[Accepted | Refused]:
+        touched = {(one.principal.tenant, name) for one in arrivals for name in _names(one)}
+        while others := [self._in_hand[one] for one in self._in_hand.keys() & touched]:
+            await others[0].wait()
+        ended = asyncio.Event()
+        self._in_hand |= dict.fromkeys(touched, ended)
+        try:
+            return await take_in(arrivals, database=self._database, blobs=self._blobs, ring=self._ring)
+        finally:
+            for one in touched:
+                del self._in_hand[one]
+            ended.set()
+
+
 async def take_in(
     arrivals: Sequence[Arrival], *, database: Database, blobs: BlobStore, ring: KeyRing
 ) -> list[Accepted | Refused]:
@@ -118,8 +144,8 @@ async def take_in(
     Raises Unavailable or StorageFull having taken in none.
     """
     await blobs.check_space()
-    async with database.read() as session:  # what is there already need not be written first
-        there = await _revisions(session, arrivals)
+    # What is there already need not be written first.
+    there = await database.look(lambda connection: _revisions(connection, arrivals))
     refused: dict[str, Refused] = {}
     for arrival in arrivals:
         admission = _admission(arrival, there)
@@ -130,10 +156,10 @@ async def take_in(
     staged = await _stage([arrival for arrival in arrivals if arrival.report_id not in refused], blobs)
     if not staged:
         return [refused[arrival.report_id] for arrival in arrivals]
+    turns = {name for one in arrivals for name in _names(one)}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            async with database.begin(*{name for one in arrivals for name in _names(one)}) as transaction:
-                return await _accept(arrivals, staged, transaction, ring)
+            return await database.transact(lambda writing: _accept(arrivals, staged, writing, ring), *turns)
         except store.RevisionTaken:
             if attempt == _ATTEMPTS:
                 raise
@@ -160,12 +186,12 @@ async def _stage(arrivals: Sequence[Arrival], blobs: BlobStore) -> dict[str, _St
     return staged
 
 
-async def _accept(
-    arrivals: Sequence[Arrival], staged: Mapping[str, _Staged], transaction: Transaction, ring: KeyRing
+def _accept(
+    arrivals: Sequence[Arrival], staged: Mapping[str, _Staged], writing: Writing, ring: KeyRing
 ) -> list[Accepted | Refused]:
     """Record, audit and announce. For what is there by now nothing is done, and it comes back as Refused."""
     now = datetime.now(UTC)
-    there = await _revisions(transaction.session, arrivals, lock=True)
+    there = _revisions(writing.connection, arrivals, lock=True)
     outcomes: dict[str, Accepted | Refused] = {}
     new: list[store.NewReport] = []
     happened: list[Event] = []
@@ -183,10 +209,10 @@ async def _accept(
         _note(arrival, admission, there)
         for displaced in (*admission.displaced, *_replaced(arrival, there)):
             # What this group brings itself must be there before it can be moved.
-            await store.add_reports(transaction, new)
-            await transaction.publish(*happened)
+            store.add_reports(writing, new)
+            writing.publish(*happened)
             new, happened = [], []
-            await _displace(displaced.report_id, displaced.state, displaced.reason, arrival, now, transaction)
+            _displace(displaced, arrival, now, writing)
         new.append(_record(one, admission, now, ring))
         outcomes[arrival.report_id] = Accepted(
             arrival.good.row, arrival.report_id, admission.state, submission.external_id, submission.type
@@ -197,10 +223,10 @@ async def _accept(
             said = sealed(SAID, PhiText(json.dumps(submission.to_row())), *_of(arrival), ring)
             assert said is not None
             waiting.append(store.NewExtraction(arrival.report_id, arrival.good.waits_as.value, said))
-        await _note_act(one, transaction)
-    await transaction.publish(*happened)
-    await store.add_reports(transaction, new)
-    await store.add_extractions(transaction, waiting)
+        _note_act(one, writing)
+    writing.publish(*happened)
+    store.add_reports(writing, new)
+    store.add_extractions(writing, waiting)
     return [outcomes[arrival.report_id] for arrival in arrivals]
 
 
@@ -222,14 +248,12 @@ def _note(arrival: Arrival, admission: Admission, there: _Revisions) -> None:
     earlier.append(Revision(arrival.report_id, admission.number, status, fingerprint, admission.state))
 
 
-async def _displace(
-    report_id: str, state: ReportState, reason: str, by: Arrival, now: datetime, transaction: Transaction
-) -> None:
-    tenant = by.principal.tenant
-    subject = await store.move(transaction.session, report_id, state, at=now, reason=reason)
+def _displace(displaced: Displaced, by: Arrival, now: datetime, writing: Writing) -> None:
+    tenant, report_id, state = by.principal.tenant, displaced.report_id, displaced.state
+    subject = store.move(writing, store.Step(report_id, state, now, displaced.reason))
     happened = events_pb2.ReportDisplaced(report_id=report_id, state=state.value, displaced_by=by.report_id)
-    await transaction.publish(new_event(happened, tenant=tenant, subject=subject, occurred_at=now))
-    await transaction.record(
+    writing.publish(new_event(happened, tenant=tenant, subject=subject, occurred_at=now))
+    writing.record(
         actor=by.principal.id,
         tenant=tenant,
         action=f"report.{state}",
@@ -254,9 +278,9 @@ def received(
     return new_event(happened, tenant=original.tenant, subject=original.subject, occurred_at=now)
 
 
-async def _note_act(one: _Staged, transaction: Transaction) -> None:
+def _note_act(one: _Staged, writing: Writing) -> None:
     arrival, submission = one.arrival, one.arrival.submission
-    await transaction.record(
+    writing.record(
         actor=arrival.principal.id,
         tenant=arrival.principal.tenant,
         action="report.received",
@@ -296,8 +320,8 @@ def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) ->
     )
 
 
-async def _revisions(
-    session: store.Session, arrivals: Iterable[Arrival], *, lock: bool = False
+def _revisions(
+    connection: store.Connection, arrivals: Iterable[Arrival], *, lock: bool = False
 ) -> _Revisions:
     """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
     wanted: dict[str, set[str]] = defaultdict(set)
@@ -305,7 +329,7 @@ async def _revisions(
         wanted[arrival.principal.tenant].update(_names(arrival))
     there: _Revisions = {}
     for tenant in sorted(wanted):
-        found = await store.revisions(session, tenant, wanted[tenant], lock=lock)
+        found = store.revisions(connection, tenant, wanted[tenant], lock=lock)
         there |= {(tenant, identity): found.get(identity, []) for identity in wanted[tenant]}
     return there
 

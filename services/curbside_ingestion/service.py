@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
-from curbside_ingestion import handlers, receiving
+from curbside_ingestion import handlers
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
@@ -22,6 +22,7 @@ from curbside_ingestion.hl7_http import hl7_routes
 from curbside_ingestion.http import routes
 from curbside_ingestion.mllp_listener import listen, mllp_listener
 from curbside_ingestion.reading import Documents
+from curbside_ingestion.receiving import Intake
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
 
@@ -34,7 +35,7 @@ def build(platform: Platform) -> Service:
     database, blobs, ring = platform.database, platform.blobs, platform.ring
     settings = load(IngestionSettings)
     take_in = GroupCommit(
-        partial(receiving.take_in, database=database, blobs=blobs, ring=ring),
+        Intake(database, blobs, ring),
         group_size=handlers.GROUP_SIZE,
         queue_size=settings.max_waiting_reports,
         side_by_side=2,

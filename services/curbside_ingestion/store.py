@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -31,6 +31,7 @@ from curbside.errors import Unavailable
 from curbside.storage.blobs import BlobRef
 from curbside.storage.database import Transaction
 from curbside.storage.tables import BigId, UtcDateTime, service_metadata
+from curbside.storage.writing import Writing, among
 from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
 
@@ -182,8 +183,8 @@ class Moment:
     reason: str
 
 
-async def revisions(
-    session: Session, tenant: str, identities: Collection[str], *, lock: bool = False
+def revisions(
+    connection: Connection, tenant: str, identities: Collection[str], *, lock: bool = False
 ) -> dict[str, list[Revision]]:
     """The revisions of `identities`, oldest first; with `lock` they stay so until the transaction ends."""
     query = (
@@ -195,11 +196,11 @@ async def revisions(
             REPORTS.c.fingerprint,
             REPORTS.c.state,
         )
-        .where(REPORTS.c.tenant == tenant, REPORTS.c.identity.in_(identities))
+        .where(REPORTS.c.tenant == tenant, among(connection, REPORTS.c.identity, identities))
         .order_by(*_LOCK_ORDER)
     )
     found: dict[str, list[Revision]] = {}
-    for row in await session.execute(query.with_for_update() if lock else query):
+    for row in connection.execute(query.with_for_update() if lock else query):
         state, status = ReportState(row.state), ReportStatus(row.status)
         found.setdefault(row.identity, []).append(
             Revision(row.report_id, row.revision, status, row.fingerprint, state)
@@ -207,20 +208,20 @@ async def revisions(
     return found
 
 
-async def add_reports(transaction: Transaction, reports: Sequence[NewReport]) -> None:
+def add_reports(writing: Writing, reports: Sequence[NewReport]) -> None:
     """Insert reports, receipts and first states. Raises RevisionTaken where another was first."""
     try:
-        await transaction.add(REPORTS, [_row(report) for report in reports])
+        writing.add(REPORTS, [_row(report) for report in reports])
     except IntegrityError:
         raise RevisionTaken("the same report is being received by another request") from None
-    await transaction.add(
+    writing.add(
         RECEIPTS,
         [
             {"report_id": report.report_id, "tenant": report.tenant, "received_at": report.received_at}
             for report in reports
         ],
     )
-    await transaction.add(
+    writing.add(
         HISTORY,
         [
             {
@@ -245,8 +246,8 @@ def _row(report: NewReport) -> dict[str, Any]:
     }
 
 
-async def add_extractions(transaction: Transaction, extractions: Sequence[NewExtraction]) -> None:
-    await transaction.add(
+def add_extractions(writing: Writing, extractions: Sequence[NewExtraction]) -> None:
+    writing.add(
         EXTRACTIONS,
         [{**vars(extraction), "attempts": 0, "claimed_until": None} for extraction in extractions],
     )
@@ -319,17 +320,15 @@ async def count_extractions(session: Session) -> int:
     return (await session.execute(select(func.count()).select_from(EXTRACTIONS))).scalar_one()
 
 
-async def move(session: Session, report_id: str, state: ReportState, *, at: datetime, reason: str) -> str:
-    """Put the report into `state`; return its subject, under which the move is announced."""
-    subject: str = (
-        await session.execute(
-            update(REPORTS)
-            .where(REPORTS.c.report_id == report_id)
-            .values(state=state.value, reason=reason)
-            .returning(REPORTS.c.subject)
-        )
+def move(writing: Writing, step: Step) -> str:
+    """Take `step`; return the report's subject, under which it is announced."""
+    subject: str = writing.connection.execute(
+        update(REPORTS)
+        .where(REPORTS.c.report_id == step.report_id)
+        .values(state=step.state.value, reason=step.reason)
+        .returning(REPORTS.c.subject)
     ).scalar_one()
-    await _note(session, report_id, state, at, reason)
+    writing.add(HISTORY, [_moment(step)])
     return subject
 
 
@@ -348,10 +347,7 @@ async def move_all(transaction: Transaction, steps: Sequence[Step]) -> None:
     )
     await transaction.add(
         HISTORY,
-        [
-            {"report_id": step.report_id, "state": step.state.value, "at": step.at, "reason": step.reason}
-            for step in steps
-        ],
+        [_moment(step) for step in steps],
     )
 
 
@@ -428,7 +424,5 @@ async def count_states(session: Session, tenant: str) -> dict[ReportState, int]:
     return {state: counted.get(state, 0) for state in ReportState}
 
 
-async def _note(session: Session, report_id: str, state: ReportState, at: datetime, reason: str) -> None:
-    await session.execute(
-        insert(HISTORY).values(report_id=report_id, state=state.value, at=at, reason=reason)
-    )
+def _moment(step: Step) -> dict[str, Any]:
+    return {"report_id": step.report_id, "state": step.state.value, "at": step.at, "reason": step.reason}

@@ -534,8 +534,9 @@ async def test_a_revision_is_inserted_once(rows: int, client: Client) -> None:
         "text": BlobRef.from_json(row["text"]),
     }
     with pytest.raises(store.RevisionTaken):
-        async with client.opened.platform.database.begin() as transaction:
-            await store.add_reports(transaction, [store.NewReport(**again)] * rows)
+        await client.opened.platform.database.transact(
+            lambda writing: store.add_reports(writing, [store.NewReport(**again)] * rows)
+        )
 
 
 async def test_a_folder_posted_twice_is_there_once(client: Client, tmp_path: Path) -> None:

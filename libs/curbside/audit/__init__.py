@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import MetaData, select
+from sqlalchemy import Connection, MetaData, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.storage.keys import KeyRing
@@ -39,16 +39,14 @@ class Act:
     details: Mapping[str, Any]
 
 
-async def continued(
-    session: AsyncSession, metadata: MetaData, ring: KeyRing, *, writer: str, acts: Sequence[Act]
+def continued(
+    connection: Connection, metadata: MetaData, ring: KeyRing, *, writer: str, acts: Sequence[Act]
 ) -> list[dict[str, Any]]:
     """The records of `acts` that continue `writer`'s chain, to be added to its table in this transaction. No
     other may be adding to it (`Database.take_turns`)."""
     table = metadata.tables["audit"]
-    last = (
-        await session.execute(
-            select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
-        )
+    last = connection.execute(
+        select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
     ).first()
     sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
     rows = []

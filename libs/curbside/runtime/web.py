@@ -28,7 +28,7 @@ from curbside.telemetry.tracing import request_span
 
 log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
-# FastAPI's own keeps bodies beside its spans, and quotes what was refused in its logs. `Observed` knows neither.
+# FastAPI's own keeps bodies beside spans and quotes in logs what was refused; `Observed` does neither.
 _NO_TELEMETRY: Final[TelemetryConfig] = {
     "tracing": False,
     "metrics": False,
@@ -145,6 +145,15 @@ def _route(scope: Scope) -> str:
     return path if path.startswith(prefix) or prefix == "/platform" else prefix + path
 
 
+def _trace(scope: Scope) -> dict[str, str]:
+    """The headers of W3C Trace Context and Baggage."""
+    return {
+        key.decode("latin-1"): value.decode("latin-1")
+        for key, value in scope["headers"]
+        if key in (b"traceparent", b"tracestate", b"baggage")
+    }
+
+
 class Observed:
     """Spans, metrics, and a plain 500 problem for what nobody foresaw."""
 
@@ -163,8 +172,7 @@ class Observed:
                 status = message["status"]
             await send(message)
 
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        with request_span(f"{scope['method']} {scope['path'].split('/')[1]}", headers):
+        with request_span(f"{scope['method']} {scope['path'].split('/')[1]}", _trace(scope)):
             try:
                 await self._app(scope, receive, observed_send)
             except Exception as error:

@@ -4,46 +4,58 @@ records commit in one transaction."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import contextvars
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import psycopg
-from sqlalchemy import Connection, MetaData, String, Table, bindparam, event, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 
 from curbside import audit
-from curbside.bus.protocol import Record, check_sizes
-from curbside.contracts.events import Event, encode
+from curbside.contracts.events import Event
 from curbside.errors import BadInput, StorageFull, Unavailable
 from curbside.settings import DatabaseSettings
+from curbside.storage import writing
 from curbside.storage.keys import KeyRing
 from curbside.storage.postgres import DatabaseRefused, refusal
 from curbside.storage.wal import write_ahead
-from curbside.telemetry.tracing import current_trace_parent
+from curbside.storage.writing import Writer, Writing, lock_number, lock_numbers, take_turns
 
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(:number)")
+_THREADS: Final = 2  # SQLite has one writer at a time
 _ALONE_POLL: Final = 1.0  # seconds
 _CHECK_ACCESS: Final = "Check CURBSIDE_DATABASE__URL and CURBSIDE_DATABASE__PASSWORD_DIR,"
-# One answer for all locks; unnest keeps their order.
-_LOCK: Final = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(cast(:numbers AS bigint[])) AS n")
 _LOCK_BOTH: Final = text(
     "SELECT count(pg_advisory_xact_lock_shared(:shared)) UNION ALL "
     "SELECT count(pg_advisory_xact_lock(n)) FROM unnest(cast(:numbers AS bigint[])) AS n"
 )
-# Fewer rows go by SQLAlchemy's INSERT: COPY asks the server once more, and preparing takes its time.
-_FEW: Final = 8
 # While another release's pods migrate or a standby takes over, and passing by itself: read-only, no such
 # table, column or schema, a statement that was prepared for another table.
 _OTHER_SCHEMA: Final = frozenset({"25006", "42P01", "42703", "3F000", "0A000"})
 _DISK_FULL: Final = "53100"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
+
+
+ResultT = TypeVar("ResultT")
 
 
 class NoNul(BadInput):
@@ -51,37 +63,28 @@ class NoNul(BadInput):
 
 
 class Transaction:
-    """An open transaction of one service's database.
+    """An open transaction of one service's database, with a session.
 
-    What it publishes and records for the audit is written when the block ends, before the commit: many rows
-    in one statement, and the audit chain's own lock held for the shortest time there is.
+    What it publishes and records for the audit is written when the block ends, before the commit.
     """
 
     def __init__(self, session: AsyncSession, database: Database) -> None:
         self.session = session
         self._database = database
-        self._outbox: list[dict[str, Any]] = []
-        self._audit: list[audit.Act] = []
+        self._writing = Writing(database.writer)
+
+    def blocking(self, work: Callable[[Writing], ResultT]) -> Callable[[Session], ResultT]:
+        """`work` for a session's `run_sync`, in this transaction."""
+
+        def run(session: Session) -> ResultT:
+            self._writing.connect(session.connection())
+            return work(self._writing)
+
+        return run
 
     async def publish(self, *happened: Event) -> None:
-        """Put `happened` into the outbox, in this order; the relay publishes them after the commit.
-
-        Raises TooLarge for one that no bus takes: in the outbox it would hold up all behind it.
-        """
-        now, trace_parent = datetime.now(UTC), current_trace_parent()
-        for each in happened:
-            traced = each if each.trace_parent else replace(each, trace_parent=trace_parent)
-            record = Record(traced.topic.name, traced.key, encode(traced))
-            check_sizes([record])
-            self._outbox.append(
-                {
-                    "event_id": traced.event_id,
-                    "topic": record.topic,
-                    "key": record.key,
-                    "value": record.value,
-                    "committed_at": now,
-                }
-            )
+        """As `Writing.publish`."""
+        self._writing.publish(*happened)
 
     async def first_time(self, handled: Event, group: str) -> bool:
         """Mark `handled` in the inbox; False where this group handled it before."""
@@ -121,31 +124,19 @@ class Transaction:
 
     async def add(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert `rows`, which all have the same columns, in this order."""
-        if not rows:
-            return
-        if len(rows) < _FEW:
-            await self.session.execute(insert(table), rows)
-        elif self._database.is_postgres:
-            await _copy(self.session, table, rows)
-        else:
-            await _insert_many(self.session, table, rows)
+        if rows:
+            await self.session.run_sync(lambda session: writing.add(session.connection(), table, rows))
 
     async def record(
         self, *, actor: str, tenant: str, action: str, target: str, details: Mapping[str, Any] | None = None
     ) -> None:
         """Append to this service's audit chain, in this transaction."""
-        self._audit.append(audit.Act(actor, tenant, action, target, dict(details or {})))
+        self._writing.record(actor=actor, tenant=tenant, action=action, target=target, details=details)
 
-    async def finish(self) -> None:
-        """Write what was published and recorded. `Database.begin` calls it, once, before the commit."""
-        database = self._database
-        await self.add(database.metadata.tables["outbox"], self._outbox)
-        if self._audit:
-            await database.take_turns(self.session, [f"audit of {database.service}"])
-            records = await audit.continued(
-                self.session, database.metadata, database.ring, writer=database.service, acts=self._audit
-            )
-            await self.add(database.metadata.tables["audit"], records)
+    async def finish(self) -> int:
+        """Write what was published and recorded; how many events that were. `Database.begin` calls it, once,
+        before the commit."""
+        return await self.session.run_sync(self.blocking(Writing.finish))
 
 
 class Database:
@@ -168,7 +159,7 @@ class Database:
         self.url = url
         self.metadata = metadata
         self.ring = ring
-        self.committed = asyncio.Event()  # set after each write; the relay clears it
+        self.committed = asyncio.Event()  # set when an event was published; the relay clears it
         settings = settings or DatabaseSettings()
         self._engine = _engine(url, settings)
         # Requests that take every connection must not keep the relay from one: its outbox would only grow.
@@ -176,7 +167,9 @@ class Database:
         self._beside = self._engine if url.startswith("sqlite") else _engine(url, beside)
         self.is_postgres = self._engine.dialect.name == "postgresql"
         # SQLite's own waiting sleeps, up to 100 ms at a time, and lets who came last go first.
-        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgres else asyncio.Lock()
+        self._turn: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgres else asyncio.Lock()
+        self.writer = Writer(service, metadata, ring)
+        self._threads: _Threads | None = None if self.is_postgres else _Threads(url, service)
 
     @asynccontextmanager
     async def begin(self, *turns: str) -> AsyncIterator[Transaction]:
@@ -186,7 +179,7 @@ class Database:
         """
         with translated(self.service):
             async with (
-                self._writer,
+                self._turn,
                 AsyncSession(self._engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -196,8 +189,33 @@ class Database:
                     await self.take_turns(session, [self.service])
                 transaction = Transaction(session, self)
                 yield transaction
-                await transaction.finish()
-        self.committed.set()
+                published = await transaction.finish()
+        if published:
+            self.committed.set()
+
+    async def transact(self, work: Callable[[Writing], ResultT], *turns: str) -> ResultT:
+        """What `work` returns, which blocks, in a read-write transaction as that of `begin`.
+
+        With SQLite it runs in a thread in one go: statement by statement, each costs the loop more than the
+        database.
+        """
+        if self._threads is None:
+            async with self.begin(*turns) as transaction:
+                return await transaction.session.run_sync(transaction.blocking(work))
+        with translated(self.service):
+            async with self._turn:
+                result, published = await self._threads.run(self._threads.write, work, self.writer)
+        if published:
+            self.committed.set()
+        return result
+
+    async def look(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """What `work` returns, which blocks, on a consistent snapshot; as `transact` for reading."""
+        if self._threads is None:
+            async with self.read() as session:
+                return await session.run_sync(lambda blocking: work(blocking.connection()))
+        with translated(self.service):
+            return await self._threads.run(self._threads.read, work)
 
     @asynccontextmanager
     async def without_turn(self) -> AsyncIterator[AsyncSession]:
@@ -207,7 +225,7 @@ class Database:
         """
         with translated(self.service):
             async with (
-                self._writer,
+                self._turn,
                 AsyncSession(self._beside, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -223,7 +241,7 @@ class Database:
         if not self.is_postgres:
             yield
             return
-        number = _lock_number(f"{self.service} alone: {name}")
+        number = lock_number(f"{self.service} alone: {name}")
         with translated(self.service):
             async with self._engine.connect() as connection:
                 held = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -249,13 +267,13 @@ class Database:
     async def take_turns(self, session: AsyncSession, names: Sequence[str]) -> None:
         """Wait until no other transaction holds one of `names`, and hold them until this one ends."""
         if self.is_postgres:
-            await session.execute(_LOCK, {"numbers": _lock_numbers(names)})
+            await session.run_sync(lambda blocking: take_turns(blocking.connection(), names))
 
     async def _share_turns(self, session: AsyncSession, names: Sequence[str]) -> None:
         """Likewise, beside others of the service that name other turns."""
         if self.is_postgres:
-            shared = _lock_number(self.service)
-            await session.execute(_LOCK_BOTH, {"shared": shared, "numbers": _lock_numbers(names)})
+            shared = lock_number(self.service)
+            await session.execute(_LOCK_BOTH, {"shared": shared, "numbers": lock_numbers(names)})
 
     def insert_new(self, table: Table) -> Any:
         """INSERT … ON CONFLICT DO NOTHING, in this database's dialect."""
@@ -274,6 +292,48 @@ class Database:
     async def close(self) -> None:
         for engine in {self._engine, self._beside}:
             await engine.dispose()
+        if self._threads is not None:
+            await asyncio.to_thread(self._threads.close)
+
+
+class _Threads:
+    """Blocking work on the SQLite file at `url`: one that writes and one that reads at a time."""
+
+    def __init__(self, url: str, service: str) -> None:
+        self._engine = create_engine(sync_url(url), hide_parameters=True, pool_size=_THREADS)
+        _prepare(self._engine)
+        self._reading = self._engine.execution_options(curbside_read_only=True)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"database-{service}")
+
+    async def run(self, call: Callable[..., ResultT], *args: Any) -> ResultT:
+        context = contextvars.copy_context()  # the trace goes along
+        done = asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(call, *args))
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])  # the turn is ours until it has ended
+            raise
+
+    def write(self, work: Callable[[Writing], ResultT], writer: Writer) -> tuple[ResultT, int]:
+        with self._engine.begin() as connection:
+            writing = Writing(writer)
+            writing.connect(connection)
+            result = work(writing)
+            published = writing.finish()
+        return result, published
+
+    def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        with self._reading.begin() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        self._engine.dispose()
+
+
+def sync_url(url: str) -> str:
+    """The blocking driver's URL for the same database."""
+    return url.replace("+aiosqlite", "")
 
 
 def sqlite_url(data: Path, service: str) -> str:
@@ -292,9 +352,13 @@ def _engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
             pool_use_lifo=True,  # what a burst opened falls idle, and is closed by whatever stands between
         )
     engine = create_async_engine(url, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    _prepare(engine.sync_engine)
     return engine
+
+
+def _prepare(engine: Engine) -> None:
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
@@ -310,66 +374,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get("curbside_read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-async def _insert_many(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """INSERT `rows` into `table` of SQLite: half of what SQLAlchemy's own insert of many costs."""
-    connection = await session.connection()
-    dialect = connection.dialect
-    columns = [table.c[name] for name in rows[0]]
-    quoted = dialect.identifier_preparer
-    names = ", ".join(quoted.format_column(column) for column in columns)
-    marks = ", ".join("?" for _ in columns)
-    binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
-    values = [
-        tuple(value if bind is None else bind(value) for bind, value in zip(binds, row.values(), strict=True))
-        for row in rows
-    ]
-    # Names alone are put in; what is stored goes as parameters.
-    await connection.exec_driver_sql(
-        f"INSERT INTO {quoted.format_table(table)} ({names}) VALUES ({marks})",  # noqa: S608
-        values,
-    )
-
-
-async def _copy(session: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """COPY `rows` into `table`: a sixth of what INSERT costs us, and a third of what it costs the server."""
-    connection = await session.connection()
-    dialect = connection.dialect
-    columns = [table.c[name] for name in rows[0]]
-    quoted = dialect.identifier_preparer
-    names = ", ".join(quoted.format_column(column) for column in columns)
-    statement = f"COPY {quoted.format_table(table)} ({names}) FROM STDIN (FORMAT BINARY)"
-    binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
-    # PostgreSQL's own names of the types, without a length.
-    types = [column.type.compile(dialect).partition("(")[0].lower() for column in columns]
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    try:
-        async with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types(types)
-            for row in rows:
-                values = row.values()
-                await copy.write_row(
-                    [
-                        value if bind is None else bind(value)
-                        for bind, value in zip(binds, values, strict=True)
-                    ]
-                )
-    except psycopg.Error as error:
-        # Past SQLAlchemy, which would have said so.
-        raise DBAPIError.instance(
-            statement, None, error, psycopg.Error, hide_parameters=True, dialect=dialect
-        ) from error
-
-
-def _lock_numbers(names: Sequence[str]) -> list[int]:
-    """In one order everywhere, so that no two wait for each other."""
-    return sorted({_lock_number(name) for name in names})
-
-
-def _lock_number(name: str) -> int:
-    """The 64-bit number of an advisory lock; two names that meet in it only wait for each other."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 class translated:  # noqa: N801  (a context manager that reads as a word)

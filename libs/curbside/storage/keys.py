@@ -7,7 +7,6 @@ blob of that subject unreadable. Key-encryption keys lie in files of mode 0600, 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
@@ -116,7 +115,7 @@ class KeyRing:
         sync(self._directory)
 
     def hmac_hex(self, name: str, data: bytes) -> str:
-        return hmac.new(self.key(name), data, hashlib.sha256).hexdigest()
+        return hmac.digest(self.key(name), data, "sha256").hex()
 
     def subject(self, tenant: str, identity: bytes) -> str:
         """A subject: HMAC-SHA256 of `identity` under the tenant's key, in hex."""

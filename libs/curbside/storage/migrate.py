@@ -15,7 +15,7 @@ from filelock import FileLock
 from sqlalchemy import MetaData, create_engine, pool, text
 from sqlalchemy.exc import OperationalError
 
-from curbside.storage.database import translated
+from curbside.storage.database import sync_url, translated
 from curbside.storage.directories import private_directory
 from curbside.storage.tables import service_metadata
 
@@ -23,11 +23,6 @@ from curbside.storage.tables import service_metadata
 _LOCK_MILLISECONDS: Final = 2_000
 _ATTEMPTS: Final = 20
 _LOCK_NOT_AVAILABLE: Final = "55P03"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
-
-
-def sync_url(url: str) -> str:
-    """The blocking driver's URL for the same database: migrations run before any loop does."""
-    return url.replace("+aiosqlite", "")
 
 
 def migrate(package: str, url: str) -> None:

@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, Table, any_, bindparam, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    any_,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +39,8 @@ log = logging.getLogger(__name__)
 _BATCH: Final = 2_000
 # Another process of the same service (the training driver) also writes the outbox, unseen by our event.
 _POLL: Final = timedelta(seconds=1)
+# After a batch, so that a stream of small transactions does not cost a batch for each.
+_GATHERING: Final = timedelta(milliseconds=20)
 
 
 class Publisher(Protocol):
@@ -42,28 +56,33 @@ async def publish_waiting(database: Database, bus: Publisher) -> int:
     if database.is_postgres:
         async with database.without_turn() as session:
             rows = await _claimed(session, outbox)
-            await _note_waiting(session, outbox, rows, database.service)
+            waiting = await session.run_sync(lambda s: _waiting(s.connection(), outbox, rows))
+            OUTBOX_WAITING.labels(service=database.service).set(waiting)
             if rows:
                 await bus.publish(_records(rows))
                 await session.execute(delete(outbox).where(_among(outbox, rows)))
         return len(rows)
     # One process relays an SQLite file, and its write lock must not be held while the bus is waited for.
-    async with database.read() as session:
-        rows = (await session.execute(_oldest(outbox))).all()
-        await _note_waiting(session, outbox, rows, database.service)
+    rows, waiting = await database.look(lambda connection: _found(connection, outbox))
+    OUTBOX_WAITING.labels(service=database.service).set(waiting)
     if rows:
         await bus.publish(_records(rows))
-        async with database.begin() as transaction:
-            # All up to the last were among them: writers take turns, so ids are committed in order.
-            await transaction.session.execute(delete(outbox).where(outbox.c.id <= rows[-1].id))
+        # All up to the last were among them: writers take turns, so ids are committed in order.
+        done = delete(outbox).where(outbox.c.id <= rows[-1].id)
+        await database.transact(lambda writing: writing.connection.execute(done))
     return len(rows)
 
 
-async def _note_waiting(session: AsyncSession, outbox: Table, rows: Sequence[Row[Any]], service: str) -> None:
-    waiting = len(rows)
-    if waiting == _BATCH:
-        waiting = (await session.execute(select(func.count()).select_from(outbox))).scalar_one()
-    OUTBOX_WAITING.labels(service=service).set(waiting)
+def _found(connection: Connection, outbox: Table) -> tuple[Sequence[Row[Any]], int]:
+    """The oldest rows, and how many wait."""
+    rows = connection.execute(_oldest(outbox)).all()
+    return rows, _waiting(connection, outbox, rows)
+
+
+def _waiting(connection: Connection, outbox: Table, rows: Sequence[Row[Any]]) -> int:
+    if len(rows) < _BATCH:
+        return len(rows)
+    return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 
 async def _claimed(session: AsyncSession, outbox: Table) -> Sequence[Row[Any]]:
@@ -117,6 +136,8 @@ async def relay(database: Database, bus: Publisher) -> None:
         except Unavailable as error:
             log.warning("outbox waits", extra={"error": error.code})
             published = 0
-        if not published:
+        if published:
+            await asyncio.sleep(_GATHERING.total_seconds())
+        else:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(database.committed.wait(), _POLL.total_seconds())

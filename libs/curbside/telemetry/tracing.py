@@ -38,7 +38,8 @@ def current_trace_parent() -> str:
 @contextmanager
 def request_span(name: str, headers: Mapping[str, str]) -> Iterator[trace.Span]:
     """The span of one request, continuing the caller's trace where it sent one."""
-    context = propagate.extract(dict(headers))
+    # Without a caller's trace there is nothing to look for.
+    context = propagate.extract(dict(headers)) if TRACE_PARENT in headers else None
     with _TRACER.start_as_current_span(
         name, context=context, kind=SpanKind.SERVER, record_exception=False, set_status_on_exception=False
     ) as span:
