@@ -46,6 +46,7 @@ class GroupCommit(Generic[_Item, _Outcome]):
         self._side_by_side = side_by_side
         self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
         self._waiting = 0  # items in the queue
+        self._gathering = False  # a group is about to be taken from the queue
         self._in_hand = 0  # items of the groups that are being written
         self._writers: set[asyncio.Task[None]] = set()
 
@@ -72,10 +73,9 @@ class GroupCommit(Generic[_Item, _Outcome]):
     def _start_writing(self) -> None:
         """Another group starts when it has half of what is in hand: many small ones cost more than few."""
         room = len(self._writers) < self._side_by_side and 2 * self._waiting >= self._in_hand
-        if not self._writers or room:
-            group, size = self._next_group()
-            self._in_hand += size
-            writer = asyncio.create_task(self._write(group, size))
+        if not self._gathering and (room or not self._writers):
+            self._gathering = True
+            writer = asyncio.create_task(self._write())
             self._writers.add(writer)
             writer.add_done_callback(self._end_writing)
 
@@ -84,7 +84,11 @@ class GroupCommit(Generic[_Item, _Outcome]):
         if self._queue:
             self._start_writing()
 
-    async def _write(self, group: Sequence[_Waiting[_Item, _Outcome]], size: int) -> None:
+    async def _write(self) -> None:
+        await asyncio.sleep(0)  # what comes in the same turn of the loop goes along
+        self._gathering = False
+        group, size = self._next_group()
+        self._in_hand += size
         try:
             await self._write_group(group)
         finally:

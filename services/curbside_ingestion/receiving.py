@@ -143,7 +143,6 @@ async def take_in(
 
     Raises Unavailable or StorageFull having taken in none.
     """
-    await blobs.check_space()
     # What is there already need not be written first.
     there = await database.look(lambda connection: _revisions(connection, arrivals))
     refused: dict[str, Refused] = {}

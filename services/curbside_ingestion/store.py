@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     UniqueConstraint,
@@ -31,7 +33,7 @@ from curbside.errors import Unavailable
 from curbside.storage.blobs import BlobRef
 from curbside.storage.database import Transaction
 from curbside.storage.tables import BigId, UtcDateTime, service_metadata
-from curbside.storage.writing import Writing, among
+from curbside.storage.writing import AMONG, Writing, among, listed
 from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
 
@@ -187,6 +189,20 @@ def revisions(
     connection: Connection, tenant: str, identities: Collection[str], *, lock: bool = False
 ) -> dict[str, list[Revision]]:
     """The revisions of `identities`, oldest first; with `lock` they stay so until the transaction ends."""
+    query = _revisions(connection.dialect.name, lock)
+    given = {"tenant": tenant, AMONG: listed(connection, identities)}
+    found: dict[str, list[Revision]] = {}
+    for row in connection.execute(query, given):
+        state, status = ReportState(row.state), ReportStatus(row.status)
+        found.setdefault(row.identity, []).append(
+            Revision(row.report_id, row.revision, status, row.fingerprint, state)
+        )
+    return found
+
+
+@cache
+def _revisions(dialect: str, lock: bool) -> Select[Any]:
+    """Built once: with each use, SQLAlchemy looks through all of a new one to find it compiled."""
     query = (
         select(
             REPORTS.c.identity,
@@ -196,16 +212,10 @@ def revisions(
             REPORTS.c.fingerprint,
             REPORTS.c.state,
         )
-        .where(REPORTS.c.tenant == tenant, among(connection, REPORTS.c.identity, identities))
+        .where(REPORTS.c.tenant == bindparam("tenant"), among(dialect, REPORTS.c.identity))
         .order_by(*_LOCK_ORDER)
     )
-    found: dict[str, list[Revision]] = {}
-    for row in connection.execute(query.with_for_update() if lock else query):
-        state, status = ReportState(row.state), ReportStatus(row.status)
-        found.setdefault(row.identity, []).append(
-            Revision(row.report_id, row.revision, status, row.fingerprint, state)
-        )
-    return found
+    return query.with_for_update() if lock else query
 
 
 def add_reports(writing: Writing, reports: Sequence[NewReport]) -> None:

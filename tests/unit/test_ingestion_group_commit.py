@@ -36,12 +36,12 @@ def group_of(disk: Disk, *, group_size: int = 10, queue_size: int = 100) -> Grou
 
 
 async def bring(group: Group, *callers: Sequence[int]) -> list[asyncio.Task[Sequence[str]]]:
-    """Callers who wait, one after another."""
+    """Callers who wait, one after another: a group that can be taken is taken before the next comes."""
     tasks = []
     for items in callers:
         tasks.append(asyncio.ensure_future(group(items)))
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
     return tasks
 
 
@@ -51,6 +51,14 @@ async def test_who_comes_while_a_group_is_written_shares_the_next_in_the_order_o
     disk.free.set()
     assert await asyncio.gather(*callers) == [["kept 1"], ["kept 2", "kept 3"], ["kept 4"]]
     assert disk.groups == [[1], [2, 3, 4]]
+
+
+async def test_who_comes_in_the_same_turn_of_the_loop_shares_a_group() -> None:
+    disk = Disk()
+    disk.free.set()
+    group = group_of(disk)
+    await asyncio.gather(*(group([item]) for item in (1, 2, 3)))
+    assert disk.groups == [[1, 2, 3]]
 
 
 async def test_a_group_ends_where_the_next_caller_does_not_fit_and_one_caller_is_never_split() -> None:

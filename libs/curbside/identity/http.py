@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Request, Security
 
 from curbside.errors import Forbidden, Unauthenticated
 from curbside.identity.principal import Principal, Scope
@@ -35,7 +35,7 @@ class Requires:
 
 
 def requires(scope: Scope) -> Any:
-    return Depends(Requires(scope))
+    return Security(Requires(scope), scopes=[scope.value])
 
 
 def allowed(principal: Principal, scope: Scope) -> Principal:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -64,7 +64,8 @@ ROLES: Final = MappingProxyType(
 )
 
 
-def scopes_of(roles: Iterable[Role]) -> frozenset[Scope]:
+@lru_cache(maxsize=256)
+def scopes_of(roles: frozenset[Role]) -> frozenset[Scope]:
     return frozenset().union(*(ROLES[role] for role in roles))
 
 

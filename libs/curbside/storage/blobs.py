@@ -118,7 +118,10 @@ class BlobStore:
 
     async def put_many(self, zone: Zone, blobs: Sequence[tuple[str, bytes]], *, tenant: str) -> list[BlobRef]:
         """Seal blobs, given by subject and plaintext, each under its subject's key, and make them durable by
-        one write: they lie behind each other in one object, a pack. They are read like any other."""
+        one write: they lie behind each other in one object, a pack. They are read like any other.
+
+        Raises what `check_space` raises, too.
+        """
         self._require(zone)
         return await self._in_thread(self._put_many, zone, blobs, tenant) if blobs else []
 
@@ -167,6 +170,7 @@ class BlobStore:
         return ref
 
     def _put_many(self, zone: Zone, blobs: Sequence[tuple[str, bytes]], tenant: str) -> list[BlobRef]:
+        self._objects.check()
         keys = self._keys.get_or_create_many(zone, tenant, {subject for subject, _ in blobs})
         pack = secrets.token_hex(16)
         refs: list[BlobRef] = []

@@ -42,6 +42,7 @@ from curbside.telemetry.tracing import current_trace_parent
 _LOCK: Final = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(cast(:numbers AS bigint[])) AS n")
 # Fewer rows go by SQLAlchemy's INSERT: COPY asks the server once more, and preparing takes its time.
 _FEW: Final = 8
+AMONG: Final = "among"
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,17 @@ def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
         _copy(connection, table, rows)
 
 
-def among(connection: Connection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
-    """That `column` is one of `values`, which go as one parameter: many take longer to write down than to
-    look up."""
-    if connection.dialect.name == "postgresql":
-        return column == any_(bindparam("among", [*values], type_=ARRAY(Text)))
-    given = func.json_each(bindparam("among", json.dumps([*values]), type_=Text)).table_valued("value")
+def among(dialect: str, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """That `column` is one of what `listed` gives for the parameter AMONG: one, for many take longer to write
+    down than to look up."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(AMONG, type_=ARRAY(Text)))
+    given = func.json_each(bindparam(AMONG, type_=Text)).table_valued("value")
     return column.in_(select(given.c.value))
+
+
+def listed(connection: Connection, values: Collection[str]) -> list[str] | str:
+    return [*values] if connection.dialect.name == "postgresql" else json.dumps([*values])
 
 
 def take_turns(connection: Connection, names: Sequence[str]) -> None:

@@ -87,6 +87,7 @@ _MAX_CHAOS: Final = 0.05  # its own measure of a wrong guess; it accepts up to 0
 _SINGLE_BYTE: Final = ("cp1252", "iso8859-15")
 # C0 and C1 but for white space. C1 (0x80 to 0x9F) is what binary becomes in ISO 8859; 0x85 ends a line.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_PLAIN: Final = bytes(byte for byte in range(128) if not _CONTROL.match(chr(byte)))
 # 1 %: text that went through a terminal or a printer holds a few control characters, a binary file many.
 _MAX_CONTROL_SHARE: Final = 0.01
 _CONVERT: Final = "Convert it to UTF-8, or declare its charset in Content-Type."
@@ -160,6 +161,8 @@ def decode(data: bytes, *, charset: str | None = None, field: str = "body") -> s
 
 def refuse_controls(text: str, field: str) -> None:
     """Raise BinaryReport where `text` holds NUL, or more control characters than any report does."""
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
+        return
     first = _CONTROL.search(text)
     if first is None:
         return

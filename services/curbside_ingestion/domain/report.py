@@ -61,6 +61,8 @@ _ALL_NAMES: Final = frozenset(
         *(name for names in (*FIELD_NAMES.values(), *KNOWN_NAMES.values()) for name in names),
     }
 )
+_KNOWN_COLUMNS: Final = frozenset(name for names in KNOWN_NAMES.values() for name in names)
+_NOTHING_KNOWN: Final = KnownIdentifiers()
 DEFAULT_SOURCE: Final = "api"
 _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Why a report may be read and never trained on: 42 CFR 2.31 and 2.33 (records of substance use treatment),
@@ -196,7 +198,11 @@ def source_named(name: str) -> str:
 def _pick(row: Mapping[str, object], name: str) -> object:
     """The value of the first name of field `name` that `row` fills in; None where it fills none."""
     names = FIELD_NAMES.get(name) or KNOWN_NAMES[name]
-    return next((row[alias] for alias in names if row.get(alias) not in (None, "")), None)
+    for alias in names:
+        value = row.get(alias)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def _text(value: object, max_characters: int | None) -> str:
@@ -302,6 +308,8 @@ def _known(row: Mapping[str, object]) -> KnownIdentifiers:
     """`known` of the row, and the columns of KNOWN_NAMES, whose values are separated by semicolons."""
     nested = row.get("known")
     if nested in (None, ""):
+        if _KNOWN_COLUMNS.isdisjoint(row):
+            return _NOTHING_KNOWN
         nested = {}
     if not isinstance(nested, Mapping) or not set(nested) <= set(KNOWN_NAMES):
         raise BadField(
