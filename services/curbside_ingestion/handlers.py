@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter as Counted
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -92,8 +93,9 @@ async def receive_reports(
             break
     if any(row.waits_as is not None for row in rows):
         documents.set()
-    for outcome in outcomes:
-        RECEIVED.labels(outcome="accepted" if isinstance(outcome, Accepted) else outcome.problem.code).inc()
+    became = Counted("accepted" if isinstance(one, Accepted) else one.problem.code for one in outcomes)
+    for outcome, count in became.items():
+        RECEIVED.labels(outcome=outcome).inc(count)
     return outcomes
 
 

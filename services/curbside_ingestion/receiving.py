@@ -241,8 +241,8 @@ def _admission(arrival: Arrival, there: _Revisions) -> Admission | Refused:
 def _note(arrival: Arrival, admission: Admission, there: _Revisions) -> None:
     """Let those that come after `arrival` see it, and what it displaced."""
     earlier = there[arrival.principal.tenant, arrival.identity]
-    gone = {displaced.report_id: displaced.state for displaced in admission.displaced}
-    earlier[:] = [replace(one, state=gone.get(one.report_id, one.state)) for one in earlier]
+    if gone := {displaced.report_id: displaced.state for displaced in admission.displaced}:
+        earlier[:] = [replace(one, state=gone.get(one.report_id, one.state)) for one in earlier]
     status, fingerprint = arrival.submission.status, arrival.fingerprint
     earlier.append(Revision(arrival.report_id, admission.number, status, fingerprint, admission.state))
 

@@ -45,8 +45,7 @@ class PhiDocument:
 
 def to_message(document: PhiDocument) -> pb.PhiDocument:
     known = {
-        field.name: [value.reveal() for value in getattr(document.known, field.name)]
-        for field in fields(KnownIdentifiers)
+        kind: [value.reveal() for value in values] for kind, values in vars(document.known).items() if values
     }
     return pb.PhiDocument(
         text=document.text.reveal(),

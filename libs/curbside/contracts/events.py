@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from google.protobuf.message import DecodeError, Message
@@ -54,7 +55,7 @@ def new_event(
     if payload.DESCRIPTOR.name not in TOPIC_OF_EVENT:
         raise ValueError(f"no topic carries {payload.DESCRIPTOR.name!r}")
     return Event(
-        event_id=uuid.uuid4().hex,
+        event_id=secrets.token_hex(16),
         occurred_at=occurred_at or datetime.now(UTC),
         tenant=tenant,
         subject=subject,
@@ -62,13 +63,18 @@ def new_event(
     )
 
 
-def encode(event: Event) -> bytes:
+@lru_cache(maxsize=16)  # what happens together has one time
+def _stamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
-    stamp.FromDatetime(event.occurred_at.astimezone(UTC))
+    stamp.FromDatetime(moment.astimezone(UTC))
+    return stamp
+
+
+def encode(event: Event) -> bytes:
     envelope = events_pb2.Envelope(
         event_id=event.event_id,
         type=event.type,
-        occurred_at=stamp,
+        occurred_at=_stamp(event.occurred_at),
         tenant=event.tenant,
         subject=event.subject,
         trace_parent=event.trace_parent,

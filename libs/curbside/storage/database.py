@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import orjson
 from sqlalchemy import (
     Connection,
     Engine,
@@ -300,7 +302,9 @@ class _Threads:
     """Blocking work on the SQLite file at `url`: one that writes and one that reads at a time."""
 
     def __init__(self, url: str, service: str) -> None:
-        self._engine = create_engine(sync_url(url), hide_parameters=True, pool_size=_THREADS)
+        self._engine = create_engine(
+            sync_url(url), hide_parameters=True, json_serializer=_json, pool_size=_THREADS
+        )
         _prepare(self._engine)
         self._reading = self._engine.execution_options(curbside_read_only=True)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"database-{service}")
@@ -345,15 +349,23 @@ def _engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
         return create_async_engine(
             url,
             hide_parameters=True,  # an error's text goes into a log
+            json_serializer=_json,
             pool_size=settings.pool_size,
             max_overflow=settings.max_overflow,
             pool_timeout=settings.pool_timeout.total_seconds(),
             pool_pre_ping=True,  # a server that was restarted costs no request
             pool_use_lifo=True,  # what a burst opened falls idle, and is closed by whatever stands between
         )
-    engine = create_async_engine(url, hide_parameters=True)
+    engine = create_async_engine(url, hide_parameters=True, json_serializer=_json)
     _prepare(engine.sync_engine)
     return engine
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # what only Python's own writes: an integer beyond 64 bits
+        return json.dumps(value)
 
 
 def _prepare(engine: Engine) -> None:

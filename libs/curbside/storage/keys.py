@@ -69,6 +69,8 @@ class KeyRing:
 
     def key(self, name: str) -> bytes:
         """The 32 bytes of key `name`."""
+        if (key := self._keys.get(name)) is not None:
+            return key
         with self._lock:
             if name not in self._keys:
                 self._keys[name] = self._read_or_make(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -169,16 +169,25 @@ def lock_number(name: str) -> int:
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """INSERT `rows` into `table` of SQLite: half of what SQLAlchemy's own insert of many costs."""
-    columns = tuple(rows[0])
-    statement, binds = _insertion(table, columns, connection.dialect)
-    if any(binds):
-        values = [
-            tuple(v if bind is None else bind(v) for bind, v in zip(binds, row.values(), strict=True))
-            for row in rows
-        ]
-    else:
-        values = [tuple(row.values()) for row in rows]
-    connection.exec_driver_sql(statement, values)
+    statement, binds = _insertion(table, tuple(rows[0]), connection.dialect)
+    # Column by column: a loop for each is half of what one over rows and columns costs.
+    columns = zip(*(row.values() for row in rows), strict=True)
+    bound = (
+        column if bind is None else _bound(column, bind) for column, bind in zip(columns, binds, strict=True)
+    )
+    connection.exec_driver_sql(statement, [*zip(*bound, strict=True)])
+
+
+def _bound(values: Iterable[Any], bind: Callable[[Any], Any]) -> list[Any]:
+    """What `bind` makes of `values`: of a value that the one before was too, the same."""
+    bound: list[Any] = []
+    last: Any = _bound  # none of the values
+    made: Any = None
+    for value in values:
+        if value is not last:
+            last, made = value, bind(value)
+        bound.append(made)
+    return bound
 
 
 @lru_cache(maxsize=256)

@@ -70,6 +70,7 @@ _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EXCLUSIONS: Final = ("42cfr2", "psychotherapy", "restricted")
 _MAX_ID: Final = 200  # characters
 _MAX_KNOWN: Final = 50  # values of one kind
+_DATE_LENGTH: Final = 10  # of YYYY-MM-DD
 _YEARS: Final = range(1900, 2101)  # a date offset must not leave what datetime can hold
 # A shorter id ("29") would redact ages and doses wherever it stands in the text.
 _MIN_PATIENT_ID: Final = 4
@@ -137,8 +138,7 @@ class Submission:
             and any(character.isdigit() for character in self.external_id.reveal())
         ):
             numbers = _with(numbers, self.external_id)
-        others = {f.name: getattr(known, f.name) for f in fields(known) if f.name not in ("mrns", "numbers")}
-        return KnownIdentifiers(**others, mrns=mrns, numbers=numbers)
+        return replace(known, mrns=mrns, numbers=numbers)
 
 
 def read_submission(
@@ -285,23 +285,23 @@ def _authored_at(value: object) -> PhiText | None:
     in any zone. A time without an offset is refused: hours would not."""
     if value is None:
         return None
-    bad = BadField(
-        "authored_at must be a time with its offset, or a date",
-        field="authored_at",
-        mend="Send RFC 3339, e.g. '2026-03-01T14:05:00+01:00' or '2026-03-01'.",
-    )
-    if not isinstance(value, str):
-        raise bad
-    try:
-        moment = datetime.combine(date.fromisoformat(value.strip()), time(), UTC)
-    except ValueError:
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise bad from None
-    if moment.tzinfo is None or moment.year not in _YEARS:
-        raise bad
+    moment = _moment(value.strip()) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
+        raise BadField(
+            "authored_at must be a time with its offset, or a date",
+            field="authored_at",
+            mend="Send RFC 3339, e.g. '2026-03-01T14:05:00+01:00' or '2026-03-01'.",
+        )
     return PhiText(moment.isoformat())
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        if len(value) > _DATE_LENGTH:
+            return datetime.fromisoformat(value)
+        return datetime.combine(date.fromisoformat(value), time(), UTC)
+    except ValueError:
+        return None
 
 
 def _known(row: Mapping[str, object]) -> KnownIdentifiers:
