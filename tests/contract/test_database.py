@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
 from curbside.storage.relay import publish_waiting
 from curbside.storage.tables import service_metadata
+from curbside.storage.writing import Writing
 
 TABLES = service_metadata().tables
 # Nothing of a handler is needed here: any service's database has inbox, outbox and audit.
@@ -194,6 +196,73 @@ async def test_the_audit_chain_holds_whoever_writes_it_and_finds_what_was_change
     held, broken = await database.verify_audit()
     assert broken is not None
     assert (held, broken.sequence) == (1, 2)
+
+
+async def test_blocking_work_is_one_transaction_like_any_other(databases: Sequence[Database]) -> None:
+    happened = [received(f"r{number}") for number in range(20)]
+
+    def write(writing: Writing) -> int:
+        writing.publish(*happened)
+        writing.record(actor="a", tenant="default", action="test.done", target="t")
+        writing.add(TABLES["inbox"], [{"event_id": "e", "group": "g", "handled_at": datetime.now(UTC)}])
+        return 42
+
+    def fail(writing: Writing) -> None:
+        write(writing)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await databases[0].transact(fail, "turn")
+    assert [await count(databases[1], table) for table in ("outbox", "audit", "inbox")] == [0, 0, 0]
+    assert not databases[0].committed.is_set()
+    assert await databases[0].transact(write, "turn") == 42
+    assert databases[0].committed.is_set()
+    assert [await count(databases[1], table) for table in ("outbox", "audit", "inbox")] == [20, 1, 1]
+    assert await databases[1].verify_audit() == (1, None)
+    bus = Published()
+    assert await publish_waiting(databases[0], bus) == 20
+    assert bus.ids == [f"r{number}" for number in range(20)]
+
+
+async def test_blocking_work_takes_turns_with_all_others(databases: Sequence[Database]) -> None:
+    first, second = databases
+    order: list[str] = []
+
+    def work(writing: Writing) -> None:
+        order.append("work")
+        writing.record(actor="a", tenant="default", action="test.done", target="t")
+
+    async with first.begin("x") as transaction:
+        await transaction.first_time(received(), "g")
+        waiting = [asyncio.create_task(each.transact(work, "x")) for each in databases]
+        await transaction.record(actor="a", tenant="default", action="test.begun", target="t")
+        assert await second.look(lambda connection: connection.execute(select(1)).scalar_one()) == 1
+        order.append("begin")
+    await asyncio.gather(*waiting)
+    assert order == ["begin", "work", "work"]
+    assert await first.verify_audit() == (3, None)
+
+
+async def test_who_leaves_blocking_work_leaves_its_turn_when_it_has_ended(database: Database) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(writing: Writing) -> None:
+        writing.publish(received())
+        begun.set()
+        go.wait(30)
+
+    if database.is_postgres:
+        pytest.skip("there it is a transaction of the loop, which is rolled back")
+    leaving = asyncio.create_task(database.transact(slow))
+    await asyncio.to_thread(begun.wait, 30)
+    leaving.cancel()
+    next_turn = asyncio.create_task(database.transact(lambda writing: writing.publish(received())))
+    await asyncio.sleep(0)
+    assert not next_turn.done()
+    go.set()
+    await next_turn
+    assert leaving.cancelled()
+    assert await count(database, "outbox") == 2
 
 
 async def test_the_relay_publishes_in_order_and_empties_the_outbox(database: Database) -> None:

@@ -21,7 +21,8 @@ from curbside.contracts.events import Event, new_event
 from curbside.contracts.topics import DATASETS_PUBLISHED
 from curbside.contracts.v1 import events_pb2
 from curbside.identity import Role
-from curbside.storage.migrate import alembic_config, sync_url
+from curbside.storage.migrate import alembic_config
+from curbside.storage.sqlite import sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside.testing.reports import GeneratedReport, generate_patients

@@ -20,7 +20,8 @@ from curbside.errors import Unavailable
 from curbside.identity.principal import Role
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef
-from curbside.storage.migrate import alembic_config, sync_url
+from curbside.storage.migrate import alembic_config
+from curbside.storage.sqlite import sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_deidentification import handlers, store

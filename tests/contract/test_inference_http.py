@@ -32,7 +32,7 @@ from curbside.phi import SafeText
 from curbside.runtime.host import listen
 from curbside.settings import BadSetting, load
 from curbside.storage.blobs import BlobRef
-from curbside.storage.migrate import sync_url
+from curbside.storage.sqlite import sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import open_test_platform
 from curbside_inference import store

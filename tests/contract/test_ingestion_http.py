@@ -26,7 +26,7 @@ from curbside.identity.principal import Principal, Role
 from curbside.phi import PhiText
 from curbside.settings import RuntimeSettings
 from curbside.storage.blobs import BlobRef, BlobStore
-from curbside.storage.migrate import sync_url
+from curbside.storage.sqlite import sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_ingestion import store

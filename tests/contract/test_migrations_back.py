@@ -12,8 +12,9 @@ from sqlalchemy import create_engine
 
 from curbside.runtime.services import load_package
 from curbside.settings import Profile
-from curbside.storage.migrate import alembic_config, sync_url
+from curbside.storage.migrate import alembic_config
 from curbside.storage.postgres import owner_url
+from curbside.storage.sqlite import sync_url
 
 
 @pytest.mark.parametrize("half", ["sqlite", "postgres"])

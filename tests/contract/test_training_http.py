@@ -24,7 +24,7 @@ from curbside.errors import CurbsideError, Unavailable
 from curbside.identity import Principal, Role
 from curbside.identity.grpc import RightsInterceptor
 from curbside.storage.blobs import BlobRef
-from curbside.storage.migrate import sync_url
+from curbside.storage.sqlite import sync_url
 from curbside.storage.zones import Zone
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_training import store

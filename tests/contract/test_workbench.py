@@ -24,7 +24,7 @@ from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE
 from curbside.identity.principal import Role
 from curbside.settings import Profile, RuntimeSettings
 from curbside.storage.keys import KeyRing
-from curbside.storage.migrate import sync_url
+from curbside.storage.sqlite import sync_url
 from curbside.telemetry.logs import JsonFormatter
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_workbench.domain import rendering

@@ -4,25 +4,18 @@ records commit in one transaction."""
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
 from sqlalchemy import (
     Connection,
-    Engine,
     MetaData,
     String,
     Table,
     bindparam,
-    create_engine,
-    event,
     func,
     select,
     text,
@@ -40,11 +33,10 @@ from curbside.settings import DatabaseSettings
 from curbside.storage import writing
 from curbside.storage.keys import KeyRing
 from curbside.storage.postgres import DatabaseRefused, refusal
-from curbside.storage.wal import write_ahead
+from curbside.storage.sqlite import SqliteThreads, prepare, to_json
 from curbside.storage.writing import Writer, Writing, lock_number, lock_numbers, take_turns
 
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(:number)")
-_THREADS: Final = 2  # SQLite has one writer at a time
 _ALONE_POLL: Final = 1.0  # seconds
 _CHECK_ACCESS: Final = "Check CURBSIDE_DATABASE__URL and CURBSIDE_DATABASE__PASSWORD_DIR,"
 _LOCK_BOTH: Final = text(
@@ -171,7 +163,7 @@ class Database:
         # SQLite's own waiting sleeps, up to 100 ms at a time, and lets who came last go first.
         self._turn: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgres else asyncio.Lock()
         self.writer = Writer(service, metadata, ring)
-        self._threads: _Threads | None = None if self.is_postgres else _Threads(url, service)
+        self._threads: SqliteThreads | None = None if self.is_postgres else SqliteThreads(url, service)
 
     @asynccontextmanager
     async def begin(self, *turns: str) -> AsyncIterator[Transaction]:
@@ -298,48 +290,6 @@ class Database:
             await asyncio.to_thread(self._threads.close)
 
 
-class _Threads:
-    """Blocking work on the SQLite file at `url`: one that writes and one that reads at a time."""
-
-    def __init__(self, url: str, service: str) -> None:
-        self._engine = create_engine(
-            sync_url(url), hide_parameters=True, json_serializer=_json, pool_size=_THREADS
-        )
-        _prepare(self._engine)
-        self._reading = self._engine.execution_options(curbside_read_only=True)
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"database-{service}")
-
-    async def run(self, call: Callable[..., ResultT], *args: Any) -> ResultT:
-        context = contextvars.copy_context()  # the trace goes along
-        done = asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(call, *args))
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait([done])  # the turn is ours until it has ended
-            raise
-
-    def write(self, work: Callable[[Writing], ResultT], writer: Writer) -> tuple[ResultT, int]:
-        with self._engine.begin() as connection:
-            writing = Writing(writer)
-            writing.connect(connection)
-            result = work(writing)
-            published = writing.finish()
-        return result, published
-
-    def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        with self._reading.begin() as connection:
-            return work(connection)
-
-    def close(self) -> None:
-        self._pool.shutdown()
-        self._engine.dispose()
-
-
-def sync_url(url: str) -> str:
-    """The blocking driver's URL for the same database."""
-    return url.replace("+aiosqlite", "")
-
-
 def sqlite_url(data: Path, service: str) -> str:
     return f"sqlite+aiosqlite:///{data / f'{service}.db'}"
 
@@ -349,43 +299,16 @@ def _engine(url: str, settings: DatabaseSettings) -> AsyncEngine:
         return create_async_engine(
             url,
             hide_parameters=True,  # an error's text goes into a log
-            json_serializer=_json,
+            json_serializer=to_json,
             pool_size=settings.pool_size,
             max_overflow=settings.max_overflow,
             pool_timeout=settings.pool_timeout.total_seconds(),
             pool_pre_ping=True,  # a server that was restarted costs no request
             pool_use_lifo=True,  # what a burst opened falls idle, and is closed by whatever stands between
         )
-    engine = create_async_engine(url, hide_parameters=True, json_serializer=_json)
-    _prepare(engine.sync_engine)
+    engine = create_async_engine(url, hide_parameters=True, json_serializer=to_json)
+    prepare(engine.sync_engine)
     return engine
-
-
-def _json(value: object) -> str:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # what only Python's own writes: an integer beyond 64 bits
-        return json.dumps(value)
-
-
-def _prepare(engine: Engine) -> None:
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    # We say BEGIN ourselves: the driver's implicit one would come too late for a snapshot.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    write_ahead(cursor)  # acknowledged means on the disk
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 30000")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("curbside_read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 class translated:  # noqa: N801  (a context manager that reads as a word)

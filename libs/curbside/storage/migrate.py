@@ -15,8 +15,9 @@ from filelock import FileLock
 from sqlalchemy import MetaData, create_engine, pool, text
 from sqlalchemy.exc import OperationalError
 
-from curbside.storage.database import sync_url, translated
+from curbside.storage.database import translated
 from curbside.storage.directories import private_directory
+from curbside.storage.sqlite import sync_url
 from curbside.storage.tables import service_metadata
 
 # A revision waits so long for a table that a transaction uses, and readers queue behind it meanwhile.
