@@ -319,9 +319,7 @@ def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) ->
     )
 
 
-def _revisions(
-    connection: store.Connection, arrivals: Iterable[Arrival], *, lock: bool = False
-) -> _Revisions:
+def _revisions(connection: store.Blocking, arrivals: Iterable[Arrival], *, lock: bool = False) -> _Revisions:
     """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for arrival in arrivals:

@@ -38,6 +38,7 @@ from curbside_ingestion.domain.revisions import ReportStatus, Revision
 from curbside_ingestion.domain.states import ReportState
 
 Session = AsyncSession
+Blocking = Connection
 METADATA = service_metadata()
 # One row per acknowledged report, and never a change: what the ledger is checked against.
 RECEIPTS = Table(
@@ -186,7 +187,7 @@ class Moment:
 
 
 def revisions(
-    connection: Connection, tenant: str, identities: Collection[str], *, lock: bool = False
+    connection: Blocking, tenant: str, identities: Collection[str], *, lock: bool = False
 ) -> dict[str, list[Revision]]:
     """The revisions of `identities`, oldest first; with `lock` they stay so until the transaction ends."""
     query = _revisions(connection.dialect.name, lock)

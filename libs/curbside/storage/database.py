@@ -198,7 +198,8 @@ class Database:
                 return await transaction.session.run_sync(transaction.blocking(work))
         with translated(self.service):
             async with self._turn:
-                result, published = await self._threads.run(self._threads.write, work, self.writer)
+                done: tuple[ResultT, int] = await self._threads.run(self._threads.write, work, self.writer)
+        result, published = done
         if published:
             self.committed.set()
         return result
@@ -209,7 +210,8 @@ class Database:
             async with self.read() as session:
                 return await session.run_sync(lambda blocking: work(blocking.connection()))
         with translated(self.service):
-            return await self._threads.run(self._threads.read, work)
+            seen: ResultT = await self._threads.run(self._threads.read, work)
+        return seen
 
     @asynccontextmanager
     async def without_turn(self) -> AsyncIterator[AsyncSession]:
