@@ -101,7 +101,16 @@ class Documents:
             except BadInput as problem:
                 rows.append(placed(BadRow(number, problem), number, found.place))
                 continue
-            rows.append(GoodRow(number, read, original, quality=found.quality, media_type=kind.value))
+            rows.append(
+                GoodRow(
+                    number,
+                    read,
+                    original,
+                    quality=found.quality,
+                    media_type=kind.value,
+                    place=found.place,
+                )
+            )
         others = [(one.place, one.problem) for one in extraction.refused]
         others += [(consent.place, _no_consents()) for consent in extraction.consents]
         for place, refused in others:

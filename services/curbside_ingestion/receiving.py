@@ -29,6 +29,7 @@ from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStat
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
+from curbside_ingestion.together import barred
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -70,6 +71,7 @@ class Arrival:
     identity: str
     fingerprint: str
     replaces: str | None  # the identity of another report
+    unit: str = ""  # those of one are taken in together or not at all
 
     @property
     def submission(self) -> Submission:
@@ -121,8 +123,9 @@ async def take_in(
     async with database.read() as session:  # what is there already need not be written first
         there = await _revisions(session, arrivals)
     refused: dict[str, Refused] = {}
+    kept_out = _kept_out(arrivals, there)
     for arrival in arrivals:
-        admission = _admission(arrival, there)
+        admission = kept_out.get(arrival.report_id) or _admission(arrival, there)
         if isinstance(admission, Refused):
             refused[arrival.report_id] = admission
         else:
@@ -170,15 +173,18 @@ async def _accept(
     new: list[store.NewReport] = []
     happened: list[Event] = []
     waiting: list[store.NewExtraction] = []
+    kept_out = _kept_out(arrivals, there, staged)
     for arrival in arrivals:
-        admission, submission = _admission(arrival, there), arrival.submission
+        admission, submission = (
+            kept_out.get(arrival.report_id) or _admission(arrival, there),
+            arrival.submission,
+        )
         if isinstance(admission, Refused):
             outcomes[arrival.report_id] = admission
             continue
         one = staged.get(arrival.report_id)
         if one is None:  # what it was a copy of was refused meanwhile, by what another process brought
-            problem = store.RevisionTaken(_AT_ONCE, field="external_id", mend="Send it again.")
-            outcomes[arrival.report_id] = Refused(arrival.good.row, problem)
+            outcomes[arrival.report_id] = Refused(arrival.good.row, _at_once())
             continue
         _note(arrival, admission, there)
         for displaced in (*admission.displaced, *_replaced(arrival, there)):
@@ -202,6 +208,30 @@ async def _accept(
     await store.add_reports(transaction, new)
     await store.add_extractions(transaction, waiting)
     return [outcomes[arrival.report_id] for arrival in arrivals]
+
+
+def _kept_out(
+    arrivals: Sequence[Arrival], there: _Revisions, staged: Mapping[str, _Staged] | None = None
+) -> dict[str, Refused]:
+    """Those of units that cannot be taken in whole."""
+
+    def enter(arrival: Arrival, there: _Revisions) -> CurbsideError | None:
+        admission = _admission(arrival, there)
+        if isinstance(admission, Refused):
+            return admission.problem
+        if staged is not None and arrival.report_id not in staged:
+            return _at_once()
+        _note(arrival, admission, there)
+        _replaced(arrival, there)
+        return None
+
+    problems = barred(arrivals, there, enter)
+    rows = {arrival.report_id: arrival.good.row for arrival in arrivals}
+    return {report_id: Refused(rows[report_id], problem) for report_id, problem in problems.items()}
+
+
+def _at_once() -> CurbsideError:
+    return store.RevisionTaken(_AT_ONCE, field="external_id", mend="Send it again.")
 
 
 def _admission(arrival: Arrival, there: _Revisions) -> Admission | Refused:

@@ -65,6 +65,7 @@ def build(platform: Platform) -> Service:
         max_unpacked_bytes=settings.max_unpacked_bytes,
     )
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
+    together = partial(handlers.receive_together, take_in=take_in, ring=ring)
     answer = partial(answer_message, documents=documents, receive=receive)
 
     listener = mllp_listener(
@@ -86,7 +87,7 @@ def build(platform: Platform) -> Service:
                 ledger=partial(handlers.read_ledger, database=database),
                 settings=settings,
             ),
-            fhir_routes(documents=documents, receive=receive),
+            fhir_routes(documents=documents, receive=receive, together=together),
             hl7_routes(answer),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
