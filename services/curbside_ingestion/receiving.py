@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 import time
 from collections import defaultdict
@@ -30,6 +31,8 @@ from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
 from curbside_ingestion.together import barred
+
+log = logging.getLogger(__name__)
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -136,10 +139,13 @@ async def take_in(
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with database.begin(*{name for one in arrivals for name in _names(one)}) as transaction:
-                return await _accept(arrivals, staged, transaction, ring)
+                outcomes = await _accept(arrivals, staged, transaction, ring)
         except store.RevisionTaken:
             if attempt == _ATTEMPTS:
                 raise
+        else:
+            await _discard(arrivals, outcomes, staged, blobs)
+            return outcomes
     raise AssertionError("a last attempt returns or raises")
 
 
@@ -161,6 +167,27 @@ async def _stage(arrivals: Sequence[Arrival], blobs: BlobStore) -> dict[str, _St
             original, texts = next(refs), bool(len(arrival.submission.text))
             staged[arrival.report_id] = _Staged(arrival, original, next(refs) if texts else None)
     return staged
+
+
+async def _discard(
+    arrivals: Sequence[Arrival],
+    outcomes: Sequence[Accepted | Refused],
+    staged: Mapping[str, _Staged],
+    blobs: BlobStore,
+) -> None:
+    """Remove what was written for nothing: of a whole pack all came by another group at the same moment."""
+    named = {
+        arrival.principal.tenant
+        for arrival, outcome in zip(arrivals, outcomes, strict=True)
+        if isinstance(outcome, Accepted)
+    }
+    packs = {one.original.tenant: one.original for one in staged.values()}
+    for tenant, original in packs.items():
+        if tenant not in named:
+            try:
+                await blobs.discard(original)
+            except CurbsideError as error:  # sealed, and named by no record
+                log.warning("a pack without a record stays", extra={"error": error.code})
 
 
 async def _accept(

@@ -32,7 +32,6 @@ class Run:
     """What came of one run."""
 
     posts: int
-    shared: int  # of them, those that two send
     papers: Sequence[Paper]
     answers: Mapping[str, int]
     processes: int  # that were killed
@@ -164,8 +163,7 @@ def check(run: Run, *, kills: int) -> None:
     assert run.ledger["received"] == len(run.papers) == sum(run.ledger["states"].values())
     assert all(paper.acknowledged for paper in run.papers)
     assert not run.answers.get("500"), "a kill was answered as if it were a defect"
-    # Of what was under way when it was killed: two groups, and two texts. What two senders post at once may
-    # leave one, too, where it is found to be a copy only when its group is written.
-    assert len(run.evidence.leftovers) <= _UNDER_WAY * kills + run.shared
+    # Of what was under way when it was killed: two groups, and the texts of two documents.
+    assert len(run.evidence.leftovers) <= _UNDER_WAY * kills
     assert run.evidence.scratch <= _UNDER_WAY * kills
     assert run.cleaned == run.evidence.scratch
