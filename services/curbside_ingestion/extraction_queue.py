@@ -29,7 +29,10 @@ from curbside_ingestion.sealing import SAID, opened
 log = logging.getLogger(__name__)
 
 _POLL: Final = timedelta(seconds=2)  # for claims that ran out; what arrives here wakes us at once
-_MOST_ATTEMPTS: Final = 3  # a document that took a whole service with it twice gets one more
+# A service that is killed again and again ends what it has in hand each time, whoever's fault it is. So after
+# three attempts a document waits for its lease to run out, minutes, and two more must fail so far apart.
+_ATTEMPTS_AT_ONCE: Final = 3
+_MOST_ATTEMPTS: Final = 5
 _ACTOR: Final = "service:ingestion"
 _BACK_OFF: Final = timedelta(seconds=5)  # while a database or a disk does not answer
 
@@ -61,7 +64,9 @@ class ExtractionQueue:
             try:
                 if not ours:  # one process works on an SQLite file: no claim of before is anybody's
                     async with self.database.begin() as transaction:
-                        await store.unclaim_extractions(transaction.session)
+                        await store.unclaim_extractions(
+                            transaction.session, tried_less_than=_ATTEMPTS_AT_ONCE
+                        )
                     ours = True
                 done = await self.extract_some()
             except CurbsideError as error:  # what is claimed is tried again when its lease is over

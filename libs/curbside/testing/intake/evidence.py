@@ -8,9 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import MetaData, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from curbside.bus.embedded import EmbeddedBus
 from curbside.contracts.events import Event, decode
 from curbside.contracts.v1 import events_pb2
@@ -140,7 +137,7 @@ async def still_waiting(settings: RuntimeSettings) -> int:
     platform, bus = _open(settings)
     try:
         async with platform.database.read() as session:
-            return await _waiting(session, platform.database.metadata)
+            return await _waiting(session, platform)
     finally:
         await platform.database.close()
         await bus.close()
@@ -165,12 +162,12 @@ def _open(settings: RuntimeSettings) -> tuple[Platform, EmbeddedBus]:
 async def _collect(settings: RuntimeSettings, platform: Platform, bus: EmbeddedBus) -> Evidence:
     tables = platform.database.metadata.tables
     async with platform.database.read() as session:
-        rows = (await session.execute(select(tables["reports"]))).all()
-        receipts = (await session.execute(select(tables["receipts"]))).all()
-        moments = (await session.execute(select(tables["history"]).order_by(tables["history"].c.id))).all()
-        audit = tables["audit"].c
-        acts = (await session.execute(select(audit.action, audit.target))).all()
-        waiting = await _waiting(session, platform.database.metadata)
+        rows, receipts, acts = [
+            (await session.execute(tables[name].select())).all() for name in ("reports", "receipts", "audit")
+        ]
+        history_id = tables["history"].c.id
+        moments = (await session.execute(tables["history"].select().order_by(history_id))).all()
+        waiting = await _waiting(session, platform)
     _, broken = await platform.database.verify_audit()
     refs = [BlobRef.from_json(ref) for row in rows for ref in (row.original, row.text) if ref is not None]
     contents, unreadable = await _contents(platform, refs)
@@ -193,7 +190,7 @@ async def _collect(settings: RuntimeSettings, platform: Platform, bus: EmbeddedB
         reports,
         {row.report_id: row.received_at for row in receipts},
         history,
-        Counter((action, target) for action, target in acts),
+        Counter((act.action, act.target) for act in acts),
         events,
         records,
         waiting,
@@ -204,12 +201,10 @@ async def _collect(settings: RuntimeSettings, platform: Platform, bus: EmbeddedB
     )
 
 
-async def _waiting(session: AsyncSession, metadata: MetaData) -> int:
-    counts = [
-        (await session.execute(select(func.count()).select_from(metadata.tables[name]))).scalar_one()
-        for name in ("outbox", "extractions")
-    ]
-    return sum(counts)
+async def _waiting(session: Any, platform: Platform) -> int:
+    tables = platform.database.metadata.tables
+    waiting = [(await session.execute(tables[name].select())).all() for name in ("outbox", "extractions")]
+    return sum(map(len, waiting))
 
 
 async def _contents(platform: Platform, refs: Sequence[BlobRef]) -> tuple[dict[str, bytes], list[str]]:
