@@ -63,6 +63,7 @@ def build(platform: Platform) -> Service:
         max_characters=settings.max_report_characters,
         max_reports=settings.max_batch_reports,
         max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_file_bytes=platform.settings.max_body_bytes,
     )
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
     together = partial(handlers.receive_together, take_in=take_in, ring=ring)

@@ -60,8 +60,13 @@ class GoodRow:
 
 @dataclass(frozen=True)
 class BadRow:
+    """What is wrong with a row. Where it was raised is forgotten: those frames would keep the document."""
+
     row: int
     problem: CurbsideError
+
+    def __post_init__(self) -> None:
+        self.problem.__traceback__ = self.problem.__context__ = None
 
 
 Rows = Iterator[GoodRow | BadRow]

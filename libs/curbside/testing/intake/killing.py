@@ -108,7 +108,6 @@ def post_and_kill(directory: Path, seed: int, *, reports: int, kills: int, docum
     cleaned = open_objects(settings).clean(timedelta(0))
     return Run(
         len(sent),
-        len(shared),
         papers,
         progress.answers,
         processes,
