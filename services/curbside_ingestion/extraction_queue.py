@@ -54,6 +54,7 @@ class ExtractionQueue:
     at_once: int
     lease: timedelta
     max_characters: int  # of one report
+    again: timedelta = timedelta(minutes=1)  # after which one is tried that waits for Tesseract or a disk
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -104,7 +105,9 @@ class ExtractionQueue:
             raise
         except CurbsideError:  # Tesseract is missing, a disk does not answer or is full: that is none
             async with self.database.begin(extraction.report_id) as transaction:
-                await store.forgive_extraction(transaction.session, extraction.report_id)
+                await store.forgive_extraction(
+                    transaction.session, extraction.report_id, until=datetime.now(UTC) + self.again
+                )
             raise
 
     async def _outcome(self, extraction: store.Extraction) -> _Read | CurbsideError:

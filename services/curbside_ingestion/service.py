@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -13,6 +14,7 @@ from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers, receiving
 from curbside_ingestion.consumer import GROUP, subscriptions
+from curbside_ingestion.extraction.found import DEFAULT_LIMITS
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
 from curbside_ingestion.fhir_http import fhir_routes
@@ -45,6 +47,7 @@ def build(platform: Platform) -> Service:
             children=settings.extraction_children,
             seconds=settings.extraction_cpu,
             memory_bytes=settings.extraction_memory_bytes,
+            limits=replace(DEFAULT_LIMITS, ocr_path=settings.ocr_path),
         )
         for _ in range(2)
     )

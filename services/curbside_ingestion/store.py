@@ -277,7 +277,8 @@ async def claim_extractions(
         select(EXTRACTIONS, REPORTS.c.tenant, REPORTS.c.subject, REPORTS.c.original)
         .join(REPORTS, REPORTS.c.report_id == EXTRACTIONS.c.report_id)
         .where(free, ~behind)
-        .order_by(EXTRACTIONS.c.report_id)
+        # What waits for Tesseract comes behind what does not.
+        .order_by(EXTRACTIONS.c.claimed_until.asc().nulls_first(), EXTRACTIONS.c.report_id)
         .limit(limit)
     )
     found = (await session.execute(query.with_for_update(of=EXTRACTIONS, skip_locked=True))).all()
@@ -310,10 +311,11 @@ async def unclaim_extractions(session: Session, *, tried_less_than: int) -> None
     await session.execute(update(EXTRACTIONS).where(few).values(claimed_until=None))
 
 
-async def forgive_extraction(session: Session, report_id: str) -> None:
-    """Let the last attempt not count; its lease goes on, so that others have their turn."""
+async def forgive_extraction(session: Session, report_id: str, *, until: datetime) -> None:
+    """Let the last attempt not count; none follows before `until`, so that others have their turn."""
     one = EXTRACTIONS.c.report_id == report_id
-    await session.execute(update(EXTRACTIONS).where(one).values(attempts=EXTRACTIONS.c.attempts - 1))
+    forgiven = {"attempts": EXTRACTIONS.c.attempts - 1, "claimed_until": until}
+    await session.execute(update(EXTRACTIONS).where(one).values(**forgiven))
 
 
 async def end_extraction(session: Session, report_id: str) -> ReportState | None:

@@ -387,7 +387,7 @@ async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attem
 
 async def test_a_document_waits_for_as_long_as_its_text_cannot_be_written(client: Client) -> None:
     await client.post("v1/reports", MARKUP, "text/html")
-    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), lease=timedelta(seconds=-1))
+    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), again=timedelta(seconds=-1))
     for _ in range(5):
         with pytest.raises(StorageFull):
             await full.extract_some()

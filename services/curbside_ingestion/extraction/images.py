@@ -51,7 +51,7 @@ def read_text(data: bytes, limits: Limits) -> DocumentText:
     pages = []
     characters = 0
     for page in _pages(data, kind, limits):
-        text, quality = recognise(page, most_pixels=limits.max_pixels)
+        text, quality = recognise(page, limits=limits)
         characters += len(text)
         if characters > limits.max_characters:
             raise OversizedDocument("the image holds more text than a report may", field="body")
