@@ -36,7 +36,7 @@ _READ: Final = "It makes no report by itself; what it says of one is kept with t
 
 def operation_outcome(problems: Sequence[CurbsideError]) -> dict[str, Any]:
     """An OperationOutcome; `expression` names the entry and the field of each, of the first 20."""
-    issues = []
+    issues: list[dict[str, Any]] = []
     for problem in problems[:_MOST_ISSUES]:
         place = expression(str(problem.extensions.get("place") or ""), problem.field or "")
         issue = {
@@ -47,8 +47,7 @@ def operation_outcome(problems: Sequence[CurbsideError]) -> dict[str, Any]:
         }
         issues.append(issue | ({"expression": [place]} if place else {}))
     if (more := len(problems) - _MOST_ISSUES) > 0:
-        said = {"severity": "information", "code": "informational", "diagnostics": f"And {more} more."}
-        issues.append(said)
+        issues.append(_informed(f"And {more} more."))
     return {"resourceType": "OperationOutcome", "issue": issues}
 
 
@@ -108,8 +107,7 @@ def _number(place: str) -> int:
 def _entry(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The answer to an entry; of several reports in it (a bundle within) that of the worst."""
     if not outcomes:
-        said = {"severity": "information", "code": "informational", "diagnostics": _READ}
-        outcome = {"resourceType": "OperationOutcome", "issue": [said]}
+        outcome = {"resourceType": "OperationOutcome", "issue": [_informed(_READ)]}
         return {"response": {"status": "200 OK", "outcome": outcome}}
     problems = [
         outcome
@@ -126,6 +124,10 @@ def _entry(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     (known, *_) = outcomes  # sending it again is no mistake
     assert isinstance(known, DuplicateReport)
     return {"response": {"status": "200 OK", "location": location(known.extensions["report_id"])}}
+
+
+def _informed(said: str) -> dict[str, Any]:
+    return {"severity": "information", "code": "informational", "diagnostics": said}
 
 
 def location(report_id: str) -> str:
