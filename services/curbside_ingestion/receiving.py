@@ -253,8 +253,11 @@ def _kept_out(
         return None
 
     problems = barred(arrivals, there, enter)
-    rows = {arrival.report_id: arrival.good.row for arrival in arrivals}
-    return {report_id: Refused(rows[report_id], problem) for report_id, problem in problems.items()}
+    return {
+        arrival.report_id: Refused(arrival.good.row, problems[arrival.report_id])
+        for arrival in arrivals
+        if arrival.report_id in problems
+    }
 
 
 def _at_once() -> CurbsideError:
