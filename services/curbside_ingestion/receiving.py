@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -31,8 +31,6 @@ from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
 from curbside_ingestion.together import barred
-
-log = logging.getLogger(__name__)
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -184,10 +182,8 @@ async def _discard(
     packs = {one.original.tenant: one.original for one in staged.values()}
     for tenant, original in packs.items():
         if tenant not in named:
-            try:
+            with suppress(CurbsideError):  # what stays is sealed, and named by no record
                 await blobs.discard(original)
-            except CurbsideError as error:  # sealed, and named by no record
-                log.warning("a pack without a record stays", extra={"error": error.code})
 
 
 async def _accept(
