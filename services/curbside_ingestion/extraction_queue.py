@@ -29,7 +29,10 @@ from curbside_ingestion.sealing import SAID, opened
 log = logging.getLogger(__name__)
 
 _POLL: Final = timedelta(seconds=2)  # for claims that ran out; what arrives here wakes us at once
-_MOST_ATTEMPTS: Final = 3  # a document that took a whole service with it twice gets one more
+# A service that is killed again and again ends what it has in hand each time, whoever's fault it is. So after
+# three attempts a document waits for its lease to run out, minutes, and two more must fail so far apart.
+_ATTEMPTS_AT_ONCE: Final = 3
+_MOST_ATTEMPTS: Final = 5
 _ACTOR: Final = "service:ingestion"
 _BACK_OFF: Final = timedelta(seconds=5)  # while a database or a disk does not answer
 
@@ -51,6 +54,7 @@ class ExtractionQueue:
     at_once: int
     lease: timedelta
     max_characters: int  # of one report
+    again: timedelta = timedelta(minutes=1)  # after which one is tried that waits for Tesseract or a disk
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -61,7 +65,9 @@ class ExtractionQueue:
             try:
                 if not ours:  # one process works on an SQLite file: no claim of before is anybody's
                     async with self.database.begin() as transaction:
-                        await store.unclaim_extractions(transaction.session)
+                        await store.unclaim_extractions(
+                            transaction.session, tried_less_than=_ATTEMPTS_AT_ONCE
+                        )
                     ours = True
                 done = await self.extract_some()
             except CurbsideError as error:  # what is claimed is tried again when its lease is over
@@ -99,7 +105,9 @@ class ExtractionQueue:
             raise
         except CurbsideError:  # Tesseract is missing, a disk does not answer or is full: that is none
             async with self.database.begin(extraction.report_id) as transaction:
-                await store.forgive_extraction(transaction.session, extraction.report_id)
+                await store.forgive_extraction(
+                    transaction.session, extraction.report_id, until=datetime.now(UTC) + self.again
+                )
             raise
 
     async def _outcome(self, extraction: store.Extraction) -> _Read | CurbsideError:

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from curbside import __version__
-from curbside.errors import BadInput, CurbsideError
+from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import whole_body
@@ -23,22 +23,14 @@ from curbside_ingestion.domain.problems import BadShape, DuplicateReport
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.domain.rows import BadRow, GoodRow
 from curbside_ingestion.extraction.found import Kind
+from curbside_ingestion.fhir_answers import bundle_response, in_the_way, location, operation_outcome
 from curbside_ingestion.handlers import Receive
 from curbside_ingestion.reading import Documents
-from curbside_ingestion.receiving import Accepted, Refused
+from curbside_ingestion.receiving import Accepted
 
 SOURCE: Final = "fhir"
 _CREATED: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
 _MEDIA: Final = Kind.FHIR.value
-# https://hl7.org/fhir/R4/valueset-issue-type.html
-_ISSUES: Final = {
-    HTTPStatus.CONFLICT: "conflict",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-costly",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-supported",
-    HTTPStatus.TOO_MANY_REQUESTS: "throttled",
-    HTTPStatus.SERVICE_UNAVAILABLE: "transient",
-    HTTPStatus.INSUFFICIENT_STORAGE: "no-store",
-}
 _EXAMPLE: Final = {
     "resourceType": "DiagnosticReport",
     "status": "final",
@@ -54,7 +46,7 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
+def fhir_routes(*, documents: Documents, receive: Receive, together: Receive) -> APIRouter:
     router = APIRouter(prefix="/fhir")
 
     @router.get("/metadata")
@@ -64,8 +56,8 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
 
     @router.post("", openapi_extra=_BODY)
     async def take_bundle(request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
-        """Take in the good reports of a Bundle; the answer says what became of each. Of a transaction none is
-        taken in where one cannot be read."""
+        """Take in the good reports of a Bundle; the answer says what became of each entry. A transaction is
+        taken in whole, or, where one of its entries cannot be, not at all: an OperationOutcome names that."""
         try:
             resource, data = await _resource(request)
             if resource.get("resourceType") != "Bundle":
@@ -75,17 +67,17 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
                     mend="Send one, or POST it to /ingestion/fhir/<its type>.",
                 )
             rows = await documents.rows_as(Kind.FHIR, data, {"source": read_source(source)})
-            bad = [row for row in rows if isinstance(row, BadRow)]
-            whole = resource.get("type") == "transaction"
-            if whole and bad:
-                return _fhir(_outcome([row.problem for row in bad]), bad[0].problem.status)
-            return await _answered(rows, whole, receive, principal)
+            entries = resource.get("entry")
+            count = len(entries) if isinstance(entries, list) else 0
+            if resource.get("type") == "transaction":
+                return await _transacted(rows, count, together, principal)
+            return await _answered(rows, count, receive, principal)
         except CurbsideError as problem:
             return _refused(problem)
 
     @router.post("/{kind}", status_code=202, openapi_extra=_BODY)
     async def create(kind: str, request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
-        """Take in one resource that holds a report; 202 says that it is durable."""
+        """Take in one resource that holds a report; 202 says that it is durable, 200 that it was before."""
         try:
             resource, data = await _resource(request)
             if kind not in _CREATED or resource.get("resourceType") != kind:
@@ -114,23 +106,26 @@ async def _resource(request: Request) -> tuple[dict[str, Any], bytes]:
 
 
 async def _answered(
-    rows: Sequence[GoodRow | BadRow], whole: bool, receive: Receive, principal: Principal
+    rows: Sequence[GoodRow | BadRow], entries: int, receive: Receive, principal: Principal
 ) -> JSONResponse:
     good = [row for row in rows if isinstance(row, GoodRow)]
     outcomes = {outcome.row: outcome for outcome in await receive(good, _MEDIA, principal)}
-    entries = [_entry(row.problem if isinstance(row, BadRow) else outcomes[row.row]) for row in rows]
-    kind = "transaction-response" if whole else "batch-response"
-    return _fhir({"resourceType": "Bundle", "type": kind, "entry": entries}, HTTPStatus.OK)
+    return _fhir(bundle_response("batch-response", entries, rows, outcomes), HTTPStatus.OK)
 
 
-def _entry(outcome: Accepted | Refused | CurbsideError) -> dict[str, Any]:
-    if isinstance(outcome, Accepted):
-        return {"response": {"status": "202 Accepted", "location": _location(outcome.report_id)}}
-    problem = outcome.problem if isinstance(outcome, Refused) else outcome
-    if isinstance(problem, DuplicateReport):  # sending it again is no mistake
-        return {"response": {"status": "200 OK", "location": _location(problem.extensions["report_id"])}}
-    status = problem.status
-    return {"response": {"status": f"{int(status)} {status.phrase}", "outcome": _outcome([problem])}}
+async def _transacted(
+    rows: Sequence[GoodRow | BadRow], entries: int, together: Receive, principal: Principal
+) -> JSONResponse:
+    """All of `rows`, or, with the status of the first problem, none."""
+    problems = in_the_way(rows)
+    if not problems:
+        good = [row for row in rows if isinstance(row, GoodRow)]
+        received = await together(good, _MEDIA, principal)
+        problems = in_the_way(rows, received)
+    if problems:
+        return _fhir(operation_outcome(problems), problems[0].status)
+    outcomes = {outcome.row: outcome for outcome in received}
+    return _fhir(bundle_response("transaction-response", entries, rows, outcomes), HTTPStatus.OK)
 
 
 async def _created(
@@ -142,38 +137,25 @@ async def _created(
     if others:
         raise BadShape(f"the {kind} holds several reports", field="body", mend="Send them in a Bundle.")
     (outcome,) = await receive([row], _MEDIA, principal)
-    if isinstance(outcome, Refused):
-        raise outcome.problem
+    if isinstance(outcome, Accepted):
+        return _durable(outcome.report_id, HTTPStatus.ACCEPTED)
+    if isinstance(outcome.problem, DuplicateReport):  # as in a Bundle: sending it again is no mistake
+        return _durable(outcome.problem.extensions["report_id"], HTTPStatus.OK)
+    raise outcome.problem
+
+
+def _durable(report_id: str, status: HTTPStatus) -> JSONResponse:
     said = {"severity": "information", "code": "informational", "diagnostics": "The report is durable."}
-    answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, HTTPStatus.ACCEPTED)
-    answer.headers["location"] = _location(outcome.report_id)
+    answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, status)
+    answer.headers["location"] = location(report_id)
     return answer
 
 
 def _refused(problem: CurbsideError) -> JSONResponse:
-    answer = _fhir(_outcome([problem]), problem.status)
+    answer = _fhir(operation_outcome([problem]), problem.status)
     if "retry_after" in problem.extensions:
         answer.headers["retry-after"] = str(problem.extensions["retry_after"])
     return answer
-
-
-def _outcome(problems: Sequence[CurbsideError]) -> dict[str, Any]:
-    """An OperationOutcome; `expression` names the field, after the entry that it stands in."""
-    issues = []
-    for problem in problems:
-        place = ": ".join(part for part in (problem.extensions.get("place"), problem.field) if part)
-        issue = {
-            "severity": "error" if isinstance(problem, BadInput) else "fatal",
-            "code": _ISSUES.get(problem.status, "invalid"),
-            "details": {"text": problem.code},
-            "diagnostics": problem.sentence,
-        }
-        issues.append(issue | ({"expression": [place]} if place else {}))
-    return {"resourceType": "OperationOutcome", "issue": issues}
-
-
-def _location(report_id: str) -> str:
-    return f"/ingestion/v1/reports/{report_id}"
 
 
 def _fhir(resource: dict[str, Any], status: HTTPStatus) -> JSONResponse:

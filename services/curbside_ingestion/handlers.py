@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import Counter as Counted
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from prometheus_client import Counter
@@ -96,6 +97,22 @@ async def receive_reports(
     became = Counted("accepted" if isinstance(one, Accepted) else one.problem.code for one in outcomes)
     for outcome, count in became.items():
         RECEIVED.labels(outcome=outcome).inc(count)
+    return outcomes
+
+
+async def receive_together(
+    rows: Sequence[GoodRow], media_type: str, principal: Principal, *, take_in: TakeIn, ring: KeyRing
+) -> list[Accepted | Refused]:
+    """Take in all of `rows` in one transaction of the database, or none.
+
+    A copy of what is there already does not stand in the way. Of none, each comes back as Refused: by its own
+    problem, or as WithheldReport. Raises Unavailable having taken in none.
+    """
+    unit = secrets.token_hex(8)
+    arrivals = [replace(arrive(row, media_type, principal, ring), unit=unit) for row in rows]
+    outcomes = [*await take_in(arrivals)] if arrivals else []
+    for outcome in outcomes:
+        RECEIVED.labels(outcome="accepted" if isinstance(outcome, Accepted) else outcome.problem.code).inc()
     return outcomes
 
 

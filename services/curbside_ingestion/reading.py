@@ -31,7 +31,8 @@ class Documents:
     extractors: Extractors
     max_characters: int  # of one report
     max_reports: int  # of one body
-    max_unpacked_bytes: int
+    max_unpacked_bytes: int  # of an archive
+    max_file_bytes: int  # of a file in it: it is held in memory, as a body is
 
     async def rows(self, data: bytes, said: Mapping[str, object]) -> list[GoodRow | BadRow]:
         """The reports of one document. One that is no text and holds one report gives a row without its text,
@@ -54,7 +55,12 @@ class Documents:
         """The reports of every file of a ZIP, numbered through. A file's name is its report's external id,
         where it holds one that has none of its own."""
         rows: list[GoodRow | BadRow] = []
-        members = read_members(data, max_members=self.max_reports, max_bytes=self.max_unpacked_bytes)
+        members = read_members(
+            data,
+            max_members=self.max_reports,
+            max_bytes=self.max_unpacked_bytes,
+            max_file_bytes=self.max_file_bytes,
+        )
         number = 0
         while (member := await asyncio.to_thread(next, members, None)) is not None:
             number += 1
@@ -101,7 +107,16 @@ class Documents:
             except BadInput as problem:
                 rows.append(placed(BadRow(number, problem), number, found.place))
                 continue
-            rows.append(GoodRow(number, read, original, quality=found.quality, media_type=kind.value))
+            rows.append(
+                GoodRow(
+                    number,
+                    read,
+                    original,
+                    quality=found.quality,
+                    media_type=kind.value,
+                    place=found.place,
+                )
+            )
         others = [(one.place, one.problem) for one in extraction.refused]
         others += [(consent.place, _no_consents()) for consent in extraction.consents]
         for place, refused in others:

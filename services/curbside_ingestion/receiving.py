@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -31,6 +32,7 @@ from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStat
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
+from curbside_ingestion.together import barred
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -72,6 +74,7 @@ class Arrival:
     identity: str
     fingerprint: str
     replaces: str | None  # the identity of another report
+    unit: str = ""  # those of one are taken in together or not at all
 
     @property
     def submission(self) -> Submission:
@@ -146,8 +149,9 @@ async def take_in(
     # What is there already need not be written first.
     there = await database.look(lambda connection: _revisions(connection, arrivals))
     refused: dict[str, Refused] = {}
+    kept_out = _kept_out(arrivals, there)
     for arrival in arrivals:
-        admission = _admission(arrival, there)
+        admission = kept_out.get(arrival.report_id) or _admission(arrival, there)
         if isinstance(admission, Refused):
             refused[arrival.report_id] = admission
         else:
@@ -158,10 +162,15 @@ async def take_in(
     turns = {name for one in arrivals for name in _names(one)}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return await database.transact(lambda writing: _accept(arrivals, staged, writing, ring), *turns)
+            outcomes = await database.transact(
+                lambda writing: _accept(arrivals, staged, writing, ring), *turns
+            )
         except store.RevisionTaken:
             if attempt == _ATTEMPTS:
                 raise
+        else:
+            await _discard(arrivals, outcomes, staged, blobs)
+            return outcomes
     raise AssertionError("a last attempt returns or raises")
 
 
@@ -185,6 +194,25 @@ async def _stage(arrivals: Sequence[Arrival], blobs: BlobStore) -> dict[str, _St
     return staged
 
 
+async def _discard(
+    arrivals: Sequence[Arrival],
+    outcomes: Sequence[Accepted | Refused],
+    staged: Mapping[str, _Staged],
+    blobs: BlobStore,
+) -> None:
+    """Remove what was written for nothing: of a whole pack all came by another group at the same moment."""
+    named = {
+        arrival.principal.tenant
+        for arrival, outcome in zip(arrivals, outcomes, strict=True)
+        if isinstance(outcome, Accepted)
+    }
+    packs = {one.original.tenant: one.original for one in staged.values()}
+    for tenant, original in packs.items():
+        if tenant not in named:
+            with suppress(CurbsideError):  # what stays is sealed, and named by no record
+                await blobs.discard(original)
+
+
 def _accept(
     arrivals: Sequence[Arrival], staged: Mapping[str, _Staged], writing: Writing, ring: KeyRing
 ) -> list[Accepted | Refused]:
@@ -195,15 +223,18 @@ def _accept(
     new: list[store.NewReport] = []
     happened: list[Event] = []
     waiting: list[store.NewExtraction] = []
+    kept_out = _kept_out(arrivals, there, staged)
     for arrival in arrivals:
-        admission, submission = _admission(arrival, there), arrival.submission
+        admission, submission = (
+            kept_out.get(arrival.report_id) or _admission(arrival, there),
+            arrival.submission,
+        )
         if isinstance(admission, Refused):
             outcomes[arrival.report_id] = admission
             continue
         one = staged.get(arrival.report_id)
         if one is None:  # what it was a copy of was refused meanwhile, by what another process brought
-            problem = store.RevisionTaken(_AT_ONCE, field="external_id", mend="Send it again.")
-            outcomes[arrival.report_id] = Refused(arrival.good.row, problem)
+            outcomes[arrival.report_id] = Refused(arrival.good.row, _at_once())
             continue
         _note(arrival, admission, there)
         for displaced in (*admission.displaced, *_replaced(arrival, there)):
@@ -227,6 +258,33 @@ def _accept(
     store.add_reports(writing, new)
     store.add_extractions(writing, waiting)
     return [outcomes[arrival.report_id] for arrival in arrivals]
+
+
+def _kept_out(
+    arrivals: Sequence[Arrival], there: _Revisions, staged: Mapping[str, _Staged] | None = None
+) -> dict[str, Refused]:
+    """Those of units that cannot be taken in whole."""
+
+    def enter(arrival: Arrival, there: _Revisions) -> CurbsideError | None:
+        admission = _admission(arrival, there)
+        if isinstance(admission, Refused):
+            return admission.problem
+        if staged is not None and arrival.report_id not in staged:
+            return _at_once()
+        _note(arrival, admission, there)
+        _replaced(arrival, there)
+        return None
+
+    problems = barred(arrivals, there, enter)
+    return {
+        arrival.report_id: Refused(arrival.good.row, problems[arrival.report_id])
+        for arrival in arrivals
+        if arrival.report_id in problems
+    }
+
+
+def _at_once() -> CurbsideError:
+    return store.RevisionTaken(_AT_ONCE, field="external_id", mend="Send it again.")
 
 
 def _admission(arrival: Arrival, there: _Revisions) -> Admission | Refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -13,6 +14,7 @@ from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers
 from curbside_ingestion.consumer import GROUP, subscriptions
+from curbside_ingestion.extraction.found import DEFAULT_LIMITS
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
 from curbside_ingestion.fhir_http import fhir_routes
@@ -46,6 +48,7 @@ def build(platform: Platform) -> Service:
             children=settings.extraction_children,
             seconds=settings.extraction_cpu,
             memory_bytes=settings.extraction_memory_bytes,
+            limits=replace(DEFAULT_LIMITS, ocr_path=settings.ocr_path),
         )
         for _ in range(2)
     )
@@ -64,8 +67,10 @@ def build(platform: Platform) -> Service:
         max_characters=settings.max_report_characters,
         max_reports=settings.max_batch_reports,
         max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_file_bytes=platform.settings.max_body_bytes,
     )
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
+    together = partial(handlers.receive_together, take_in=take_in, ring=ring)
     answer = partial(answer_message, documents=documents, receive=receive)
 
     listener = mllp_listener(
@@ -87,7 +92,7 @@ def build(platform: Platform) -> Service:
                 ledger=partial(handlers.read_ledger, database=database),
                 settings=settings,
             ),
-            fhir_routes(documents=documents, receive=receive),
+            fhir_routes(documents=documents, receive=receive, together=together),
             hl7_routes(answer),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),

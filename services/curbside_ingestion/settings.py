@@ -39,3 +39,5 @@ class IngestionSettings(BaseSettings):
     extraction_children: int = Field(default=2, ge=1, le=64)
     extraction_cpu: timedelta = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
     extraction_memory_bytes: int = Field(default=2_000_000_000, ge=500_000_000)
+    # Directories, separated by colons, in which Tesseract is looked for.
+    ocr_path: str = Field(default="/usr/local/bin:/usr/bin:/bin", min_length=1)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -267,16 +268,34 @@ def add_extractions(writing: Writing, extractions: Sequence[NewExtraction]) -> N
 async def claim_extractions(
     session: Session, *, now: datetime, until: datetime, limit: int
 ) -> list[Extraction]:
-    """The oldest documents that nobody has in hand, now in the caller's until `until`."""
+    """The oldest documents that nobody has in hand, now in the caller's until `until`: of a patient only the
+    oldest, so that they become texts in their order.
+
+    One that was tried before goes alone, too: if it takes the service with it, no other shares its fate.
+    """
     free = EXTRACTIONS.c.claimed_until.is_(None) | (EXTRACTIONS.c.claimed_until < now)
+    older, of_older = EXTRACTIONS.alias("older"), REPORTS.alias("of_older")
+    behind = (
+        select(older.c.report_id)
+        .join(of_older, of_older.c.report_id == older.c.report_id)
+        .where(
+            older.c.report_id < EXTRACTIONS.c.report_id,
+            of_older.c.tenant == REPORTS.c.tenant,
+            of_older.c.subject == REPORTS.c.subject,
+        )
+        .exists()
+    )
     query = (
         select(EXTRACTIONS, REPORTS.c.tenant, REPORTS.c.subject, REPORTS.c.original)
         .join(REPORTS, REPORTS.c.report_id == EXTRACTIONS.c.report_id)
-        .where(free)
-        .order_by(EXTRACTIONS.c.report_id)
+        .where(free, ~behind)
+        # What waits for Tesseract comes behind what does not.
+        .order_by(EXTRACTIONS.c.claimed_until.asc().nulls_first(), EXTRACTIONS.c.report_id)
         .limit(limit)
     )
     found = (await session.execute(query.with_for_update(of=EXTRACTIONS, skip_locked=True))).all()
+    fresh = [*takewhile(lambda row: not row.attempts, found)]
+    found = fresh or found[:1]
     claimed = [row.report_id for row in found]
     await session.execute(
         update(EXTRACTIONS)
@@ -297,15 +316,18 @@ async def claim_extractions(
     ]
 
 
-async def unclaim_extractions(session: Session) -> None:
-    """Let every claim go: for a service that has just started and is the only one."""
-    await session.execute(update(EXTRACTIONS).values(claimed_until=None))
+async def unclaim_extractions(session: Session, *, tried_less_than: int) -> None:
+    """Let claims go: for a service that has just started and is the only one. One that was tried as often
+    keeps its lease: it may be what ended the service, or whatever does must have time to pass."""
+    few = EXTRACTIONS.c.attempts < tried_less_than
+    await session.execute(update(EXTRACTIONS).where(few).values(claimed_until=None))
 
 
-async def forgive_extraction(session: Session, report_id: str) -> None:
-    """Let the last attempt not count; its lease goes on, so that others have their turn."""
+async def forgive_extraction(session: Session, report_id: str, *, until: datetime) -> None:
+    """Let the last attempt not count; none follows before `until`, so that others have their turn."""
     one = EXTRACTIONS.c.report_id == report_id
-    await session.execute(update(EXTRACTIONS).where(one).values(attempts=EXTRACTIONS.c.attempts - 1))
+    forgiven = {"attempts": EXTRACTIONS.c.attempts - 1, "claimed_until": until}
+    await session.execute(update(EXTRACTIONS).where(one).values(**forgiven))
 
 
 async def end_extraction(session: Session, report_id: str) -> ReportState | None:

@@ -38,6 +38,8 @@ from curbside.settings import RuntimeSettings, child_environment
 from curbside.testing.installation import servers_of, tiny_installation
 from curbside.testing.servers.process import descendants
 
+RUNS = 20
+POSTS = 2_000
 CLIENTS = 4
 BATCH_ROWS = 60  # a transaction of ingestion takes 50
 STOPPING = '"logger": "curbside.runtime.host", "message": "stopping"'

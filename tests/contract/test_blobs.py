@@ -175,6 +175,10 @@ async def test_many_blobs_become_durable_as_one_object_and_are_read_one_by_one(
     assert await blobs.get(again[2]) == contents[2][1]
     await blobs.delete(refs[0])
     assert await blobs.get(refs[3]) == contents[3][1], "a pack stays whole"
+    await blobs.discard(again[0])
+    with pytest.raises(BlobNotFound):
+        await blobs.get(again[2])
+    assert await blobs.get(refs[3]) == contents[3][1], "and no other goes with it"
 
 
 async def test_a_blob_of_a_pack_cannot_be_passed_off_as_another(blobs: BlobStore, objects: Objects) -> None:

@@ -367,7 +367,7 @@ class Full:
         raise StorageFull("the disk is full")
 
 
-@pytest.mark.parametrize(("times", "state"), [(3, "pending"), (4, "rejected")])
+@pytest.mark.parametrize(("times", "state"), [(5, "pending"), (6, "rejected")])
 async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attempts(
     times: int, state: str, client: Client
 ) -> None:
@@ -377,7 +377,7 @@ async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attem
         with pytest.raises(ParserEnded):
             await ended.extract_some()
     assert (await client.report(report_id))["state"] == "pending"
-    if times > 3:
+    if times > 5:
         await ended.extract_some()
     await client.extract()
     shown = await client.report(report_id)
@@ -387,7 +387,7 @@ async def test_a_document_whose_parser_is_ended_from_outside_has_some_more_attem
 
 async def test_a_document_waits_for_as_long_as_its_text_cannot_be_written(client: Client) -> None:
     await client.post("v1/reports", MARKUP, "text/html")
-    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), lease=timedelta(seconds=-1))
+    full: Any = replace(client.queue, blobs=Full(client.opened.platform.blobs), again=timedelta(seconds=-1))
     for _ in range(5):
         with pytest.raises(StorageFull):
             await full.extract_some()

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from curbside.errors import BadInput, OperatorError
+from curbside.errors import BadInput
 from curbside_ingestion.extraction import images, ocr
 from curbside_ingestion.extraction.documents import read_text
 from curbside_ingestion.extraction.found import (
@@ -23,6 +23,7 @@ from curbside_ingestion.extraction.found import (
     EmptyDocument,
     Kind,
     Limits,
+    MissingTesseract,
     OversizedDocument,
     UnreadableDocument,
 )
@@ -150,10 +151,10 @@ def test_quality_of_pages_is_weighted_by_their_characters() -> None:
     assert ocr.together([]) is None
 
 
-def test_without_tesseract_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "_PATH", "/nowhere")
-    with pytest.raises(OperatorError, match="tesseract-ocr"):
-        ocr.recognise(page())
+def test_without_tesseract_the_package_is_named() -> None:
+    with pytest.raises(MissingTesseract) as missing:
+        ocr.recognise(page(), limits=Limits(ocr_path="/nowhere"))
+    assert "tesseract-ocr" in missing.value.sentence
 
 
 @needs_tesseract

@@ -69,6 +69,7 @@ def _findings(settings: RuntimeSettings) -> Iterator[Finding]:
         there = importlib.util.find_spec(package) is not None
         mend = "" if there else f"uv pip install 'curbside[{service}]'"
         yield Finding(f"{service}: {package}", "installed" if there else "missing", there, mend)
+    yield _tesseract()
     yield _servers(settings) if kind_of(settings.data) is Kind.FULL else _ports(settings)
     yield _gpu()
 
@@ -77,6 +78,23 @@ def _memory_bytes() -> int:
     with open("/proc/meminfo", encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file)
     return int(fields["MemTotal"].split()[0]) * 1024
+
+
+def _tesseract() -> Finding:
+    """Whether scans can be read: the program, and the models of English and of a page's orientation."""
+    from curbside.settings import load
+    from curbside_ingestion.settings import IngestionSettings
+
+    mend = "apt-get install tesseract-ocr, or set CURBSIDE_INGESTION__OCR_PATH; until then scans wait."
+    program = shutil.which("tesseract", path=load(IngestionSettings).ocr_path)
+    if program is None:
+        return Finding("ingestion: Tesseract", "missing", False, mend)
+    answer = subprocess.run(
+        [program, "--list-langs"], capture_output=True, text=True, check=False, timeout=20
+    )
+    missing = [model for model in ("eng", "osd") if model not in answer.stdout.split()]
+    found = f"without {' and '.join(missing)}" if missing else "installed"
+    return Finding("ingestion: Tesseract", found, not missing, mend if missing else "")
 
 
 def _ports(settings: RuntimeSettings) -> Finding:

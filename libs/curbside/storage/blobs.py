@@ -138,6 +138,11 @@ class BlobStore:
             return
         await self._in_thread(self._objects.delete, _name(ref))
 
+    async def discard(self, ref: BlobRef) -> None:
+        """Remove the blob, and where it lies in a pack that whole: no record may name any blob of it."""
+        self._require(ref.zone)
+        await self._in_thread(self._objects.delete, _name(ref))
+
     async def key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
         """A keyed hash of the subject's data key: another one after an erasure, and None until it has one."""
         self._require(zone)

@@ -54,12 +54,14 @@ class BadMember:
     problem: CurbsideError
 
 
-def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[Member | BadMember]:
+def read_members(
+    data: bytes, *, max_members: int, max_bytes: int, max_file_bytes: int
+) -> Iterator[Member | BadMember]:
     """The files of the ZIP `data` in its order, each unpacked when it is asked for.
 
-    A file that cannot be taken is a BadMember. Raises a BadInput where the archive as a whole cannot: it is
-    damaged, or has more than `max_members` files, or unpacks to more than `max_bytes` (counted while it is
-    unpacked: what a header says is not believed).
+    A file that cannot be taken, or has more than `max_file_bytes`, is a BadMember. Raises a BadInput where
+    the archive as a whole cannot: it is damaged, or has more than `max_members` files, or unpacks to more
+    than `max_bytes` (counted while it is unpacked: what a header says is not believed).
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -81,16 +83,23 @@ def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[M
             yield BadMember(problem)
             continue
         parts: list[bytes] = []
+        size = 0
         try:
             for part in _unpacked(archive, member):
                 left -= len(part)  # of a damaged file too: what it cost is spent
+                size += len(part)
                 if left < 0:
                     raise OversizedDocument(
                         "the ZIP unpacks to more than an archive may", field="body", mend="Send it in parts."
                     )
+                if size > max_file_bytes:  # no more of it is unpacked
+                    break
                 parts.append(part)
         except _DAMAGED:  # a wrong checksum, data that end too soon
             yield BadMember(_cannot_unpack())
+            continue
+        if size > max_file_bytes:
+            yield BadMember(_oversized(max_file_bytes))
             continue
         yield Member(member.filename, b"".join(parts))
 
@@ -99,6 +108,14 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[byt
     with archive.open(member) as stream:
         while part := stream.read(_CHUNK):
             yield part
+
+
+def _oversized(most: int) -> CurbsideError:
+    return OversizedDocument(
+        f"the file unpacks to more than {most} bytes",
+        field="body",
+        mend="Send its reports one by one, or raise CURBSIDE_RUNTIME__MAX_BODY_BYTES.",
+    )
 
 
 def _cannot_unpack() -> CurbsideError:

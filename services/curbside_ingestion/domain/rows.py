@@ -45,7 +45,8 @@ class GoodRow:
     """A report, its place in the input (the first is 1), and its own bytes.
 
     `waits_as` is the kind of a document whose text is extracted later; `quality` is that of a text which was
-    read off images. `media_type` is empty where it is that of the whole input.
+    read off images. `media_type` is empty where it is that of the whole input. `place` is that within a
+    document that holds several, e.g. "entry 3, DiagnosticReport".
     """
 
     row: int
@@ -54,12 +55,18 @@ class GoodRow:
     waits_as: Kind | None = None
     quality: Quality | None = None
     media_type: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
 class BadRow:
+    """What is wrong with a row. Where it was raised is forgotten: those frames would keep the document."""
+
     row: int
     problem: CurbsideError
+
+    def __post_init__(self) -> None:
+        self.problem.__traceback__ = self.problem.__context__ = None
 
 
 Rows = Iterator[GoodRow | BadRow]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Final
 
-from curbside.errors import BadInput, CurbsideError
+from curbside.errors import BadInput, CurbsideError, OperatorError
 
 
 class Kind(StrEnum):
@@ -62,6 +63,14 @@ class NoReport(BadInput):
     """It is whole and well built, and its kind holds no report, as an admission or an order does not."""
 
     code = "document.no-report"
+
+
+class MissingTesseract(OperatorError):
+    """Tesseract or its English model is not installed: scans wait until it is."""
+
+    code = "operator.missing-tesseract"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc_status = "UNAVAILABLE"
 
 
 class MissingContent(BadInput):
@@ -139,6 +148,7 @@ class Limits:
     max_ocr_pages: int = 100  # 0.6 CPU-seconds each
     max_pixels: int = 60_000_000  # of one image: A4 at 600 dpi has 35 million
     max_parts: int = 20_000  # entries of a bundle, messages of a file, segments of a message
+    ocr_path: str = "/usr/local/bin:/usr/bin:/bin"  # directories in which Tesseract is looked for
 
 
 DEFAULT_LIMITS: Final = Limits()

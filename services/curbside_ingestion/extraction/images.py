@@ -51,7 +51,7 @@ def read_text(data: bytes, limits: Limits) -> DocumentText:
     pages = []
     characters = 0
     for page in _pages(data, kind, limits):
-        text, quality = recognise(page, most_pixels=limits.max_pixels)
+        text, quality = recognise(page, limits=limits)
         characters += len(text)
         if characters > limits.max_characters:
             raise OversizedDocument("the image holds more text than a report may", field="body")
@@ -67,15 +67,16 @@ def read_text(data: bytes, limits: Limits) -> DocumentText:
 def _pages(data: bytes, kind: Kind, limits: Limits) -> Iterator[Image.Image]:
     """Each page as grey levels and upright by its EXIF, decoded one at a time."""
     with _opened(data, kind) as image:
+        # Counted first, by their headers alone: a page takes Tesseract a second.
+        if kind is Kind.TIFF and _turned_to(image, limits.max_ocr_pages):
+            raise OversizedDocument(
+                f"the image has more than {limits.max_ocr_pages} pages",
+                field="body",
+                mend="Send its parts as reports of their own.",
+            )
         number = 0
         while _turned_to(image, number):
             number += 1
-            if number > limits.max_ocr_pages:
-                raise OversizedDocument(
-                    f"the image has more than {limits.max_ocr_pages} pages",
-                    field="body",
-                    mend="Send its parts as reports of their own.",
-                )
             _refuse_large(image, limits)
             if not (kind is Kind.TIFF and _is_reduced(image)):
                 yield _decoded(image)

@@ -14,13 +14,17 @@ from typing import Final
 
 from PIL import Image
 
-from curbside.errors import OperatorError
-from curbside_ingestion.extraction.found import DEFAULT_LIMITS, Quality, UnreadableDocument
+from curbside_ingestion.extraction.found import (
+    DEFAULT_LIMITS,
+    Limits,
+    MissingTesseract,
+    Quality,
+    UnreadableDocument,
+)
 from curbside_ingestion.extraction.scans import READING_DPI, dpi_of, prepared
 
-_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 # Nothing of ours reaches the child. One thread: two gain a tenth and take a whole core.
-_ENVIRONMENT: Final = {"PATH": _PATH, "LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
+_ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
 _LANGUAGE: Final = "eng"
 # 4, "a single column of text of variable sizes", keeps a form's row on one line. Measured on the forms of
 # benchmarks/ocr_recall.py at 200 dpi: 4 finds .990 of the tokens, 11 .986, 3 (the default) .976, 6 .946.
@@ -32,19 +36,6 @@ _WORD: Final = "5"  # TSV's level of a word
 _SURE: Final = 50.0  # confidence below which a "word" of no letter and no digit is a rule or a speck
 _GAP: Final = 2.0  # of the line's own character width: more is a form's next column, and kept as three spaces
 _COLUMNS: Final = "   "
-
-
-class MissingTesseract(OperatorError):
-    """Tesseract or its English model is not installed."""
-
-    code = "operator.missing-tesseract"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Tesseract 5 with its English model is not installed, so scans cannot be read: "
-            "install the Debian package tesseract-ocr.",
-            mend="apt-get install tesseract-ocr",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ class _Reading:
 
 
 def recognise(
-    image: Image.Image, dpi: float | None = None, *, most_pixels: int = DEFAULT_LIMITS.max_pixels
+    image: Image.Image, dpi: float | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, Quality]:
     """The text of one page, with its lines, its paragraphs and the columns of its rows.
 
@@ -85,11 +76,12 @@ def recognise(
     """
     grey = image if image.mode == "L" else image.convert("L")
     dpi = dpi_of(image) if dpi is None else dpi
-    reading = _read(prepared(grey, dpi, most_pixels=most_pixels))
+    most_pixels, path = limits.max_pixels, limits.ocr_path
+    reading = _read(prepared(grey, dpi, most_pixels=most_pixels), path)
     if reading.confidence < _UPRIGHT and _has_ink(grey):
-        turns = _turns(prepared(grey, dpi, most_pixels=most_pixels, level=False))
+        turns = _turns(prepared(grey, dpi, most_pixels=most_pixels, level=False), path)
         for turn in turns:
-            turned = _read(prepared(grey.transpose(turn), dpi, most_pixels=most_pixels))
+            turned = _read(prepared(grey.transpose(turn), dpi, most_pixels=most_pixels), path)
             reading = max(reading, turned, key=lambda one: one.certainty)
             if reading.confidence >= _UPRIGHT:
                 break
@@ -109,8 +101,8 @@ def together(pages: Sequence[tuple[str, Quality]]) -> Quality | None:
     )
 
 
-def _read(image: Image.Image) -> _Reading:
-    table = _tesseract(image, _LAYOUT, "tsv")
+def _read(image: Image.Image, path: str) -> _Reading:
+    table = _tesseract(image, _LAYOUT, "tsv", path)
     if table is None:
         raise UnreadableDocument(
             "a page could not be recognised: Tesseract failed on it",
@@ -131,10 +123,10 @@ def _read(image: Image.Image) -> _Reading:
     return _Reading(words)
 
 
-def _turns(image: Image.Image) -> tuple[Image.Transpose, ...]:
+def _turns(image: Image.Image, path: str) -> tuple[Image.Transpose, ...]:
     """By which turns the page may come upright, likeliest first."""
     every = (Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
-    answer = _tesseract(image, _ORIENTATION, "osd")
+    answer = _tesseract(image, _ORIENTATION, "osd", path)
     if answer is None:  # too few characters to tell
         return every
     told = dict(line.split(": ", 1) for line in answer.splitlines() if ": " in line)
@@ -148,11 +140,11 @@ def _turns(image: Image.Image) -> tuple[Image.Transpose, ...]:
     return () if likeliest is None else (likeliest,)
 
 
-def _tesseract(image: Image.Image, layout: int, form: str) -> str | None:
+def _tesseract(image: Image.Image, layout: int, form: str, path: str) -> str | None:
     """What Tesseract writes, None where it fails. What it says on stderr may hold text, and is not read."""
-    program = shutil.which("tesseract", path=_PATH)
+    program = shutil.which("tesseract", path=path)
     if program is None:
-        raise MissingTesseract
+        raise _missing()
     page = io.BytesIO()
     image.save(page, "PPM")  # PGM of mode L: no time for compression
     # `--psm 0` writes its findings itself; `tsv` is a configuration that must be named.
@@ -164,7 +156,7 @@ def _tesseract(image: Image.Image, layout: int, form: str) -> str | None:
             input=page.getvalue(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | {"PATH": path},
             timeout=_PAGE_SECONDS,
             check=False,
         )
@@ -177,8 +169,15 @@ def _tesseract(image: Image.Image, layout: int, form: str) -> str | None:
     if done.returncode == 0:
         return done.stdout.decode("utf-8", "replace")
     if not _has_language(program, language):
-        raise MissingTesseract
+        raise _missing()
     return None
+
+
+def _missing() -> MissingTesseract:
+    return MissingTesseract(
+        "Tesseract 5 with its English model is not installed, so scans cannot be read",
+        mend="Install the Debian package tesseract-ocr, or name its place in CURBSIDE_INGESTION__OCR_PATH.",
+    )
 
 
 def _has_language(program: str, language: str) -> bool:

@@ -112,7 +112,7 @@ def _page_text(
             if picture is not None:
                 if scanned >= limits.max_ocr_pages:
                     raise _oversized(f"more than {limits.max_ocr_pages} scanned pages")
-                read, quality = recognise(picture, _dpi(page, picture), most_pixels=limits.max_pixels)
+                read, quality = recognise(picture, _dpi(page, picture), limits)
                 layer = _with_missing(read, [] if _is_garbage(layer) else layer.splitlines())
     except (pdfium.PdfiumError, ValueError, OverflowError):
         raise _damaged(f"page {number + 1}") from None

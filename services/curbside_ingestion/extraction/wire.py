@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from curbside.errors import CurbsideError
+from curbside.errors import BadInput, CurbsideError, Unavailable
 from curbside_ingestion.extraction.found import (
     ConsentFound,
     Extraction,
@@ -70,13 +70,20 @@ def decode(data: bytes) -> Extraction:
 
 
 def _problem(error: CurbsideError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "field": error.field, "mend": error.mend}
+    return {
+        "code": error.code,
+        "message": error.message,
+        "field": error.field,
+        "mend": error.mend,
+        "of_document": isinstance(error, BadInput),
+    }
 
 
 def _error(problem: dict[str, Any]) -> CurbsideError:
     """The error that `problem` was made of: one of the kinds that this process knows."""
     kinds = {kind.code: kind for kind in _kinds(CurbsideError)}
-    kind = kinds.get(str(problem["code"]), UnreadableDocument)
+    unknown = UnreadableDocument if problem["of_document"] else Unavailable
+    kind = kinds.get(str(problem["code"]), unknown)
     return kind(str(problem["message"]), field=problem["field"], mend=problem["mend"])
 
 
