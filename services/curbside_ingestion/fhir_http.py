@@ -9,9 +9,9 @@ import asyncio
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 from curbside import __version__
@@ -19,6 +19,13 @@ from curbside.errors import BadInput, CurbsideError
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import whole_body
+from curbside_ingestion.described import (
+    FHIR_BUNDLE,
+    FHIR_BUNDLE_ANSWERED,
+    FHIR_METADATA_ANSWERED,
+    FHIR_ONE,
+    FHIR_ONE_ANSWERED,
+)
 from curbside_ingestion.domain.problems import BadShape, DuplicateReport
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.domain.rows import BadRow, GoodRow
@@ -39,30 +46,21 @@ _ISSUES: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: "transient",
     HTTPStatus.INSUFFICIENT_STORAGE: "no-store",
 }
-_EXAMPLE: Final = {
-    "resourceType": "DiagnosticReport",
-    "status": "final",
-    "code": {"coding": [{"system": "http://loinc.org", "code": "18748-4"}], "text": "Chest film"},
-    "subject": {"reference": "Patient/4711"},
-    "conclusion": "No pneumonia.",
-}
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {_MEDIA: {"schema": {"type": "object"}, "example": _EXAMPLE}},
-    }
-}
+
+
+class _Fhir(JSONResponse):
+    media_type = _MEDIA
 
 
 def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
     router = APIRouter(prefix="/fhir")
 
-    @router.get("/metadata")
+    @router.get("/metadata", response_class=_Fhir, responses=FHIR_METADATA_ANSWERED)
     async def capabilities(principal: CanIngest) -> JSONResponse:
         """What this endpoint takes, as FHIR says it."""
         return _fhir(_capabilities(), HTTPStatus.OK)
 
-    @router.post("", openapi_extra=_BODY)
+    @router.post("", response_class=_Fhir, openapi_extra=FHIR_BUNDLE, responses=FHIR_BUNDLE_ANSWERED)
     async def take_bundle(request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
         """Take in the good reports of a Bundle; the answer says what became of each. Of a transaction none is
         taken in where one cannot be read."""
@@ -83,8 +81,19 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
         except CurbsideError as problem:
             return _refused(problem)
 
-    @router.post("/{kind}", status_code=202, openapi_extra=_BODY)
-    async def create(kind: str, request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
+    @router.post(
+        "/{kind}",
+        status_code=202,
+        response_class=_Fhir,
+        openapi_extra=FHIR_ONE,
+        responses=FHIR_ONE_ANSWERED,
+    )
+    async def create(
+        kind: Annotated[str, Path(json_schema_extra={"enum": [*_CREATED]}, examples=["DiagnosticReport"])],
+        request: Request,
+        principal: CanIngest,
+        source: str = SOURCE,
+    ) -> JSONResponse:
         """Take in one resource that holds a report; 202 says that it is durable."""
         try:
             resource, data = await _resource(request)
@@ -177,7 +186,7 @@ def _location(report_id: str) -> str:
 
 
 def _fhir(resource: dict[str, Any], status: HTTPStatus) -> JSONResponse:
-    return JSONResponse(resource, int(status), media_type=_MEDIA)
+    return _Fhir(resource, int(status))
 
 
 def _capabilities() -> dict[str, Any]:

@@ -10,14 +10,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from curbside.errors import Forbidden, Unauthenticated
 from curbside.identity.principal import Principal, Scope
 from curbside.identity.tokens import Tokens
 
 
-class Requires:
-    """The dependency that authenticates a request and demands `scope`."""
+class Requires(SecurityBase):
+    """The dependency that authenticates a request and demands `scope`; /openapi.json says so by its base."""
+
+    scheme_name = "token"
+    model = HTTPBearer(description="A token of `curbside token create`; its roles carry the scopes.")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope

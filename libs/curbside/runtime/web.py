@@ -20,13 +20,13 @@ from curbside.contracts.tasks import NOTICE
 from curbside.errors import BadInput, CurbsideError, TooLarge
 from curbside.identity.tokens import Tokens
 from curbside.runtime import health
+from curbside.runtime.openapi import COMMON, PROBLEM, describe_problems, refusals
 from curbside.runtime.services import SERVICES, Check, Service
 from curbside.settings import RuntimeSettings
 from curbside.telemetry.metrics import REQUEST_SECONDS
 from curbside.telemetry.tracing import request_span
 
 log = logging.getLogger(__name__)
-PROBLEM = "application/problem+json"
 _SEND_JSON = "Send JSON in UTF-8, whole."
 
 
@@ -53,7 +53,10 @@ def create_app(
     app.include_router(health.routes(services, checks))
     for service in services:
         if service.router is not None:
-            app.include_router(service.router, prefix=f"/{service.name}", tags=[service.name])
+            app.include_router(
+                service.router, prefix=f"/{service.name}", tags=[service.name], responses=refusals(*COMMON)
+            )
+    describe_problems(app)
     app.add_middleware(Observed)
     app.add_middleware(BoundedBody, max_bytes=settings.max_body_bytes)
     for service in services:
