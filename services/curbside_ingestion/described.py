@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from fastapi import Query
 
 from curbside.runtime.openapi import COMMON, Responses, refusals
 from curbside_ingestion.bodies import FORM
 from curbside_ingestion.domain.archives import ZIP
-from curbside_ingestion.domain.report import EXCLUSIONS, FIELD_NAMES, KNOWN_NAMES
+from curbside_ingestion.domain.report import (
+    EXCLUSIONS,
+    FIELD_NAMES,
+    KNOWN_NAMES,
+    MAX_ID,
+    MAX_KNOWN,
+    SOURCE_PATTERN,
+)
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import Format
 from curbside_ingestion.extraction.found import Kind
@@ -21,18 +30,33 @@ from curbside_ingestion.extraction.found import Kind
 _Shown = Mapping[str, Any]  # examples by name
 _NDJSON_LINES: Final = '{"id": "A-1", "text": "No nodule."}\n{"id": "A-2", "text": ""}\n'
 _CSV: Final = "id,text\nC-1,No nodule.\nC-2,\n"
+# A line without control characters.
+_LINE: Final = {"type": "string", "maxLength": MAX_ID, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
+_FIELDS: Final[dict[str, Any]] = {
+    **dict.fromkeys(FIELD_NAMES, _LINE),
+    "text": {"type": "string", "minLength": 1, "pattern": "[A-Za-z0-9]"},
+    "source": {"type": "string", "pattern": SOURCE_PATTERN},
+    "type": {
+        "type": "string",
+        "description": "what a report is called: `other` where no rule knows its name",
+    },
+}
+# Said of a parameter, and checked by `read_source`, whose problem says more.
+Source = Annotated[str, Query(json_schema_extra={"pattern": SOURCE_PATTERN}, description="of its reports")]
 _REPORT_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["text"],
     "additionalProperties": False,
     "properties": {
-        **{name: {"type": "string"} for name in FIELD_NAMES},
+        **_FIELDS,
         "status": {"type": "string", "enum": list(ReportStatus), "default": "final"},
         "authored_at": {"type": "string", "format": "date-time"},
         "known": {
             "type": "object",
             "additionalProperties": False,
-            "properties": {name: {"type": "array", "items": {"type": "string"}} for name in KNOWN_NAMES},
+            "properties": {
+                name: {"type": "array", "maxItems": MAX_KNOWN, "items": _LINE} for name in KNOWN_NAMES
+            },
         },
         "exclusions": {"type": "array", "items": {"type": "string", "enum": [*EXCLUSIONS]}},
     },
@@ -49,11 +73,18 @@ _REPORT: Final = {
 _FORM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["file"],
+    "additionalProperties": False,
     "properties": {
-        "file": {"type": "string", "format": "binary"},
-        **{name: {"type": "string"} for name in FIELD_NAMES if name != "text"},
-        "known": {"type": "string", "description": "JSON, as in a report"},
-        "exclusions": {"type": "string", "description": "separated by semicolons"},
+        "file": {"type": "string", "format": "binary", "minLength": 1},
+        **{name: schema for name, schema in _FIELDS.items() if name != "text"},
+        "status": {"type": "string", "enum": list(ReportStatus), "default": "final"},
+        "authored_at": {"type": "string", "format": "date-time"},
+        "known": {"type": "string", "description": "JSON, as in a report", "pattern": r"^\{\}$|^\{.*\}$"},
+        "exclusions": {
+            "type": "string",
+            "description": "separated by semicolons",
+            "pattern": f"^({'|'.join(EXCLUSIONS)})(;({'|'.join(EXCLUSIONS)}))*$",
+        },
     },
 }
 _FORM_FILE: Final = {"file": "FINDINGS: Lungs are clear.", "patient_id": "MRN-4471", "exclusions": "42cfr2"}
@@ -131,6 +162,7 @@ _BUNDLE_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 _FHIR_SCHEMA: Final = {"type": "object", "required": ["resourceType"]}
+FHIR_TYPES: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
 _DURABLE: Final = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The report is durable."}],
@@ -199,10 +231,22 @@ ONE_ANSWERED: Final = _answered(
     from_hl7=_ACCEPTED,
     from_cda=_ACCEPTED | {"type": "discharge"},
 ) | _refused(*_REFUSED, again=_DUPLICATE, empty=_EMPTY | {"instance": "/ingestion/v1/reports"})
+# Of a row other members are let by: exports hold many.
+_ROW_SCHEMA: Final = {"type": "object", "properties": {"text": {"type": "string"}}}
 MANY: Final = _body(
     {
         Format.JSON: (
-            {"oneOf": [_REPORT_SCHEMA, {"type": "array"}, {"type": "object", "required": ["reports"]}]},
+            {
+                "anyOf": [
+                    _REPORT_SCHEMA,
+                    {"type": "array", "minItems": 1, "items": _REPORT_SCHEMA},
+                    {
+                        "type": "object",
+                        "required": ["reports"],
+                        "properties": {"reports": {"type": "array", "minItems": 1, "items": _ROW_SCHEMA}},
+                    },
+                ]
+            },
             {"a_list": {"reports": [{"id": "B-1", "text": "No nodule."}, {"id": "B-2", "text": ""}]}},
         ),
         Format.NDJSON: ({"type": "string"}, {"lines": _NDJSON_LINES}),
@@ -267,10 +311,27 @@ _LOST: Final = {
         }
     ],
 }
+_RESOURCE_SCHEMA: Final = {
+    "type": "object",
+    "required": ["resourceType"],
+    "properties": {"resourceType": {"type": "string", "enum": [*FHIR_TYPES]}},
+}
 FHIR_BUNDLE: Final = _body(
     {
         Kind.FHIR: (
-            _FHIR_SCHEMA,
+            {
+                "type": "object",
+                "required": ["resourceType", "entry"],
+                "properties": {
+                    "resourceType": {"const": "Bundle"},
+                    "type": {"type": "string"},
+                    "entry": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "object", "properties": {"resource": {"type": "object"}}},
+                    },
+                },
+            },
             {
                 "bundle": {
                     "resourceType": "Bundle",
@@ -294,7 +355,7 @@ FHIR_BUNDLE_ANSWERED: Final = _answered(
     },
 ) | _refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA)
 FHIR_BUNDLE_ANSWERED[422]["content"][Kind.FHIR]["examples"] = {"no_bundle": {"value": _LOST}}
-FHIR_ONE: Final = _body({Kind.FHIR: (_FHIR_SCHEMA, {"resource": _FHIR | {"id": "r4"}})})
+FHIR_ONE: Final = _body({Kind.FHIR: (_RESOURCE_SCHEMA, {"resource": _FHIR | {"id": "r4"}})})
 FHIR_ONE_ANSWERED: Final = _answered(
     HTTPStatus.ACCEPTED,
     "The report is durable; Location names it.",

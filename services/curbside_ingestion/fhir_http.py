@@ -25,6 +25,8 @@ from curbside_ingestion.described import (
     FHIR_METADATA_ANSWERED,
     FHIR_ONE,
     FHIR_ONE_ANSWERED,
+    FHIR_TYPES,
+    Source,
 )
 from curbside_ingestion.domain.problems import BadShape, DuplicateReport
 from curbside_ingestion.domain.report import read_source
@@ -35,7 +37,6 @@ from curbside_ingestion.reading import Documents
 from curbside_ingestion.receiving import Accepted, Refused
 
 SOURCE: Final = "fhir"
-_CREATED: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
 _MEDIA: Final = Kind.FHIR.value
 # https://hl7.org/fhir/R4/valueset-issue-type.html
 _ISSUES: Final = {
@@ -61,7 +62,7 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
         return _fhir(_capabilities(), HTTPStatus.OK)
 
     @router.post("", response_class=_Fhir, openapi_extra=FHIR_BUNDLE, responses=FHIR_BUNDLE_ANSWERED)
-    async def take_bundle(request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
+    async def take_bundle(request: Request, principal: CanIngest, source: Source = SOURCE) -> JSONResponse:
         """Take in the good reports of a Bundle; the answer says what became of each. Of a transaction none is
         taken in where one cannot be read."""
         try:
@@ -89,19 +90,19 @@ def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
         responses=FHIR_ONE_ANSWERED,
     )
     async def create(
-        kind: Annotated[str, Path(json_schema_extra={"enum": [*_CREATED]}, examples=["DiagnosticReport"])],
+        kind: Annotated[str, Path(json_schema_extra={"enum": [*FHIR_TYPES]}, examples=["DiagnosticReport"])],
         request: Request,
         principal: CanIngest,
-        source: str = SOURCE,
+        source: Source = SOURCE,
     ) -> JSONResponse:
         """Take in one resource that holds a report; 202 says that it is durable."""
         try:
             resource, data = await _resource(request)
-            if kind not in _CREATED or resource.get("resourceType") != kind:
+            if kind not in FHIR_TYPES or resource.get("resourceType") != kind:
                 raise BadShape(
                     "the resource is not of a type that is taken here, or not of the path's",
                     field="resourceType",
-                    mend=f"POST a {', '.join(_CREATED)} to its own path, or a Bundle to /ingestion/fhir.",
+                    mend=f"POST a {', '.join(FHIR_TYPES)} to its own path, or a Bundle to /ingestion/fhir.",
                 )
             rows = await documents.rows_as(Kind.FHIR, data, {"source": read_source(source)})
             return await _created(kind, rows, receive, principal)
@@ -190,7 +191,7 @@ def _fhir(resource: dict[str, Any], status: HTTPStatus) -> JSONResponse:
 
 
 def _capabilities() -> dict[str, Any]:
-    kinds = [{"type": kind, "interaction": [{"code": "create"}]} for kind in _CREATED]
+    kinds = [{"type": kind, "interaction": [{"code": "create"}]} for kind in FHIR_TYPES]
     rest = {"mode": "server", "resource": kinds, "interaction": [{"code": "transaction"}, {"code": "batch"}]}
     return {
         "resourceType": "CapabilityStatement",

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import whole_body
-from curbside_ingestion.described import HL7, HL7_ANSWERED
+from curbside_ingestion.described import HL7, HL7_ANSWERED, Source
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS, Kind
 from curbside_ingestion.extraction.hl7v2.normalising import messages_of
@@ -24,7 +24,7 @@ def hl7_routes(answer: Callable[[bytes, str, Principal], Awaitable[Answer]]) -> 
     router = APIRouter()
 
     @router.post("/hl7", openapi_extra=HL7, responses=HL7_ANSWERED, response_class=Response)
-    async def take_messages(request: Request, principal: CanIngest, source: str = SOURCE) -> Response:
+    async def take_messages(request: Request, principal: CanIngest, source: Source = SOURCE) -> Response:
         """Take in HL7 v2 messages (ORU, MDM and kin), one or a file of them. Each is answered by an ACK, in
         their order: AA says that its reports are durable. The status is 200 where all are AA, and that of the
         first problem otherwise."""

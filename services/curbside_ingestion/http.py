@@ -25,7 +25,7 @@ from curbside_ingestion.answers import (
     StateReached,
 )
 from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
-from curbside_ingestion.described import MANY, MANY_ANSWERED, ONE, ONE_ANSWERED, SHOWN_ANSWERED
+from curbside_ingestion.described import MANY, MANY_ANSWERED, ONE, ONE_ANSWERED, SHOWN_ANSWERED, Source
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
 from curbside_ingestion.domain.report import DEFAULT_SOURCE, Submission, read_source, read_submission
@@ -91,7 +91,7 @@ def routes(
     async def submit_batch(
         request: Request,
         principal: CanIngest,
-        source: str = DEFAULT_SOURCE,
+        source: Source = DEFAULT_SOURCE,
         filename: Annotated[str | None, Query(max_length=200)] = None,
     ) -> BatchAnswer:
         """Take in the good reports of a body (rows, a ZIP or a form of files, a bundle, messages), and list

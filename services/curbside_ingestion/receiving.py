@@ -110,6 +110,11 @@ def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) 
     return Arrival(good, media_type, principal, _new_report_id(), subject, identity, fingerprint, replaces)
 
 
+def size_of(arrival: Arrival) -> int:
+    """The bytes that `arrival` takes while it waits, roughly: its original, and the text that was read of it."""
+    return len(arrival.good.original) + len(arrival.submission.text)
+
+
 async def take_in(
     arrivals: Sequence[Arrival], *, database: Database, blobs: BlobStore, ring: KeyRing
 ) -> list[Accepted | Refused]:

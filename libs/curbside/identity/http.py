@@ -29,14 +29,20 @@ class Requires(SecurityBase):
 
     async def __call__(self, request: Request) -> Principal:
         tokens: Tokens = request.app.state.tokens
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.casefold() != "bearer" or not token:
-            raise Unauthenticated(
-                "the request carries no bearer token",
-                field="Authorization",
-                mend="Send 'Authorization: Bearer <token>'.",
-            )
-        return allowed(await tokens.authenticate(token.strip()), self.scope)
+        token = bearer_token(request.headers.get("authorization", ""))
+        return allowed(await tokens.authenticate(token), self.scope)
+
+
+def bearer_token(authorization: str) -> str:
+    """The token in the field `authorization`; raises Unauthenticated where it holds none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.casefold() != "bearer" or not token:
+        raise Unauthenticated(
+            "the request carries no bearer token",
+            field="Authorization",
+            mend="Send 'Authorization: Bearer <token>'.",
+        )
+    return token.strip()
 
 
 def requires(scope: Scope) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-PROBLEM: Final = "application/problem+json"
+from curbside.runtime.problems import PROBLEM
+
 REF: Final = {"$ref": "#/components/schemas/Problem"}
 Responses = dict[int | str, dict[str, Any]]
 
