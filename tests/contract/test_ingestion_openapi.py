@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +14,17 @@ from typing import Any
 import httpx2
 import pytest
 import schemathesis
+import uvicorn
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from curbside.identity.principal import Role
-from curbside.runtime.openapi import COMMON, PROBLEM
+from curbside.runtime.openapi import COMMON
+from curbside.runtime.problems import PROBLEM
+from curbside.testing.fuzzing.running import Fuzzing
 from curbside.testing.platform import TestPlatform, open_test_platform
 
 PREFIX = "/ingestion"
+SHARED = Path(__file__).resolve().parents[3] / "shared"  # where it is absent, our own documents are sent
 # What no two answers have alike: ids of reports and of ACKs, and times.
 _ITS_OWN = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{20}\b|\d{14}[+-]\d{4}")
 Operation = tuple[str, str, dict[str, Any]]
@@ -132,3 +139,32 @@ async def send(
         return await http.request(method, path, data=fields, files={"file": ("report.txt", value["file"])})
     content = value if isinstance(value, str) else json.dumps(value)
     return await http.request(method, path, content=content.encode(), headers={"content-type": media})
+
+
+@pytest.fixture
+async def url(opened: TestPlatform) -> AsyncIterator[str]:
+    """The platform's app behind the HTTP server that a host starts."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(opened.app, log_config=None, lifespan="on", server_header=False))
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+async def test_what_nobody_would_send_is_refused_as_documented(opened: TestPlatform, url: str) -> None:
+    """A small part of benchmarks/api_fuzz.py, on both halves."""
+    fuzzing = Fuzzing(url, await opened.token(Role.STEWARD), SHARED)
+    outcome = await asyncio.to_thread(fuzzing.run, 300)
+    assert outcome.cases >= 300
+    assert not outcome.complaints, json.dumps(outcome.shown, indent=1)
+
+
+@pytest.mark.parametrize("odd", ["%00", "a%00b", "%FF%FE", "%ED%A0%80", "f" * 5_000, "%F0%9F%92%A9", "'"])
+async def test_an_id_that_no_report_can_have_is_refused_on_either_half(
+    http: httpx2.AsyncClient, odd: str
+) -> None:
+    answer = await http.get(f"/ingestion/v1/reports/{odd}")
+    assert answer.json()["code"] in ("report.unknown", "input.nul")  # PostgreSQL takes no NUL
+    assert (await http.get(f"/ingestion/v1/reports?after={odd}")).status_code in (200, 422)
