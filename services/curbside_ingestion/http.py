@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
 from curbside.identity.principal import Principal
+from curbside.runtime.bodies import hold
 from curbside_ingestion.answers import (
     AcceptedReport,
     AcceptedRow,
@@ -85,7 +86,7 @@ def routes(
         (outcome,) = await receive([row], media, principal)
         if isinstance(outcome, Refused):
             raise outcome.problem
-        return AcceptedReport(report_id=outcome.report_id, state=outcome.state, type=outcome.type)
+        return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
     @router.post("/reports:batch", status_code=202, openapi_extra=MANY, responses=MANY_ANSWERED)
     async def submit_batch(
@@ -105,10 +106,7 @@ def routes(
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
         if not accepted:
             raise _nothing_accepted(refused)
-        return BatchAnswer(
-            accepted=[_accepted(outcome) for outcome in accepted],
-            rejected=[RejectedRow(row=row.row, problem=row.problem.problem()) for row in refused],
-        )
+        return {"accepted": [_accepted(outcome) for outcome in accepted], "rejected": _rejected(refused)}
 
     @router.get("/reports")
     async def list_reports(
@@ -120,23 +118,23 @@ def routes(
         """A page of reports; `next` is the `after` of the page that follows, null on the last."""
         page = await listed(principal, state=state, after=after, limit=limit)
         following = page[-1].report.report_id if len(page) == limit else None
-        return ReportPage(reports=[ReportShown(**_shown(report)) for report in page], next=following)
+        return {"reports": [_shown(report) for report in page], "next": following}
 
     @router.get("/reports/{report_id}", responses=SHOWN_ANSWERED)
     async def show_report(report_id: str, principal: CanReadReports) -> ReportWithHistory:
         """One report's state, how it came there, and what it was called; not its text."""
         shown = await show(report_id, principal)
-        history = [
-            StateReached(state=moment.state, at=moment.at.isoformat(), reason=moment.reason or None)
+        history: list[StateReached] = [
+            {"state": moment.state, "at": moment.at.isoformat(), "reason": moment.reason or None}
             for moment in shown.history
         ]
-        return ReportWithHistory(**_shown(shown), history=history)
+        return {**_shown(shown), "history": history}
 
     @router.get("/ledger")
     async def show_ledger(principal: CanReadReports) -> LedgerShown:
         """Every report that was acknowledged, and the one state that each is in."""
         counted = await ledger(principal)
-        return LedgerShown(received=counted.received, states=counted.states, whole=counted.whole)
+        return {"received": counted.received, "states": counted.states, "whole": counted.whole}
 
     return router
 
@@ -213,7 +211,7 @@ async def _many(
         raise _unsupported(media, (*Format, ZIP, FORM, *_DOCUMENTS))
     data = await whole_body(request)
     if media == ZIP:
-        return await documents.rows_of_archive(data, said)
+        return await documents.rows_of_archive(data, said, partial(hold, request))
     if format is None:
         return await documents.rows(data, said)
     read = partial(read_submission, source=source, max_characters=settings.max_report_characters)
@@ -256,16 +254,19 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
 
 def _accepted(outcome: Accepted) -> AcceptedRow:
     external_id = outcome.external_id.reveal() if outcome.external_id else None
-    return AcceptedRow(
-        row=outcome.row, report_id=outcome.report_id, external_id=external_id, type=outcome.type
-    )
+    return {
+        "row": outcome.row,
+        "report_id": outcome.report_id,
+        "external_id": external_id,
+        "type": outcome.type,
+    }
 
 
-def _rejected(refused: Sequence[BadRow | Refused]) -> list[dict[str, Any]]:
+def _rejected(refused: Sequence[BadRow | Refused]) -> list[RejectedRow]:
     return [{"row": row.row, "problem": row.problem.problem()} for row in refused]
 
 
-def _shown(shown: ShownReport) -> dict[str, Any]:
+def _shown(shown: ShownReport) -> ReportShown:
     report = shown.report
     return {
         "report_id": report.report_id,

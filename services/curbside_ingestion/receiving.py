@@ -111,7 +111,7 @@ def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) 
 
 
 def size_of(arrival: Arrival) -> int:
-    """The bytes that `arrival` takes while it waits, roughly: its original, and the text that was read of it."""
+    """The bytes that `arrival` takes while it waits, roughly: its original, and the text read of it."""
     return len(arrival.good.original) + len(arrival.submission.text)
 
 

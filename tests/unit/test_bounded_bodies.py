@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import Body, FastAPI, Request
+from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from curbside.runtime.bodies import BoundedBodies
+from curbside.runtime.bodies import BoundedBodies, TooManyBodies, hold
+from curbside.runtime.problems import problem_response
 
 MAX, TOTAL = 100, 250
 HOUR = timedelta(hours=1)
@@ -48,8 +50,13 @@ class Caller:
         return status, json.loads(b"".join(message.get("body", b"") for message in self.sent))
 
 
+async def _as_a_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooManyBodies)
+    return problem_response(error)
+
+
 def bounded(*, patience: timedelta = HOUR, held: asyncio.Event | None = None) -> BoundedBodies:
-    app = FastAPI()
+    app = FastAPI(exception_handlers={TooManyBodies: _as_a_problem})
 
     @app.post("/raw")
     async def raw(request: Request) -> dict[str, int]:
@@ -61,6 +68,12 @@ def bounded(*, patience: timedelta = HOUR, held: asyncio.Event | None = None) ->
     @app.post("/read")
     async def read(body: Annotated[int, Body()]) -> dict[str, int]:
         return {"size": len(str(body))}
+
+    @app.post("/unpacked")
+    async def unpacked(request: Request) -> dict[str, int]:
+        size = 10 * len(await request.body())
+        hold(request, size)
+        return {"size": size}
 
     @app.post("/unread")
     async def unread() -> dict[str, int]:
@@ -161,3 +174,20 @@ async def test_a_body_that_nobody_reads_or_whose_sender_is_gone_holds_nothing() 
     last = Caller(app, declared=100)
     last.come(100)
     assert (await last.answer())[0] == 200
+
+
+async def test_what_is_unpacked_counts_too_and_is_let_by_where_nothing_else_is_under_way() -> None:
+    held = asyncio.Event()
+    app = bounded(held=held)
+    alone = Caller(app, declared=30, path="/unpacked")
+    alone.come(30)
+    assert await alone.answer() == (200, {"size": 300})
+    other = Caller(app, declared=10)
+    other.come(10)
+    await read_by_now(other)
+    beside = Caller(app, declared=30, path="/unpacked")
+    beside.come(30)
+    status, problem = await beside.answer()
+    assert (status, problem["code"]) == (429, "too-busy.bodies")
+    held.set()
+    assert (await other.answer())[0] == 200

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from prometheus_client import Counter, Gauge
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curbside.errors import BadInput, CurbsideError, TooBusy, TooLarge
@@ -20,6 +21,7 @@ REFUSED: Final = Counter(
 )
 HELD: Final = Gauge("curbside_http_held_bytes", "Bytes of bodies of requests that are under way.")
 _RETRY_AFTER: Final = 1  # seconds
+_KEY: Final = "curbside.body"
 
 
 class StalledBody(BadInput):
@@ -35,19 +37,26 @@ class TooManyBodies(TooBusy):
     code = "too-busy.bodies"
 
 
+def hold(request: Request, size: int) -> None:
+    """Count `size` bytes that were unpacked of the body of `request`, until it is answered. Raises
+    TooManyBodies."""
+    body: _Body = request.scope[_KEY]
+    body.hold(size)
+
+
 class BoundedBodies:
     """Refuses a body above `max_bytes` with 413, before it is read whole; one that does not fit into what all
     may take together (`max_total_bytes`) with 429, before it is read where its length is said; and one of
     which nothing comes for `patience` with 408.
 
-    What a request holds it holds until it is answered: its body is in memory as long. One that nobody reads
-    holds nothing.
+    What a request holds it holds until it is answered: its body is in memory as long, and what was unpacked
+    of it (`hold`). A body that nobody reads holds nothing. A request is let by where no other holds anything.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, max_total_bytes: int, patience: timedelta) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._max_total_bytes = max(max_total_bytes, max_bytes)  # by itself any body fits that may be sent
+        self._max_total_bytes = max_total_bytes
         self._patience = patience
         self._held = 0
         HELD.set_function(lambda: self._held)
@@ -61,7 +70,7 @@ class BoundedBodies:
         if declared > self._max_bytes:
             await self._refuse(self.too_large(), scope, receive, send)
             return
-        body = _Body(self, declared, receive)
+        scope[_KEY] = body = _Body(self, declared, receive)
 
         async def noted_send(message: Message) -> None:
             if body.refused is not None and not body.answered:
@@ -83,9 +92,9 @@ class BoundedBodies:
         REFUSED.labels(code=problem.code).inc()
         await problem_response(problem, scope["path"])(scope, receive, send)
 
-    def hold(self, size: int) -> None:
-        """Raises TooManyBodies where `size` bytes do not fit beside those that are held."""
-        if self._held + size > self._max_total_bytes:
+    def hold(self, size: int, mine: int) -> None:
+        """`size` bytes for who holds `mine`. Raises TooManyBodies where they do not fit beside others."""
+        if self._held > mine and self._held + size > self._max_total_bytes:
             raise TooManyBodies(
                 f"bodies of {self._held} bytes are under way already",
                 mend="Send it again after the seconds of Retry-After.",
@@ -135,18 +144,18 @@ class _Body:
         try:
             if not self._begun:
                 self._begun = True
-                self._hold(self._declared)
+                self.hold(self._declared)
             message = await self._bounds.next_of(self._receive)
             self._came += len(message.get("body", b""))
             self._bounds.check(self._came)
             if self._came > self.held:  # nobody said how long it is
-                self._hold(self._came - self.held)
+                self.hold(self._came - self.held)
         except CurbsideError as problem:
             self.refused = problem
             raise
         self._ended = not message.get("more_body", False)
         return message
 
-    def _hold(self, size: int) -> None:
-        self._bounds.hold(size)
+    def hold(self, size: int) -> None:
+        self._bounds.hold(size, self.held)
         self.held += size

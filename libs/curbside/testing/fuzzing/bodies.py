@@ -216,7 +216,7 @@ def odd_bodies(draw: st.DrawFn, token: str) -> Exchange:
     if not any(name == "authorization" for name, _ in headers):
         headers.append(("authorization", f"Bearer {token}"))
     framing = draw(st.sampled_from((Framing.LENGTH, Framing.LENGTH, Framing.CHUNKED, Framing.SHORT)))
-    target = draw(st.sampled_from((ONE, MANY)))
+    target = draw(st.sampled_from((ONE, MANY, ONE, MANY, "/ingestion/fhir" if kind == "json" else MANY)))
     if draw(st.integers(0, 4)) == 0:
         target += f"?{draw(queries())}"
     return Exchange("POST", target, headers, body, framing, kind)
