@@ -9,9 +9,9 @@ import asyncio
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 from curbside import __version__
@@ -19,6 +19,15 @@ from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import whole_body
+from curbside_ingestion.described import (
+    FHIR_BUNDLE,
+    FHIR_BUNDLE_ANSWERED,
+    FHIR_METADATA_ANSWERED,
+    FHIR_ONE,
+    FHIR_ONE_ANSWERED,
+    FHIR_TYPES,
+    Source,
+)
 from curbside_ingestion.domain.problems import BadShape, DuplicateReport
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.domain.rows import BadRow, GoodRow
@@ -29,33 +38,23 @@ from curbside_ingestion.reading import Documents
 from curbside_ingestion.receiving import Accepted
 
 SOURCE: Final = "fhir"
-_CREATED: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
 _MEDIA: Final = Kind.FHIR.value
-_EXAMPLE: Final = {
-    "resourceType": "DiagnosticReport",
-    "status": "final",
-    "code": {"coding": [{"system": "http://loinc.org", "code": "18748-4"}], "text": "Chest film"},
-    "subject": {"reference": "Patient/4711"},
-    "conclusion": "No pneumonia.",
-}
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {_MEDIA: {"schema": {"type": "object"}, "example": _EXAMPLE}},
-    }
-}
+
+
+class _Fhir(JSONResponse):
+    media_type = _MEDIA
 
 
 def fhir_routes(*, documents: Documents, receive: Receive, together: Receive) -> APIRouter:
     router = APIRouter(prefix="/fhir")
 
-    @router.get("/metadata")
+    @router.get("/metadata", response_class=_Fhir, responses=FHIR_METADATA_ANSWERED)
     async def capabilities(principal: CanIngest) -> JSONResponse:
         """What this endpoint takes, as FHIR says it."""
         return _fhir(_capabilities(), HTTPStatus.OK)
 
-    @router.post("", openapi_extra=_BODY)
-    async def take_bundle(request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
+    @router.post("", response_class=_Fhir, openapi_extra=FHIR_BUNDLE, responses=FHIR_BUNDLE_ANSWERED)
+    async def take_bundle(request: Request, principal: CanIngest, source: Source = SOURCE) -> JSONResponse:
         """Take in the good reports of a Bundle; the answer says what became of each entry. A transaction is
         taken in whole, or, where one of its entries cannot be, not at all: an OperationOutcome names that."""
         try:
@@ -75,16 +74,27 @@ def fhir_routes(*, documents: Documents, receive: Receive, together: Receive) ->
         except CurbsideError as problem:
             return _refused(problem)
 
-    @router.post("/{kind}", status_code=202, openapi_extra=_BODY)
-    async def create(kind: str, request: Request, principal: CanIngest, source: str = SOURCE) -> JSONResponse:
+    @router.post(
+        "/{kind}",
+        status_code=202,
+        response_class=_Fhir,
+        openapi_extra=FHIR_ONE,
+        responses=FHIR_ONE_ANSWERED,
+    )
+    async def create(
+        kind: Annotated[str, Path(json_schema_extra={"enum": [*FHIR_TYPES]}, examples=["DiagnosticReport"])],
+        request: Request,
+        principal: CanIngest,
+        source: Source = SOURCE,
+    ) -> JSONResponse:
         """Take in one resource that holds a report; 202 says that it is durable, 200 that it was before."""
         try:
             resource, data = await _resource(request)
-            if kind not in _CREATED or resource.get("resourceType") != kind:
+            if kind not in FHIR_TYPES or resource.get("resourceType") != kind:
                 raise BadShape(
                     "the resource is not of a type that is taken here, or not of the path's",
                     field="resourceType",
-                    mend=f"POST a {', '.join(_CREATED)} to its own path, or a Bundle to /ingestion/fhir.",
+                    mend=f"POST a {', '.join(FHIR_TYPES)} to its own path, or a Bundle to /ingestion/fhir.",
                 )
             rows = await documents.rows_as(Kind.FHIR, data, {"source": read_source(source)})
             return await _created(kind, rows, receive, principal)
@@ -159,11 +169,11 @@ def _refused(problem: CurbsideError) -> JSONResponse:
 
 
 def _fhir(resource: dict[str, Any], status: HTTPStatus) -> JSONResponse:
-    return JSONResponse(resource, int(status), media_type=_MEDIA)
+    return _Fhir(resource, int(status))
 
 
 def _capabilities() -> dict[str, Any]:
-    kinds = [{"type": kind, "interaction": [{"code": "create"}]} for kind in _CREATED]
+    kinds = [{"type": kind, "interaction": [{"code": "create"}]} for kind in FHIR_TYPES]
     rest = {"mode": "server", "resource": kinds, "interaction": [{"code": "transaction"}, {"code": "batch"}]}
     return {
         "resourceType": "CapabilityStatement",

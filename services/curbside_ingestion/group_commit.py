@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _RETRY_AFTER: Final = 1  # seconds: a full queue is written in less
 class _Waiting(Generic[_Item, _Outcome]):
     items: Sequence[_Item]
     outcomes: asyncio.Future[Sequence[_Outcome]]
+    size: int  # bytes
 
 
 class GroupCommit(Generic[_Item, _Outcome]):
@@ -28,8 +30,8 @@ class GroupCommit(Generic[_Item, _Outcome]):
 
     A group has at most `group_size` items, unless one caller brings more. With `side_by_side` groups at once,
     while one waits for the disk the other has the processor; what a caller brings after an answer is still
-    committed after what was answered. Where `queue_size` items wait already, a caller is told TooBusy at
-    once: what cannot be written must not pile up in memory.
+    committed after what was answered. Where `queue_size` items wait already, or items of `queue_bytes` by
+    `size_of`, a caller is told TooBusy at once: what cannot be written must not pile up in memory.
     """
 
     def __init__(
@@ -39,14 +41,19 @@ class GroupCommit(Generic[_Item, _Outcome]):
         group_size: int,
         queue_size: int,
         side_by_side: int = 1,
+        queue_bytes: int = sys.maxsize,
+        size_of: Callable[[_Item], int] = lambda _: 0,
     ) -> None:
         self._commit = commit
         self._group_size = group_size
         self._queue_size = queue_size
         self._side_by_side = side_by_side
         self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
+        self._queue_bytes = queue_bytes
+        self._size_of = size_of
         self._waiting = 0  # items in the queue
         self._gathering = False  # a group is about to be taken from the queue
+        self._waiting_bytes = 0
         self._in_hand = 0  # items of the groups that are being written
         self._writers: set[asyncio.Task[None]] = set()
 
@@ -57,15 +64,18 @@ class GroupCommit(Generic[_Item, _Outcome]):
 
     async def __call__(self, items: Sequence[_Item]) -> Sequence[_Outcome]:
         """The outcomes of `items`, in their order, once they are durable. Raises what `commit` raised."""
-        if self._waiting and self._waiting + len(items) > self._queue_size:
+        size = sum(map(self._size_of, items))
+        full = self._waiting + len(items) > self._queue_size or self._waiting_bytes + size > self._queue_bytes
+        if self._waiting and full:
             raise TooBusy(
-                f"{self._waiting} reports wait to be written already",
+                f"{self._waiting} reports of {self._waiting_bytes} bytes wait to be written already",
                 mend="Send it again after the seconds of Retry-After.",
                 retry_after=_RETRY_AFTER,
             )
-        mine = _Waiting[_Item, _Outcome](items, asyncio.get_running_loop().create_future())
+        mine = _Waiting[_Item, _Outcome](items, asyncio.get_running_loop().create_future(), size)
         self._queue.append(mine)
         self._waiting += len(items)
+        self._waiting_bytes += size
         self._start_writing()
         # What was begun is finished, though the caller may be gone.
         return await asyncio.shield(mine.outcomes)
@@ -102,6 +112,7 @@ class GroupCommit(Generic[_Item, _Outcome]):
             group.append(self._queue.popleft())
             size += len(group[-1].items)
         self._waiting -= size
+        self._waiting_bytes -= sum(waiting.size for waiting in group)
         return group, size
 
     async def _write_group(self, group: Sequence[_Waiting[_Item, _Outcome]]) -> None:

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import whole_body
+from curbside_ingestion.described import HL7, HL7_ANSWERED, Source
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS, Kind
 from curbside_ingestion.extraction.hl7v2.normalising import messages_of
 from curbside_ingestion.hl7_exchange import Answer
 
 SOURCE: Final = "hl7"
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            Kind.HL7.value: {
-                "schema": {"type": "string"},
-                "example": "MSH|^~\\&|RIS|NORTH|CURBSIDE||20260301140500+0100||ORU^R01^ORU_R01|1|P|2.5.1\r"
-                "PID|1||4711^^^NORTH^MR||Doe^Jane\rOBR|1||A100|18748-4^Chest film^LN|||20260301\r"
-                "OBX|1|TX|18748-4&IMP^Impression||No pneumonia.||||||F\r",
-            }
-        },
-    }
-}
 
 
 def hl7_routes(answer: Callable[[bytes, str, Principal], Awaitable[Answer]]) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/hl7", openapi_extra=_BODY)
-    async def take_messages(request: Request, principal: CanIngest, source: str = SOURCE) -> Response:
+    @router.post("/hl7", openapi_extra=HL7, responses=HL7_ANSWERED, response_class=Response)
+    async def take_messages(request: Request, principal: CanIngest, source: Source = SOURCE) -> Response:
         """Take in HL7 v2 messages (ORU, MDM and kin), one or a file of them. Each is answered by an ACK, in
         their order: AA says that its reports are durable. The status is 200 where all are AA, and that of the
         first problem otherwise."""

@@ -6,26 +6,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
 from curbside.identity.principal import Principal
+from curbside.runtime.bodies import hold
+from curbside_ingestion.answers import (
+    AcceptedReport,
+    AcceptedRow,
+    BatchAnswer,
+    LedgerShown,
+    RejectedRow,
+    ReportPage,
+    ReportShown,
+    ReportWithHistory,
+    StateReached,
+)
 from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
+from curbside_ingestion.described import MANY, MANY_ANSWERED, ONE, ONE_ANSWERED, SHOWN_ANSWERED, Source
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
-from curbside_ingestion.domain.report import (
-    DEFAULT_SOURCE,
-    EXCLUSIONS,
-    FIELD_NAMES,
-    KNOWN_NAMES,
-    Submission,
-    read_source,
-    read_submission,
-)
-from curbside_ingestion.domain.revisions import ReportStatus
+from curbside_ingestion.domain.report import DEFAULT_SOURCE, Submission, read_source, read_submission
 from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read_object, read_rows
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind
@@ -52,47 +56,7 @@ _DOCUMENTS: Final = frozenset(
         "application/hl7-v2+er7",
     }
 )
-# Only for /docs: what these bodies must be is decided in domain/, for HTTP and files alike.
-_REPORT_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["text"],
-    "additionalProperties": False,
-    "properties": {
-        **{name: {"type": "string"} for name in FIELD_NAMES},
-        "status": {"type": "string", "enum": list(ReportStatus), "default": "final"},
-        "authored_at": {"type": "string", "format": "date-time"},
-        "known": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: {"type": "array", "items": {"type": "string"}} for name in KNOWN_NAMES},
-        },
-        "exclusions": {"type": "array", "items": {"type": "string", "enum": [*EXCLUSIONS]}},
-    },
-}
 _SMALL: Final = 65_536  # bytes of JSON that are read without a thread
-_FORM_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["file"],
-    "properties": {
-        "file": {"type": "string", "format": "binary"},
-        **{name: {"type": "string"} for name in FIELD_NAMES if name != "text"},
-        "known": {"type": "string", "description": "JSON, as in a report"},
-        "exclusions": {"type": "string", "description": "separated by semicolons"},
-    },
-}
-_BINARY: Final = {"type": "string", "format": "binary"}
-_ONE: Final = {
-    "application/json": _REPORT_SCHEMA,
-    FORM: _FORM_SCHEMA,
-    **{kind.value: _BINARY for kind in Kind},
-}
-_MANY: Final[dict[str, dict[str, Any]]] = {
-    **{format.value: {} for format in Format},
-    ZIP: _BINARY,
-    FORM: _FORM_SCHEMA,
-    Kind.FHIR: {"type": "object"},
-    Kind.HL7: {"type": "string"},
-}
 
 
 class Listed(Protocol):
@@ -112,8 +76,8 @@ def routes(
 ) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
-    @router.post("/reports", status_code=202, openapi_extra=_body(_ONE))
-    async def submit(request: Request, principal: CanIngest) -> dict[str, Any]:
+    @router.post("/reports", status_code=202, openapi_extra=ONE, responses=ONE_ANSWERED)
+    async def submit(request: Request, principal: CanIngest) -> AcceptedReport:
         """Take in one report: as JSON, or as a document of any kind, by itself or as `file` of a form with
         what is known of it. 202 says that it is durable; a document's text is extracted then. `type` is what
         it became: `other` where no rule knows its name."""
@@ -124,13 +88,13 @@ def routes(
             raise outcome.problem
         return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
-    @router.post("/reports:batch", status_code=202, openapi_extra=_body(_MANY))
+    @router.post("/reports:batch", status_code=202, openapi_extra=MANY, responses=MANY_ANSWERED)
     async def submit_batch(
         request: Request,
         principal: CanIngest,
-        source: str = DEFAULT_SOURCE,
+        source: Source = DEFAULT_SOURCE,
         filename: Annotated[str | None, Query(max_length=200)] = None,
-    ) -> dict[str, Any]:
+    ) -> BatchAnswer:
         """Take in the good reports of a body (rows, a ZIP or a form of files, a bundle, messages), and list
         the bad ones with their problems."""
         media, charset = media_type(request)
@@ -150,23 +114,24 @@ def routes(
         state: ReportState | None = None,
         after: Annotated[str | None, Query(max_length=32)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> dict[str, Any]:
+    ) -> ReportPage:
         """A page of reports; `next` is the `after` of the page that follows, null on the last."""
         page = await listed(principal, state=state, after=after, limit=limit)
         following = page[-1].report.report_id if len(page) == limit else None
         return {"reports": [_shown(report) for report in page], "next": following}
 
-    @router.get("/reports/{report_id}")
-    async def show_report(report_id: str, principal: CanReadReports) -> dict[str, Any]:
+    @router.get("/reports/{report_id}", responses=SHOWN_ANSWERED)
+    async def show_report(report_id: str, principal: CanReadReports) -> ReportWithHistory:
+        """One report's state, how it came there, and what it was called; not its text."""
         shown = await show(report_id, principal)
-        history = [
+        history: list[StateReached] = [
             {"state": moment.state, "at": moment.at.isoformat(), "reason": moment.reason or None}
             for moment in shown.history
         ]
         return {**_shown(shown), "history": history}
 
     @router.get("/ledger")
-    async def show_ledger(principal: CanReadReports) -> dict[str, Any]:
+    async def show_ledger(principal: CanReadReports) -> LedgerShown:
         """Every report that was acknowledged, and the one state that each is in."""
         counted = await ledger(principal)
         return {"received": counted.received, "states": counted.states, "whole": counted.whole}
@@ -246,7 +211,7 @@ async def _many(
         raise _unsupported(media, (*Format, ZIP, FORM, *_DOCUMENTS))
     data = await whole_body(request)
     if media == ZIP:
-        return await documents.rows_of_archive(data, said)
+        return await documents.rows_of_archive(data, said, partial(hold, request))
     if format is None:
         return await documents.rows(data, said)
     read = partial(read_submission, source=source, max_characters=settings.max_report_characters)
@@ -287,7 +252,7 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
     return problem
 
 
-def _accepted(outcome: Accepted) -> dict[str, Any]:
+def _accepted(outcome: Accepted) -> AcceptedRow:
     external_id = outcome.external_id.reveal() if outcome.external_id else None
     return {
         "row": outcome.row,
@@ -297,11 +262,11 @@ def _accepted(outcome: Accepted) -> dict[str, Any]:
     }
 
 
-def _rejected(refused: Sequence[BadRow | Refused]) -> list[dict[str, Any]]:
+def _rejected(refused: Sequence[BadRow | Refused]) -> list[RejectedRow]:
     return [{"row": row.row, "problem": row.problem.problem()} for row in refused]
 
 
-def _shown(shown: ShownReport) -> dict[str, Any]:
+def _shown(shown: ShownReport) -> ReportShown:
     report = shown.report
     return {
         "report_id": report.report_id,
@@ -314,8 +279,3 @@ def _shown(shown: ShownReport) -> dict[str, Any]:
         "reason": report.reason or None,
         "received_at": report.received_at.isoformat(),
     }
-
-
-def _body(content: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    described = {str(media): {"schema": schema} for media, schema in content.items()}
-    return {"requestBody": {"required": True, "content": described}}

@@ -51,9 +51,12 @@ class Documents:
         read = read_submission(said, textless=True)
         return [GoodRow(1, read, data, waits_as=kind, media_type=kind.value)]
 
-    async def rows_of_archive(self, data: bytes, said: Mapping[str, object]) -> list[GoodRow | BadRow]:
+    async def rows_of_archive(
+        self, data: bytes, said: Mapping[str, object], hold: Callable[[int], None] = lambda _: None
+    ) -> list[GoodRow | BadRow]:
         """The reports of every file of a ZIP, numbered through. A file's name is its report's external id,
-        where it holds one that has none of its own."""
+        where it holds one that has none of its own. `hold` is told of the bytes that each unpacks to, and
+        raises where there are too many."""
         rows: list[GoodRow | BadRow] = []
         members = read_members(
             data,
@@ -67,6 +70,7 @@ class Documents:
             if isinstance(member, BadMember):
                 found: list[GoodRow | BadRow] = [BadRow(1, member.problem)]
             else:
+                hold(len(member.data))
                 found = await self.rows_of_file(member.data, said, name=member.name)
             rows += [placed(row, len(rows) + index, f"file {number}") for index, row in enumerate(found, 1)]
             self.check(len(rows))

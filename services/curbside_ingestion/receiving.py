@@ -115,6 +115,11 @@ def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) 
     return Arrival(good, media_type, principal, _new_report_id(), subject, identity, fingerprint, replaces)
 
 
+def size_of(arrival: Arrival) -> int:
+    """The bytes that `arrival` takes while it waits, roughly: its original, and the text read of it."""
+    return len(arrival.good.original) + len(arrival.submission.text)
+
+
 class Intake:
     """`take_in`, where groups that touch the same reports go one after another: of two posts of one report at
     once, the second finds the first there and writes nothing."""

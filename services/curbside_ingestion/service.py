@@ -23,8 +23,10 @@ from curbside_ingestion.hl7_exchange import answer_message
 from curbside_ingestion.hl7_http import hl7_routes
 from curbside_ingestion.http import routes
 from curbside_ingestion.mllp_listener import listen, mllp_listener
+from curbside_ingestion.pacing import Pace
+from curbside_ingestion.pacing_http import Paced
 from curbside_ingestion.reading import Documents
-from curbside_ingestion.receiving import Intake
+from curbside_ingestion.receiving import Intake, size_of
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
 
@@ -41,6 +43,8 @@ def build(platform: Platform) -> Service:
         group_size=handlers.GROUP_SIZE,
         queue_size=settings.max_waiting_reports,
         side_by_side=2,
+        queue_bytes=settings.max_waiting_bytes,
+        size_of=size_of,
     )
     # Two pools: who waits for an acknowledgement must not wait for documents that have theirs.
     at_once, extractors = (
@@ -77,6 +81,12 @@ def build(platform: Platform) -> Service:
         answer, settings, tenant=platform.settings.tenant, profile=platform.settings.profile
     )
 
+    pace = Pace(
+        requests_per_second=settings.client_requests_per_second,
+        burst_requests=settings.client_burst_requests,
+        bytes_per_minute=settings.client_bytes_per_minute,
+    )
+
     async def close() -> None:
         for each in (at_once, extractors):
             await asyncio.to_thread(each.close)
@@ -97,6 +107,7 @@ def build(platform: Platform) -> Service:
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
         tasks=[queue.run, *([partial(listen, listener)] if listener is not None else [])],
+        gate=partial(Paced, pace=pace, prefix="/ingestion/") if pace.counts else None,
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )

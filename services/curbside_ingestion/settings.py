@@ -18,6 +18,13 @@ class IngestionSettings(BaseSettings):
     max_report_characters: int = Field(default=200_000, ge=1_000, le=5_000_000)
     # Reports that wait to be written, of all callers together; beyond, 429. At 3 KB each they take 15 MB.
     max_waiting_reports: int = Field(default=5_000, ge=1, le=1_000_000)
+    # And their bytes, original and text: of the largest bodies that are let in, twenty wait.
+    max_waiting_bytes: int = Field(default=250_000_000, ge=1_000_000, le=1_000_000_000_000)
+    # What one client (a token's name, in its tenant) may send to each replica; beyond, 429. 0 is no limit.
+    # At once it may send `burst` requests, and the bytes of a minute (of bodies).
+    client_requests_per_second: int = Field(default=0, ge=0, le=1_000_000)
+    client_burst_requests: int = Field(default=100, ge=1, le=1_000_000)
+    client_bytes_per_minute: int = Field(default=0, ge=0, le=10**12)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)
     # A listener for HL7 v2 over TCP (MLLP), which has no tokens: whoever reaches it may send reports of the

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curbside.contracts.tasks import NOTICE
 from curbside.errors import CurbsideError, NotFound
-from curbside.runtime.web import problem_response
+from curbside.runtime.problems import problem_response
 from curbside_workbench.domain.rendering import sentence_of
 from curbside_workbench.http import InferenceApi, Refused
 from curbside_workbench.sessions import COOKIE, Sessions

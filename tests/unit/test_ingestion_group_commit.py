@@ -88,6 +88,18 @@ async def test_what_no_queue_holds_is_taken_where_nothing_waits() -> None:
     assert len(await group_of(disk, queue_size=2)([1, 2, 3])) == 3
 
 
+async def test_a_queue_is_full_by_bytes_too_however_few_bring_them() -> None:
+    disk = Disk()
+    group = GroupCommit(disk, group_size=10, queue_size=100, queue_bytes=50, size_of=lambda item: item)
+    callers = await bring(group, [1], [49], [1])
+    with pytest.raises(TooBusy):
+        await group([1])
+    disk.free.set()
+    await asyncio.gather(*callers)
+    assert await asyncio.gather(group([50]), group([60])) == [["kept 50"], ["kept 60"]]
+    assert disk.groups == [[1], [49, 1], [50], [60]]
+
+
 async def test_an_item_that_nothing_takes_fails_its_own_caller_alone() -> None:
     disk = Disk()
     disk.poison[3] = ValueError("no")

@@ -10,28 +10,39 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from curbside.errors import Forbidden, Unauthenticated
 from curbside.identity.principal import Principal, Scope
 from curbside.identity.tokens import Tokens
 
 
-class Requires:
-    """The dependency that authenticates a request and demands `scope`."""
+class Requires(SecurityBase):
+    """The dependency that authenticates a request and demands `scope`; /openapi.json says so by its base."""
+
+    scheme_name = "token"
+    model = HTTPBearer(description="A token of `curbside token create`; its roles carry the scopes.")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
     async def __call__(self, request: Request) -> Principal:
         tokens: Tokens = request.app.state.tokens
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.casefold() != "bearer" or not token:
-            raise Unauthenticated(
-                "the request carries no bearer token",
-                field="Authorization",
-                mend="Send 'Authorization: Bearer <token>'.",
-            )
-        return allowed(await tokens.authenticate(token.strip()), self.scope)
+        token = bearer_token(request.headers.get("authorization", ""))
+        return allowed(await tokens.authenticate(token), self.scope)
+
+
+def bearer_token(authorization: str) -> str:
+    """The token in the field `authorization`; raises Unauthenticated where it holds none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.casefold() != "bearer" or not token:
+        raise Unauthenticated(
+            "the request carries no bearer token",
+            field="Authorization",
+            mend="Send 'Authorization: Bearer <token>'.",
+        )
+    return token.strip()
 
 
 def requires(scope: Scope) -> Any:

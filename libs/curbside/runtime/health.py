@@ -72,18 +72,18 @@ async def _result(check: Check) -> str:
 def routes(services: Sequence[Service], shared: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get(LIVE_PATH)
+    @router.get(LIVE_PATH, response_class=PlainTextResponse)
     async def live() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    @router.get(READY_PATH)
+    @router.get(READY_PATH, responses={503: {"description": "A check does not hold; it is named."}})
     async def ready() -> JSONResponse:
         results: dict[str, dict[str, str]] = await readiness(services, shared)
         whole = all(result == "ok" for checks in results.values() for result in checks.values())
         body: dict[str, Any] = {"ready": whole, "services": results}
         return JSONResponse(body, status_code=200 if whole else 503)
 
-    @router.get(METRICS_PATH)
+    @router.get(METRICS_PATH, response_class=PlainTextResponse)
     async def metrics() -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 

@@ -18,6 +18,7 @@ from curbside.storage.keys import KeyRing
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
     from sqlalchemy import MetaData
+    from starlette.types import ASGIApp
 
 # The order is the order of the data's flow; the workbench is last because it mounts at "/".
 SERVICES: Final = ("ingestion", "deidentification", "datasets", "training", "inference", "workbench")
@@ -60,6 +61,8 @@ class Service:
     tasks: Sequence[Task] = ()
     # Readiness checks by name; each raises Unavailable while it does not hold.
     checks: Mapping[str, Check] = field(default_factory=dict)
+    # Stands before the routes, of other services too, and after what measures requests.
+    gate: Callable[[ASGIApp], ASGIApp] | None = None
     # Called last with the whole app, for what mounts an application of its own.
     mount: Callable[[FastAPI], FastAPI] | None = None
     stop: Sequence[Task] = ()

@@ -18,16 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curbside import __version__
 from curbside.contracts.tasks import NOTICE
-from curbside.errors import BadInput, CurbsideError, TooLarge
+from curbside.errors import BadInput, CurbsideError
 from curbside.identity.tokens import Tokens
 from curbside.runtime import health
+from curbside.runtime.bodies import BoundedBodies
+from curbside.runtime.openapi import COMMON, describe_problems, refusals
+from curbside.runtime.problems import PROBLEM, problem_response
 from curbside.runtime.services import SERVICES, Check, Service
 from curbside.settings import RuntimeSettings
 from curbside.telemetry.metrics import REQUEST_SECONDS
 from curbside.telemetry.tracing import request_span
 
 log = logging.getLogger(__name__)
-PROBLEM = "application/problem+json"
 # FastAPI's own keeps bodies beside spans and quotes in logs what was refused; `Observed` does neither.
 _NO_TELEMETRY: Final[TelemetryConfig] = {
     "tracing": False,
@@ -63,20 +65,24 @@ def create_app(
     app.include_router(health.routes(services, checks))
     for service in services:
         if service.router is not None:
-            app.include_router(service.router, prefix=f"/{service.name}", tags=[service.name])
+            app.include_router(
+                service.router, prefix=f"/{service.name}", tags=[service.name], responses=refusals(*COMMON)
+            )
+    describe_problems(app)
+    for service in services:
+        if service.gate is not None:
+            app.add_middleware(service.gate)
     app.add_middleware(Observed)
-    app.add_middleware(BoundedBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BoundedBodies,
+        max_bytes=settings.max_body_bytes,
+        max_total_bytes=settings.max_bodies_bytes,
+        patience=settings.body_patience,
+    )
     for service in services:
         if service.mount is not None:
             app = service.mount(app)
     return app
-
-
-def problem_response(error: CurbsideError, instance: str | None = None) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}
-    if "retry_after" in error.extensions:  # seconds, RFC 9110, 10.2.3
-        headers["retry-after"] = str(error.extensions["retry_after"])
-    return JSONResponse(error.problem(instance), int(error.status), headers=headers, media_type=PROBLEM)
 
 
 async def _curbside_problem(request: Request, error: Exception) -> JSONResponse:
@@ -117,6 +123,8 @@ async def _shape_problem(request: Request, error: Exception) -> JSONResponse:
 async def _http_problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if isinstance(error.__cause__, CurbsideError):  # what reading the body raised, in FastAPI's own
+        return problem_response(error.__cause__, request.url.path)
     if status is HTTPStatus.BAD_REQUEST and request.method in ("POST", "PUT", "PATCH"):
         # FastAPI's own, where the body is no text at all.
         problem = BadRequestShape("the body cannot be read", field="body", mend=_SEND_JSON)
@@ -188,53 +196,3 @@ class Observed:
                     route=_route(scope),
                     status=str(status),
                 ).observe(time.perf_counter() - started)
-
-
-class BoundedBody:
-    """Refuses a body above the limit before it is read whole, with a 413 problem."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await problem_response(self._too_large(), scope["path"])(scope, receive, send)
-            return
-        received = 0
-        started = exceeded = False
-
-        async def bounded_receive() -> Message:
-            nonlocal received, exceeded
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                exceeded = True
-                raise self._too_large()
-            return message
-
-        async def noted_send(message: Message) -> None:
-            nonlocal started
-            if exceeded and not started:
-                return  # FastAPI turns what a body raises into a plain 400: ours is sent below
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, bounded_receive, noted_send)
-        except TooLarge:
-            if started:
-                raise
-        if exceeded and not started:
-            await problem_response(self._too_large(), scope["path"])(scope, receive, send)
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"the body is larger than {self._max_bytes} bytes",
-            field="body",
-            mend="Send fewer reports at a time, or raise CURBSIDE_RUNTIME__MAX_BODY_BYTES.",
-        )

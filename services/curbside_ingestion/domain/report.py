@@ -64,12 +64,13 @@ _ALL_NAMES: Final = frozenset(
 _KNOWN_COLUMNS: Final = frozenset(name for names in KNOWN_NAMES.values() for name in names)
 _NOTHING_KNOWN: Final = KnownIdentifiers()
 DEFAULT_SOURCE: Final = "api"
-_SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SOURCE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_SOURCE: Final = re.compile(SOURCE_PATTERN)
 # Why a report may be read and never trained on: 42 CFR 2.31 and 2.33 (records of substance use treatment),
 # 45 CFR 164.508(a)(2) (psychotherapy notes), and a source's own label (HL7 v3 Confidentiality, R and V).
 EXCLUSIONS: Final = ("42cfr2", "psychotherapy", "restricted")
-_MAX_ID: Final = 200  # characters
-_MAX_KNOWN: Final = 50  # values of one kind
+MAX_ID: Final = 200  # characters
+MAX_KNOWN: Final = 50  # values of one kind
 _DATE_LENGTH: Final = 10  # of YYYY-MM-DD
 _YEARS: Final = range(1900, 2101)  # a date offset must not leave what datetime can hold
 # A shorter id ("29") would redact ages and doses wherever it stands in the text.
@@ -119,7 +120,7 @@ class Submission:
         """This, with what its sender says is known and why it must never train."""
         known = {
             kind.name: tuple(
-                _with_all(getattr(self.known, kind.name), getattr(sender.known, kind.name))[:_MAX_KNOWN]
+                _with_all(getattr(self.known, kind.name), getattr(sender.known, kind.name))[:MAX_KNOWN]
             )
             for kind in fields(self.known)
         }
@@ -229,9 +230,9 @@ def _identifier(value: object, name: str) -> PhiText | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value.strip()) > _MAX_ID:
+    if not isinstance(value, str) or len(value.strip()) > MAX_ID:
         raise BadField(
-            f"{name} must be a string of at most {_MAX_ID} characters, or an integer",
+            f"{name} must be a string of at most {MAX_ID} characters, or an integer",
             field=name,
             mend="Send the identifier alone.",
         )
@@ -332,18 +333,18 @@ def _values(value: object, name: str) -> list[str]:
     plain = isinstance(value, list) and all(
         isinstance(item, str) or (isinstance(item, int) and not isinstance(item, bool)) for item in value
     )
-    if not plain or not isinstance(value, list) or len(value) > _MAX_KNOWN:
+    if not plain or not isinstance(value, list) or len(value) > MAX_KNOWN:
         raise BadField(
-            f"{name} must be a list of at most {_MAX_KNOWN} strings",
+            f"{name} must be a list of at most {MAX_KNOWN} strings",
             field=name,
             mend="Send a list, also for one value.",
         )
     values = [composed(str(item), name).strip() for item in value]
     for item in values:
         _refuse_unprintable(item, name)
-        if len(item) > _MAX_ID:
+        if len(item) > MAX_ID:
             raise BadField(
-                f"a value of {name} has more than {_MAX_ID} characters", field=name, mend="Send it alone."
+                f"a value of {name} has more than {MAX_ID} characters", field=name, mend="Send it alone."
             )
     return [item for item in values if item]
 
