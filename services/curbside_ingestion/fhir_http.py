@@ -28,7 +28,7 @@ from curbside_ingestion.reading import Documents
 from curbside_ingestion.receiving import Accepted, Refused
 
 SOURCE: Final = "fhir"
-_CREATED: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
+_CREATED: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary", "Consent")
 _MEDIA: Final = Kind.FHIR.value
 # https://hl7.org/fhir/R4/valueset-issue-type.html
 _ISSUES: Final = {
@@ -125,7 +125,9 @@ async def _answered(
 
 def _entry(outcome: Accepted | Refused | CurbsideError) -> dict[str, Any]:
     if isinstance(outcome, Accepted):
-        return {"response": {"status": "202 Accepted", "location": _location(outcome.report_id)}}
+        new = outcome.taken is None or outcome.taken.is_new
+        said = "202 Accepted" if new else "200 OK"
+        return {"response": {"status": said, "location": _place_of(outcome)}}
     problem = outcome.problem if isinstance(outcome, Refused) else outcome
     if isinstance(problem, DuplicateReport):  # sending it again is no mistake
         return {"response": {"status": "200 OK", "location": _location(problem.extensions["report_id"])}}
@@ -144,9 +146,10 @@ async def _created(
     (outcome,) = await receive([row], _MEDIA, principal)
     if isinstance(outcome, Refused):
         raise outcome.problem
-    said = {"severity": "information", "code": "informational", "diagnostics": "The report is durable."}
+    what = "report" if outcome.taken is None else "consent"
+    said = {"severity": "information", "code": "informational", "diagnostics": f"The {what} is durable."}
     answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, HTTPStatus.ACCEPTED)
-    answer.headers["location"] = _location(outcome.report_id)
+    answer.headers["location"] = _place_of(outcome)
     return answer
 
 
@@ -170,6 +173,12 @@ def _outcome(problems: Sequence[CurbsideError]) -> dict[str, Any]:
         }
         issues.append(issue | ({"expression": [place]} if place else {}))
     return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def _place_of(outcome: Accepted) -> str:
+    if outcome.taken is not None:
+        return f"/ingestion/v1/consents/{outcome.taken.consent.consent_id}"
+    return _location(outcome.report_id)
 
 
 def _location(report_id: str) -> str:

@@ -14,6 +14,7 @@ from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
+from curbside_ingestion.consents.http import taken
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
 from curbside_ingestion.domain.report import (
@@ -122,6 +123,8 @@ def routes(
         (outcome,) = await receive([row], media, principal)
         if isinstance(outcome, Refused):
             raise outcome.problem
+        if outcome.taken is not None:
+            return taken(outcome.taken)
         return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
     @router.post("/reports:batch", status_code=202, openapi_extra=_body(_MANY))
@@ -288,6 +291,8 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
 
 
 def _accepted(outcome: Accepted) -> dict[str, Any]:
+    if outcome.taken is not None:
+        return {"row": outcome.row, **taken(outcome.taken)}
     external_id = outcome.external_id.reveal() if outcome.external_id else None
     return {
         "row": outcome.row,

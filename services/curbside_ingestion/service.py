@@ -12,6 +12,8 @@ from fastapi import APIRouter
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers, receiving
+from curbside_ingestion.consents import handlers as consents
+from curbside_ingestion.consents.http import consent_routes
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
@@ -64,7 +66,12 @@ def build(platform: Platform) -> Service:
         max_reports=settings.max_batch_reports,
         max_unpacked_bytes=settings.max_unpacked_bytes,
     )
-    receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
+    take_consents = partial(consents.take_consents, database=database, blobs=blobs, ring=ring)
+    receive = partial(
+        consents.receive_rows,
+        reports=partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived),
+        consents=take_consents,
+    )
     answer = partial(answer_message, documents=documents, receive=receive)
 
     listener = mllp_listener(
@@ -88,6 +95,11 @@ def build(platform: Platform) -> Service:
             ),
             fhir_routes(documents=documents, receive=receive),
             hl7_routes(answer),
+            consent_routes(
+                take=take_consents,
+                listed=partial(consents.list_consents, database=database),
+                show=partial(consents.show_consent, database=database),
+            ),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
         tasks=[queue.run, *([partial(listen, listener)] if listener is not None else [])],

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from curbside.errors import BadInput, CurbsideError
+from curbside_ingestion.domain.consents import Consent
 from curbside_ingestion.domain.encoding import decode, refuse_other_formats
 from curbside_ingestion.domain.problems import (
     BadShape,
@@ -45,7 +46,8 @@ class GoodRow:
     """A report, its place in the input (the first is 1), and its own bytes.
 
     `waits_as` is the kind of a document whose text is extracted later; `quality` is that of a text which was
-    read off images. `media_type` is empty where it is that of the whole input.
+    read off images. `media_type` is empty where it is that of the whole input. With a `consent` it is what a
+    patient said, and no report.
     """
 
     row: int
@@ -54,6 +56,7 @@ class GoodRow:
     waits_as: Kind | None = None
     quality: Quality | None = None
     media_type: str = ""
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)
