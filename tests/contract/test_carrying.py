@@ -60,7 +60,11 @@ async def ledger(opened: TestPlatform) -> Any:
             body = {"text": f"Report {number}.", "external_id": f"e{number}", "patient_id": f"p{number % 5}"}
             answer = await client.post("/ingestion/v1/reports", json=body)
             assert answer.status_code in (202, 409)
-        return (await client.get("/ingestion/v1/ledger")).json()
+        said = {"patient_id": "p0", "decision": "deny", "effective_at": "2026-03-01", "ends_at": "2099-01-01"}
+        answer = await client.post("/ingestion/v1/consents", json=said)
+        assert answer.status_code in (202, 200)
+        listed = (await client.get("/ingestion/v1/consents")).json()
+        return (await client.get("/ingestion/v1/ledger")).json() | listed
 
 
 @pytest.fixture
