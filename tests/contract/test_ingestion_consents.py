@@ -19,6 +19,7 @@ from curbside.errors import StorageFull
 from curbside.identity.principal import Role
 from curbside.storage.blobs import BlobStore
 from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_ingestion.handlers import GROUP_SIZE
 
 pytestmark = pytest.mark.usefixtures("halves")
 
@@ -294,6 +295,18 @@ async def test_a_bad_consent_is_a_problem_that_shows_nothing(client: Client) -> 
     form = await client.http.post("/ingestion/v1/consents", data={"patient_id": MRN})
     assert form.status_code == 415
     assert await client.changes() == []
+
+
+async def test_a_bundle_may_hold_more_consents_than_one_transaction_takes(client: Client) -> None:
+    patients = [f"Patient/{number}" for number in range(GROUP_SIZE + 10)]
+    consents = [
+        CONSENT | {"id": f"c{number}", "patient": {"reference": patient}}
+        for number, patient in enumerate(patients)
+    ]
+    for said in ("202 Accepted", "200 OK"):
+        answer = await client.bundle(*consents)
+        assert [one["response"]["status"] for one in answer.json()["entry"]] == [said] * len(patients)
+    assert len(await client.changes()) == len(patients)
 
 
 async def test_pages_and_figures_tell_how_many(client: Client) -> None:

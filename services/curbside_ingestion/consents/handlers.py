@@ -32,7 +32,7 @@ from curbside_ingestion.domain.consents import (
 )
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
-from curbside_ingestion.handlers import Receive
+from curbside_ingestion.handlers import GROUP_SIZE, Receive
 from curbside_ingestion.receiving import Accepted, Refused, Taken
 from curbside_ingestion.subjects import subject_of
 
@@ -84,12 +84,25 @@ async def take_consents(
 ) -> list[Taken | CurbsideError]:
     """Record `consents`, in their order; each comes back as Taken, or with what is wrong with it.
 
-    What is recorded already is not recorded again. Raises Unavailable or StorageFull having recorded none.
+    What is recorded already is not recorded again, so all may be said again where this raises Unavailable or
+    StorageFull.
     """
     allowed(principal, Scope.CONSENTS_WRITE)
     await blobs.check_space()
-    now = datetime.now(UTC)
-    arrivals = [_arrive(consent, principal.tenant, now, ring) for consent in consents]
+    outcomes: list[Taken | CurbsideError] = []
+    for start in range(0, len(consents), GROUP_SIZE):
+        now = datetime.now(UTC)
+        group = [_arrive(one, principal.tenant, now, ring) for one in consents[start : start + GROUP_SIZE]]
+        outcomes += await _take_some(group, principal, now, database, blobs)
+    for outcome in outcomes:
+        RECORDED.labels(outcome=_said_of(outcome)).inc()
+    return outcomes
+
+
+async def _take_some(
+    arrivals: Sequence[_Arrival], principal: Principal, now: datetime, database: Database, blobs: BlobStore
+) -> list[Taken | CurbsideError]:
+    """In one transaction, which holds a lock of the database for each of their patients."""
     subjects = {arrival.subject for arrival in arrivals}
     known = {
         subject: await blobs.key_mark(Zone.PHI, principal.tenant, subject) is not None for subject in subjects
@@ -105,8 +118,6 @@ async def take_consents(
                 continue
             barred = is_barred(there[arrival.subject], now)
             outcomes.append(Taken(found, is_new, barred, known[arrival.subject]))
-    for outcome in outcomes:
-        RECORDED.labels(outcome=_said_of(outcome)).inc()
     return outcomes
 
 

@@ -200,7 +200,7 @@ def read_consent(row: Mapping[str, object], *, now: datetime, source: str = DEFA
             mend="Send the id that stands in the patient's reports. A report without one is barred by its "
             "`exclusions` alone.",
         )
-    error = _word(Status, row.get("status") or Status.ACTIVE, "status") is Status.ENTERED_IN_ERROR
+    error = _word(Status, row.get("status", Status.ACTIVE), "status") is Status.ENTERED_IN_ERROR
     reference = read_identifier(row.get("reference"), "reference")
     if error and reference is None:
         raise BadConsent(
@@ -214,7 +214,7 @@ def read_consent(row: Mapping[str, object], *, now: datetime, source: str = DEFA
     consent = Consent(
         patient_id=patient_id,
         decision=decision,
-        scope=_word(ConsentScope, row.get("scope") or ConsentScope.TRAINING, "scope"),
+        scope=_word(ConsentScope, row.get("scope", ConsentScope.TRAINING), "scope"),
         effective_at=_when(row.get("effective_at"), "effective_at"),
         ends_at=_when(row.get("ends_at"), "ends_at"),
         source=source if row.get("source") in (None, "") else read_source(row["source"]),

@@ -45,6 +45,12 @@ def read_consent(entry: Entry, library: Library, everyone: People) -> ConsentFou
     row = _row(resource)
     if row is None:
         return None
+    if row.get("decision") == Decision.PERMIT.value and resource is not entry.resource:
+        raise UnclearConsent(
+            "the permission has a member that R4 does not know, which may be a denial misspelt",
+            field="Consent",
+            mend=f"Send it without, {_POST}.",
+        )
     subject = next(iter(nodes(resource, "patient")), {})
     patient_id, _ = everyone.patient(Reading(library, entry), subject) if subject else ("", None)
     if not patient_id:
