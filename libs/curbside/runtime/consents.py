@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from curbside.runtime.client import Api, ApiProblem, patiently
 from curbside.runtime.reading import BadArgument, console, read_text
@@ -38,10 +38,10 @@ def say_consents(
             "a consent is deny or permit", field="DECISION", mend=f"Say one of {', '.join(_DECISIONS)}."
         )
     if effective is None and decision == "permit":  # a denial without a time begins when it comes in
-        effective = datetime.now(UTC).isoformat(timespec="seconds")
+        effective = datetime.now(UTC).isoformat()
     given = {"effective_at": effective, "ends_at": until, "reference": reference}
     body = {name: value for name, value in given.items() if value} | {"decision": decision, "source": source}
-    shown = Table("line", "consent", "training from now on", "reports of this patient")
+    shown = Table("line", Column("consent", overflow="fold", min_width=32), "training now", "reports")
     whole, unknown = True, 0
     for number, patient_id in _patients(patients):
         said = partial(api.post, "/ingestion/v1/consents", {**body, "patient_id": patient_id})
