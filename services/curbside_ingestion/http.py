@@ -124,7 +124,7 @@ def routes(
         if isinstance(outcome, Refused):
             raise outcome.problem
         if outcome.taken is not None:
-            return taken(outcome.taken)
+            return {**taken(outcome.taken)}
         return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
     @router.post("/reports:batch", status_code=202, openapi_extra=_body(_MANY))

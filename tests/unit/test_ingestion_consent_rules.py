@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curbside.errors import BadInput
@@ -324,6 +324,7 @@ def test_the_latest_in_force_counts_and_of_two_as_late_the_denial(
     assert is_barred(consents, datetime(2026, 4, 11, tzinfo=UTC)) is barred
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([DENY, PERMIT, VOID]), st.integers(0, 9), st.none() | st.integers(1, 12)),

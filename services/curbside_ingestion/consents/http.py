@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanReadConsents, CanSayConsents
 from curbside.identity.principal import Principal
 from curbside_ingestion.bodies import media_type, whole_body
+from curbside_ingestion.consents.answers import ConsentPage, ConsentShown, ConsentTaken
 from curbside_ingestion.consents.handlers import TakeConsents
 from curbside_ingestion.consents.store import StoredConsent
 from curbside_ingestion.domain.consents import ConsentScope, Decision, Status, parse_consent
@@ -67,8 +68,8 @@ def consent_routes(
 ) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
-    @router.post("/consents", status_code=202, openapi_extra=_BODY, response_model=None)
-    async def say(request: Request, principal: CanSayConsents) -> JSONResponse:
+    @router.post("/consents", status_code=202, openapi_extra=_BODY)
+    async def say(request: Request, principal: CanSayConsents, response: Response) -> ConsentTaken:
         """Record what a patient permits or denies. 202 says that it is durable; 200 that it was before.
 
         `training` is what holds of all that this patient said; `patient_known` whether any report came under
@@ -83,28 +84,30 @@ def consent_routes(
         (outcome,) = await take([consent], principal)
         if isinstance(outcome, CurbsideError):
             raise outcome
-        return JSONResponse(taken(outcome), 202 if outcome.is_new else 200)
+        response.status_code = HTTPStatus.ACCEPTED if outcome.is_new else HTTPStatus.OK
+        return taken(outcome)
 
     @router.get("/consents")
     async def list_consents(
         principal: CanReadConsents,
         after: Annotated[str | None, Query(max_length=32)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> dict[str, Any]:
+    ) -> ConsentPage:
         """A page of consents; `next` is the `after` of the page that follows, null on the last. `subject` is
         a keyed hash of the patient."""
         page = await listed(principal, after=after, limit=limit)
         following = page[-1].said.consent_id if len(page) == limit else None
-        return {"consents": [_shown(one) for one in page], "next": following}
+        return ConsentPage(consents=[_shown(one) for one in page], next=following)
 
     @router.get("/consents/{consent_id}")
-    async def show_consent(consent_id: str, principal: CanReadConsents) -> dict[str, Any]:
+    async def show_consent(consent_id: str, principal: CanReadConsents) -> ConsentShown:
+        """One consent as it stands: `void` where it was entered in error. Each look is audited."""
         return _shown(await show(consent_id, principal))
 
     return router
 
 
-def taken(outcome: Taken) -> dict[str, Any]:
+def taken(outcome: Taken) -> ConsentTaken:
     said = outcome.consent
     return {
         "consent_id": said.consent_id,
@@ -116,13 +119,13 @@ def taken(outcome: Taken) -> dict[str, Any]:
     }
 
 
-def _shown(stored: StoredConsent) -> dict[str, Any]:
+def _shown(stored: StoredConsent) -> ConsentShown:
     said = stored.said
     return {
         "consent_id": said.consent_id,
         "subject": stored.subject,
         "source": stored.source,
-        "scope": stored.scope,
+        "scope": ConsentScope(stored.scope),
         "decision": said.decision,
         "effective_at": said.effective_at.isoformat(),
         "ends_at": said.ends_at.isoformat() if said.ends_at is not None else None,
