@@ -18,14 +18,14 @@ from curbside.contracts.v1 import events_pb2
 from curbside.errors import CurbsideError, Unavailable
 from curbside.segmentation import headings_hash
 from curbside.storage.blobs import BlobStore
-from curbside.storage.database import Database
+from curbside.storage.database import Database, Transaction
 from curbside.storage.zones import Zone
 from curbside_datasets import store
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
 from curbside_datasets.domain.policies import NAMES, policy_hash
 from curbside_datasets.domain.recipe import Recipe
 from curbside_datasets.domain.splitting import Split, check_splits, split_subjects
-from curbside_datasets.gathering import gather
+from curbside_datasets.gathering import Gathered, gather
 from curbside_datasets.parquet import to_parquet
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,15 @@ async def _build(build: store.Build, *, database: Database, blobs: BlobStore) ->
 
 async def run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str:
     """Publish the version of `build` and return its name; the same reports, recipe and policies give the
-    same one."""
+    same one. Where a report that it read may no longer teach when it is done, it is built again."""
+    while True:
+        version = await _run_build(build, database=database, blobs=blobs)
+        if version is not None:
+            return version
+        log.info("a report was barred while it was built: it is built again", extra={"build": build.build_id})
+
+
+async def _run_build(build: store.Build, *, database: Database, blobs: BlobStore) -> str | None:
     recipe = Recipe.model_validate(build.recipe)
     gathered = await gather(build, recipe, database=database, blobs=blobs)
     made = await asyncio.to_thread(assemble, gathered.reports, recipe, gathered.idle)
@@ -102,6 +110,8 @@ async def run_build(build: store.Build, *, database: Database, blobs: BlobStore)
         published = await store.find_manifest(session, build.tenant, version)
     if published is not None:
         async with database.begin() as transaction:
+            if not await _may_teach(gathered, build, transaction):
+                return None
             await store.set_build(
                 transaction.session, build.build_id, state=store.BuildState.PUBLISHED, version=version
             )
@@ -126,8 +136,14 @@ async def run_build(build: store.Build, *, database: Database, blobs: BlobStore)
         "splits": parts,
         "checks": dict(made.checks),
     }
-    await _publish(build, manifest, database=database, blobs=blobs)
+    if not await _publish(build, manifest, gathered, database=database, blobs=blobs):
+        return None
     return version
+
+
+async def _may_teach(gathered: Gathered, build: store.Build, transaction: Transaction) -> bool:
+    """Whether all that was read may still be: no other transaction says otherwise until this one ends."""
+    return gathered.read <= await store.readable_reports(transaction.session, build.tenant)
 
 
 def version_of(said: Mapping[str, Any]) -> str:
@@ -140,12 +156,20 @@ def version_of(said: Mapping[str, Any]) -> str:
 
 
 async def _publish(
-    build: store.Build, manifest: dict[str, Any], *, database: Database, blobs: BlobStore
-) -> None:
+    build: store.Build,
+    manifest: dict[str, Any],
+    gathered: Gathered,
+    *,
+    database: Database,
+    blobs: BlobStore,
+) -> bool:
+    """False where a report was barred meanwhile; nothing is published then."""
     blob = await blobs.put(Zone.SAFE, json.dumps(manifest).encode(), tenant=build.tenant)
     version = manifest["version"]
     sizes = {split: part["examples"] for split, part in manifest["splits"].items()}
     async with database.begin() as transaction:
+        if not await _may_teach(gathered, build, transaction):
+            return False
         if await store.add_version(
             transaction.session, tenant=build.tenant, name=build.name, manifest=manifest, blob=blob
         ):
@@ -163,6 +187,7 @@ async def _publish(
         await store.set_build(
             transaction.session, build.build_id, state=store.BuildState.PUBLISHED, version=version
         )
+    return True
 
 
 @dataclass(frozen=True)

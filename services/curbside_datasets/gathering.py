@@ -27,6 +27,7 @@ class Gathered:
 
     reports: Sequence[MinedReport]
     idle: Mapping[str, int]
+    read: frozenset[str]  # the codes of all that were read
     policies: frozenset[str]  # of de-identification
     basis: str
     subjects: Subjects
@@ -70,7 +71,8 @@ async def gather(build: store.Build, recipe: Recipe, *, database: Database, blob
         if number % _PROGRESS_EVERY == 0 or number == len(stored):
             async with database.begin() as transaction:
                 await store.set_build(transaction.session, build.build_id, done=number)
-    return Gathered(reports, idle, frozenset(report.policy for report in taken), basis, subjects)
+    read, policies = frozenset(one.code for one in taken), frozenset(one.policy for one in taken)
+    return Gathered(reports, idle, read, policies, basis, subjects)
 
 
 def keyed_code(ring: KeyRing, tenant: str, subject: str) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_datasets import builder, handlers
+from curbside_datasets.consents.handlers import hear_consent
 from curbside_datasets.consumer import GROUP, subscriptions
 from curbside_datasets.http import routes
 from curbside_datasets.settings import DatasetsSettings
@@ -35,6 +36,7 @@ def build(platform: Platform) -> Service:
         subscriptions=subscriptions(
             learn=partial(handlers.learn_report, database=database, blobs=blobs, group=GROUP),
             displace=partial(handlers.displace_report, database=database, group=GROUP),
+            hear=partial(hear_consent, database=database, group=GROUP),
         ),
         tasks=[
             partial(

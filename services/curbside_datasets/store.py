@@ -9,15 +9,31 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text, and_, func, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.contracts.tasks import Task
 from curbside.storage.blobs import BlobRef
-from curbside.storage.tables import UtcDateTime, service_metadata
+from curbside.storage.tables import UtcDateTime
+from curbside_datasets.consents.store import is_barred
 from curbside_datasets.domain.mining import Reason
+from curbside_datasets.metadata import METADATA as METADATA
 
-METADATA = service_metadata()
 REPORTS = Table(
     "reports",
     METADATA,
@@ -55,7 +71,6 @@ DISPLACED = Table(
 _MARKED = REPORTS.outerjoin(
     DISPLACED, and_(DISPLACED.c.tenant == REPORTS.c.tenant, DISPLACED.c.report_id == REPORTS.c.report_id)
 )
-_REASON = func.coalesce(DISPLACED.c.state, REPORTS.c.reason)
 SUBJECT_CODES = Table(
     "subject_codes",
     METADATA,
@@ -180,11 +195,17 @@ async def mark_displaced(session: AsyncSession, tenant: str, report_id: str, sta
         await session.execute(update(DISPLACED).where(here).values(**values))
 
 
+def _barred_by() -> ColumnElement[str | None]:
+    """Why nothing may learn from a report any more, or just now; null where nothing of the kind was said."""
+    opted_out = case((is_barred(REPORTS, datetime.now(UTC)), Reason.OPTED_OUT.value))
+    return func.coalesce(DISPLACED.c.state, opted_out)
+
+
 async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
     """Every report: one that yields nothing by itself may still be a comparison's prior. One that was
-    displaced has no text, and that as its reason."""
+    displaced, or whose patient opted out, has no text, and that as its reason."""
     rows = await session.execute(
-        select(REPORTS, DISPLACED.c.state.label("displaced"))
+        select(REPORTS, _barred_by().label("barred_by"))
         .select_from(_MARKED)
         .where(REPORTS.c.tenant == tenant)
         .order_by(REPORTS.c.report_id)
@@ -199,9 +220,9 @@ async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
             status=row.status,
             authored_at=row.authored_at,
             policy=row.policy,
-            text=BlobRef.from_json(row.text) if row.text and not row.displaced else None,
-            tasks=() if row.displaced else tuple(row.tasks),
-            reason=row.displaced or row.reason,
+            text=BlobRef.from_json(row.text) if row.text and not row.barred_by else None,
+            tasks=() if row.barred_by else tuple(row.tasks),
+            reason=row.barred_by or row.reason,
             legal_basis=row.legal_basis,
             subjects=row.subjects,
             place=row.place,
@@ -211,6 +232,13 @@ async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
     ]
 
 
+async def readable_reports(session: AsyncSession, tenant: str) -> set[str]:
+    """The codes of the reports that a build may read at this moment."""
+    readable = REPORTS.c.text.is_not(None), _barred_by().is_(None)
+    query = select(REPORTS.c.code).select_from(_MARKED).where(REPORTS.c.tenant == tenant, *readable)
+    return set((await session.execute(query)).scalars())
+
+
 async def report_of_code(session: AsyncSession, tenant: str, code: str) -> str | None:
     """The id of the report that versions call `code`."""
     query = select(REPORTS.c.report_id).where(REPORTS.c.tenant == tenant, REPORTS.c.code == code)
@@ -218,18 +246,16 @@ async def report_of_code(session: AsyncSession, tenant: str, code: str) -> str |
 
 
 async def count_yields(session: AsyncSession, tenant: str) -> Yields:
-    rows = (
-        await session.execute(
-            select(_REASON, func.count())
-            .select_from(_MARKED)
-            .where(REPORTS.c.tenant == tenant)
-            .group_by(_REASON)
-        )
-    ).all()
-    by_reason: dict[str, int] = {row[0]: row[1] for row in rows}
-    tasks = await session.execute(
-        select(REPORTS.c.tasks).select_from(_MARKED).where(REPORTS.c.tenant == tenant, _REASON == "")
+    judged = (
+        select(REPORTS.c.tasks, func.coalesce(_barred_by(), REPORTS.c.reason).label("reason"))
+        .select_from(_MARKED)
+        .where(REPORTS.c.tenant == tenant)
+        .subquery()
     )
+    counted = select(judged.c.reason, func.count()).group_by(judged.c.reason)
+    rows = (await session.execute(counted)).all()
+    by_reason: dict[str, int] = {row[0]: row[1] for row in rows}
+    tasks = await session.execute(select(judged.c.tasks).where(judged.c.reason == ""))
     by_task = dict.fromkeys((task.value for task in Task), 0)
     for (names,) in tasks:
         for name in names:

@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
 
 from curbside.runtime.openapi import PROBLEM_SCHEMA
+from curbside_ingestion.consents.answers import ConsentRow
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.states import ReportState
 
@@ -45,7 +46,7 @@ class RejectedRow(TypedDict):
 class BatchAnswer(TypedDict):
     """The accepted rows are durable; the others were not taken in."""
 
-    accepted: list[AcceptedRow]
+    accepted: list[AcceptedRow | ConsentRow]
     rejected: list[RejectedRow]
 
 

@@ -162,7 +162,14 @@ _BUNDLE_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 _FHIR_SCHEMA: Final = {"type": "object", "required": ["resourceType"]}
-FHIR_TYPES: Final = ("DiagnosticReport", "DocumentReference", "Composition", "Observation", "Binary")
+FHIR_TYPES: Final = (
+    "DiagnosticReport",
+    "DocumentReference",
+    "Composition",
+    "Observation",
+    "Binary",
+    "Consent",
+)
 _DURABLE: Final = {
     "resourceType": "OperationOutcome",
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The report is durable."}],

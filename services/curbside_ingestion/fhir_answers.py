@@ -120,15 +120,23 @@ def _entry(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {"response": {"status": said, "outcome": operation_outcome(problems)}}
     new = next((outcome for outcome in outcomes if isinstance(outcome, Accepted)), None)
     if new is not None:
-        return {"response": {"status": "202 Accepted", "location": location(new.report_id)}}
+        is_new = new.taken is None or new.taken.is_new
+        return {"response": {"status": "202 Accepted" if is_new else "200 OK", "location": location(new)}}
     (known, *_) = outcomes  # sending it again is no mistake
     assert isinstance(known, DuplicateReport)
-    return {"response": {"status": "200 OK", "location": location(known.extensions["report_id"])}}
+    return {"response": {"status": "200 OK", "location": report_location(known.extensions["report_id"])}}
 
 
 def _informed(said: str) -> dict[str, Any]:
     return {"severity": "information", "code": "informational", "diagnostics": said}
 
 
-def location(report_id: str) -> str:
+def location(outcome: Accepted) -> str:
+    """Where what was taken in is shown."""
+    if outcome.taken is not None:
+        return f"/ingestion/v1/consents/{outcome.taken.consent.consent_id}"
+    return report_location(outcome.report_id)
+
+
+def report_location(report_id: str) -> str:
     return f"/ingestion/v1/reports/{report_id}"

@@ -32,7 +32,13 @@ from curbside_ingestion.domain.problems import BadShape, DuplicateReport
 from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.domain.rows import BadRow, GoodRow
 from curbside_ingestion.extraction.found import Kind
-from curbside_ingestion.fhir_answers import bundle_response, in_the_way, location, operation_outcome
+from curbside_ingestion.fhir_answers import (
+    bundle_response,
+    in_the_way,
+    location,
+    operation_outcome,
+    report_location,
+)
 from curbside_ingestion.handlers import Receive
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.receiving import Accepted
@@ -148,16 +154,19 @@ async def _created(
         raise BadShape(f"the {kind} holds several reports", field="body", mend="Send them in a Bundle.")
     (outcome,) = await receive([row], _MEDIA, principal)
     if isinstance(outcome, Accepted):
-        return _durable(outcome.report_id, HTTPStatus.ACCEPTED)
+        new = outcome.taken is None or outcome.taken.is_new
+        what = "report" if outcome.taken is None else "consent"
+        return _durable(what, location(outcome), HTTPStatus.ACCEPTED if new else HTTPStatus.OK)
     if isinstance(outcome.problem, DuplicateReport):  # as in a Bundle: sending it again is no mistake
-        return _durable(outcome.problem.extensions["report_id"], HTTPStatus.OK)
+        where = report_location(outcome.problem.extensions["report_id"])
+        return _durable("report", where, HTTPStatus.OK)
     raise outcome.problem
 
 
-def _durable(report_id: str, status: HTTPStatus) -> JSONResponse:
-    said = {"severity": "information", "code": "informational", "diagnostics": "The report is durable."}
+def _durable(what: str, where: str, status: HTTPStatus) -> JSONResponse:
+    said = {"severity": "information", "code": "informational", "diagnostics": f"The {what} is durable."}
     answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, status)
-    answer.headers["location"] = location(report_id)
+    answer.headers["location"] = where
     return answer
 
 

@@ -26,6 +26,8 @@ from curbside_ingestion.answers import (
     StateReached,
 )
 from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
+from curbside_ingestion.consents.answers import ConsentRow, ConsentTaken
+from curbside_ingestion.consents.http import taken
 from curbside_ingestion.described import MANY, MANY_ANSWERED, ONE, ONE_ANSWERED, SHOWN_ANSWERED, Source
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
@@ -77,7 +79,7 @@ def routes(
     router = APIRouter(prefix="/v1")
 
     @router.post("/reports", status_code=202, openapi_extra=ONE, responses=ONE_ANSWERED)
-    async def submit(request: Request, principal: CanIngest) -> AcceptedReport:
+    async def submit(request: Request, principal: CanIngest) -> AcceptedReport | ConsentTaken:
         """Take in one report: as JSON, or as a document of any kind, by itself or as `file` of a form with
         what is known of it. 202 says that it is durable; a document's text is extracted then. `type` is what
         it became: `other` where no rule knows its name."""
@@ -86,6 +88,8 @@ def routes(
         (outcome,) = await receive([row], media, principal)
         if isinstance(outcome, Refused):
             raise outcome.problem
+        if outcome.taken is not None:
+            return taken(outcome.taken)
         return {"report_id": outcome.report_id, "state": outcome.state, "type": outcome.type}
 
     @router.post("/reports:batch", status_code=202, openapi_extra=MANY, responses=MANY_ANSWERED)
@@ -252,7 +256,9 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
     return problem
 
 
-def _accepted(outcome: Accepted) -> AcceptedRow:
+def _accepted(outcome: Accepted) -> AcceptedRow | ConsentRow:
+    if outcome.taken is not None:
+        return {"row": outcome.row, **taken(outcome.taken)}
     external_id = outcome.external_id.reveal() if outcome.external_id else None
     return {
         "row": outcome.row,

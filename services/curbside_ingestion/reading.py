@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final, ParamSpec, TypeVar
 
-from curbside.errors import BadInput, CurbsideError
+from curbside.errors import BadInput
+from curbside.phi import PhiText
 from curbside_ingestion.domain.archives import BadMember, read_members
+from curbside_ingestion.domain.consents import read_consent
 from curbside_ingestion.domain.problems import TooManyReports
-from curbside_ingestion.domain.report import read_submission
+from curbside_ingestion.domain.report import Submission, read_submission
 from curbside_ingestion.domain.rows import BadRow, GoodRow
 from curbside_ingestion.extraction import plain
 from curbside_ingestion.extraction.extracting import CONTAINERS
-from curbside_ingestion.extraction.found import Extraction, Kind, UnsupportedDocument
+from curbside_ingestion.extraction.found import ConsentFound, Extraction, Kind
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction.sniffing import kind_of
 
@@ -121,10 +124,11 @@ class Documents:
                     place=found.place,
                 )
             )
-        others = [(one.place, one.problem) for one in extraction.refused]
-        others += [(consent.place, _no_consents()) for consent in extraction.consents]
-        for place, refused in others:
-            rows.append(placed(BadRow(len(rows) + 1, refused), len(rows) + 1, place))
+        for consent in extraction.consents:
+            taken = _consent_row(len(rows) + 1, consent, by_sender.source)
+            rows.append(placed(taken, len(rows) + 1, consent.place))
+        for refused in extraction.refused:
+            rows.append(placed(BadRow(len(rows) + 1, refused.problem), len(rows) + 1, refused.place))
         self.check(len(rows))
         return rows
 
@@ -138,12 +142,12 @@ def placed(row: GoodRow | BadRow, number: int, place: str) -> GoodRow | BadRow:
     return BadRow(number, row.problem)
 
 
-def _no_consents() -> CurbsideError:
-    return UnsupportedDocument(
-        "a Consent is not recorded by this release",
-        field="body",
-        mend="Send the patient's reports with `exclusions` until it is.",
-    )
+def _consent_row(number: int, found: ConsentFound, source: str) -> GoodRow | BadRow:
+    try:
+        consent = read_consent(found.row, now=datetime.now(UTC), source=source)
+    except BadInput as problem:
+        return BadRow(number, problem)
+    return GoodRow(number, Submission(PhiText("")), b"", place=found.place, consent=consent)
 
 
 async def _aside(

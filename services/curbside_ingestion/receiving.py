@@ -27,11 +27,13 @@ from curbside.storage.keys import KeyRing
 from curbside.storage.writing import Writing
 from curbside.storage.zones import Zone
 from curbside_ingestion import store
+from curbside_ingestion.domain.consents import Recorded
 from curbside_ingestion.domain.report import Submission
 from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStatus, Revision, admit, replaced
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
+from curbside_ingestion.subjects import subject_of
 from curbside_ingestion.together import barred
 
 _STATUSES: Final = MappingProxyType(
@@ -48,12 +50,26 @@ _Revisions = dict[tuple[str, str], list[Revision]]  # by tenant and identity, ol
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A consent that is durable: whether it was not before, whether its patient's reports are kept from
+    training now, and whether there are any under this patient's id."""
+
+    consent: Recorded
+    is_new: bool
+    barred: bool
+    patient_known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
+    """A report that is durable; or, with `taken`, a consent, and then no report."""
+
     row: int
     report_id: str
     state: ReportState
     external_id: PhiText | None
     type: str
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,7 @@ class _Staged:
 
 def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) -> Arrival:
     """Keyed hashes under the tenant's key, each in a domain of its own. NUL separates: no field holds one."""
+    assert good.consent is None, "a consent is no report"
     submission = good.submission
     patient = submission.patient_id.reveal() if submission.patient_id else ""
     authored_at = submission.authored_at.reveal() if submission.authored_at else ""
@@ -103,7 +120,10 @@ def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) 
     def keyed(domain: str, *parts: str) -> str:
         return ring.subject(principal.tenant, "\0".join((domain, *parts)).encode())
 
-    subject = keyed("patient", patient) if patient else keyed("content", submission.source, text)
+    if submission.patient_id is not None:
+        subject = subject_of(submission.patient_id, principal.tenant, ring)
+    else:
+        subject = keyed("content", submission.source, text)
     if submission.external_id is not None:
         identity = keyed("external-id", submission.source, submission.external_id.reveal())
     else:

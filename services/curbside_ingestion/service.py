@@ -13,6 +13,8 @@ from fastapi import APIRouter
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers
+from curbside_ingestion.consents import handlers as consents
+from curbside_ingestion.consents.http import consent_routes
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS
 from curbside_ingestion.extraction.pool import Extractors
@@ -73,8 +75,18 @@ def build(platform: Platform) -> Service:
         max_unpacked_bytes=settings.max_unpacked_bytes,
         max_file_bytes=platform.settings.max_body_bytes,
     )
-    receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
-    together = partial(handlers.receive_together, take_in=take_in, ring=ring)
+    take_consents = partial(consents.take_consents, database=database, blobs=blobs, ring=ring)
+    receive = partial(
+        consents.receive_rows,
+        reports=partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived),
+        consents=take_consents,
+    )
+    together = partial(
+        consents.receive_rows,
+        reports=partial(handlers.receive_together, take_in=take_in, ring=ring),
+        consents=take_consents,
+        whole=True,
+    )
     answer = partial(answer_message, documents=documents, receive=receive)
 
     listener = mllp_listener(
@@ -104,6 +116,11 @@ def build(platform: Platform) -> Service:
             ),
             fhir_routes(documents=documents, receive=receive, together=together),
             hl7_routes(answer),
+            consent_routes(
+                take=take_consents,
+                listed=partial(consents.list_consents, database=database),
+                show=partial(consents.show_consent, database=database),
+            ),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
         tasks=[queue.run, *([partial(listen, listener)] if listener is not None else [])],

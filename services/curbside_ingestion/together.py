@@ -62,11 +62,11 @@ def barred(
         }
         if unit and in_the_way:
             trial |= before
-            problems |= {name: in_the_way.get(name) or _withheld() for name in found}
+            problems |= {name: in_the_way.get(name) or withheld() for name in found}
     return problems
 
 
-def _withheld() -> WithheldReport:
+def withheld() -> WithheldReport:
     return WithheldReport(
         "another report of its transaction was refused", mend="Mend that one, and send the whole again."
     )

@@ -18,6 +18,7 @@ from posting import Note
 from curbside.bus.kafka.admin import Admin
 from curbside.bus.kafka.client import wire_group
 from curbside.contracts.topics import (
+    CONSENTS_CHANGED,
     REPORTS_DEIDENTIFIED,
     REPORTS_DISPLACED,
     REPORTS_QUARANTINED,
@@ -44,6 +45,7 @@ _CONSUMERS = (
     (REPORTS_QUARANTINED, "ingestion"),
     (REPORTS_DEIDENTIFIED, "datasets"),
     (REPORTS_DISPLACED, "datasets"),
+    (CONSENTS_CHANGED, "datasets"),
     (REPORTS_DEIDENTIFIED, "inference"),
     (REPORTS_DISPLACED, "inference"),
 )

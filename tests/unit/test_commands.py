@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from curbside.errors import CurbsideError, OperatorError, Unavailable
+from curbside.errors import BadInput, CurbsideError, OperatorError, Unavailable
 from curbside.runtime import reading
 from curbside.runtime.client import Api, ApiProblem
+from curbside.runtime.consents import say_consents
 from curbside.runtime.ingesting import ingest_paths
 from curbside.runtime.upkeep import bus_status, replay, revoke_token, verify_audit
 from curbside.settings import RuntimeSettings
@@ -50,6 +53,45 @@ def test_ingest_counts_what_became_of_every_file(tmp_path: Path, capsys: pytest.
     assert "2 acknowledged, 1 already there, 2 refused" in printed
     assert "d.bin, entry 2" in printed
     assert api.texts == ["one"]
+
+
+class FakeConsents(FakeApi):
+    """Knows one patient."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def post(self, path: str, body: Any = None) -> Any:
+        assert path == "/ingestion/v1/consents"
+        self.bodies.append(body)
+        if body["patient_id"] == "refused":
+            raise ApiProblem({"status": 422, "detail": "no consent", "mend": "Send one."})
+        training = "barred" if body["decision"] == "deny" else "allowed"
+        known = body["patient_id"] == "MRN-1"
+        return {"consent_id": "c1", "training": training, "patient_known": known}
+
+
+def test_consents_are_said_by_ids_from_a_file_and_no_id_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more: dict[str, Any] = {"effective": None, "until": None, "source": "console", "reference": "17"}
+    (tmp_path / "ids").write_text("\ufeffMRN-1\n\n MRN-2 \nrefused\n")
+    api = FakeConsents()
+    assert not say_consents(api, "deny", tmp_path / "ids", **more)
+    assert [body["patient_id"] for body in api.bodies] == ["MRN-1", "MRN-2", "refused"]
+    assert all(body["reference"] == "17" and "effective_at" not in body for body in api.bodies)
+    printed = capsys.readouterr().out
+    assert "barred" in printed
+    assert "1 without a report here" in printed
+    assert "MRN" not in printed
+    monkeypatch.setattr("sys.stdin", io.StringIO("MRN-1\n"))
+    assert say_consents(api, "permit", Path("-"), **more)
+    assert datetime.fromisoformat(api.bodies[-1]["effective_at"]).tzinfo
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(BadInput, match="no patient's id"):
+        say_consents(api, "deny", Path("-"), **more)
+    with pytest.raises(BadInput, match="deny or permit"):
+        say_consents(api, "forbid", Path("-"), **more)
 
 
 def test_ingest_says_which_file_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

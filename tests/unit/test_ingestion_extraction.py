@@ -43,7 +43,7 @@ def test_an_extraction_crosses_the_pipe_as_it_is() -> None:
     extraction = Extraction(
         (Found("entry 1", {"text": "é\n", "known": {"names": ["J"]}}, b"\x00\xff", Quality(0.9, 7, 1)),),
         (Refused("entry 2", problem),),
-        (ConsentFound("entry 3", "p1", permitted=False),),
+        (ConsentFound("entry 3", {"patient_id": "p1", "decision": "deny"}),),
         {"Condition": 3},
     )
     crossed = wire.decode(wire.encode(extraction))

@@ -468,54 +468,6 @@ def test_a_label_of_the_bundle_or_of_what_the_report_is_made_of_is_the_report_s_
     assert only(bundle({**PATIENT, "meta": restricted}, report())).row["exclusions"] == ["restricted"]
 
 
-def consent(provision: Any = None, **members: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "Consent",
-        "status": "active",
-        "scope": coded("patient-privacy", "http://terminology.hl7.org/CodeSystem/consentscope"),
-        "category": [coded("59284-0")],
-        "patient": {"reference": "Patient/p1"},
-        "policyRule": coded("OPTIN", "http://terminology.hl7.org/CodeSystem/v3-ActCode"),
-        **({"provision": provision} if provision else {}),
-        **members,
-    }
-
-
-RESEARCH = {"scope": coded("research")}
-OPTOUT = {"policyRule": coded("OPTOUT")}
-HRESCH = [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH"}]
-TREAT = [{"code": "TREAT"}]
-
-
-@pytest.mark.parametrize(
-    ("value", "permitted"),
-    [
-        (consent({"type": "deny"}), False),
-        (consent({"type": "deny", "purpose": HRESCH}), False),
-        (consent({"type": "deny", "purpose": TREAT}), None),
-        (consent({"type": "permit", "provision": [{"type": "deny", "purpose": HRESCH}]}), False),
-        (consent({"provision": [{"type": "deny", "class": [{"code": "x"}]}]}), False),
-        (consent({"type": "permit", "purpose": HRESCH}), True),
-        (consent({"type": "permit"}), None),
-        (consent({"type": "permit"}, **RESEARCH), True),
-        (consent(**RESEARCH), True),
-        (consent(**RESEARCH, status="rejected"), False),
-        (consent({"type": "deny"}, status="inactive"), None),
-        (consent({"type": "deny"}, status="entered-in-error"), None),
-        (consent(**OPTOUT), False),
-        (consent({"provision": [{"type": "permit", "purpose": HRESCH}]}, **OPTOUT), True),
-        (consent({"type": "permit", "purpose": HRESCH, "class": [{"code": "x"}]}), None),
-        (consent({"type": "deny"}, scope=coded("adr")), None),
-        (consent({"type": "deny", "purpose": [{"code": "HSYSADMIN"}]}, scope=coded("treatment")), False),
-    ],
-)
-def test_what_a_consent_says_of_training(value: dict[str, Any], permitted: bool | None) -> None:
-    found = read(bundle(PATIENT, report(), value))
-    assert not found.refused, found.refused[0].problem
-    assert [one.permitted for one in found.consents] == ([] if permitted is None else [permitted])
-    assert all(one.patient_id == "MRN0071" for one in found.consents)
-
-
 @pytest.mark.parametrize(
     ("data", "code"),
     [

@@ -57,6 +57,9 @@ REPORTS_QUARANTINED: Final = Topic(
 REPORTS_DISPLACED: Final = Topic(
     "curbside.reports.displaced.v1", "ingestion", ("ReportDisplaced",), "tenant:subject"
 )
+CONSENTS_CHANGED: Final = Topic(
+    "curbside.consents.changed.v1", "ingestion", ("ConsentChanged",), "tenant:subject", retention=_YEARS
+)
 DATASETS_PUBLISHED: Final = Topic(
     "curbside.datasets.published.v1", "datasets", ("DatasetPublished",), "tenant", _FEW, _YEARS
 )
@@ -77,6 +80,7 @@ TOPICS: Final = MappingProxyType(
             REPORTS_DEIDENTIFIED,
             REPORTS_QUARANTINED,
             REPORTS_DISPLACED,
+            CONSENTS_CHANGED,
             DATASETS_PUBLISHED,
             RUNS_FINISHED,
             MODELS_PROMOTED,

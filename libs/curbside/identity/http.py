@@ -62,6 +62,8 @@ def allowed(principal: Principal, scope: Scope) -> Principal:
 
 CanIngest = Annotated[Principal, requires(Scope.REPORTS_WRITE)]
 CanReadReports = Annotated[Principal, requires(Scope.REPORTS_READ)]
+CanSayConsents = Annotated[Principal, requires(Scope.CONSENTS_WRITE)]
+CanReadConsents = Annotated[Principal, requires(Scope.CONSENTS_READ)]
 CanReview = Annotated[Principal, requires(Scope.QUARANTINE_REVIEW)]
 CanReadAudit = Annotated[Principal, requires(Scope.AUDIT_READ)]
 CanReverse = Annotated[Principal, requires(Scope.REVERSE)]

@@ -12,6 +12,8 @@ from typing import Final
 class Scope(StrEnum):
     REPORTS_WRITE = "reports:write"
     REPORTS_READ = "reports:read"
+    CONSENTS_WRITE = "consents:write"  # say what patients permit and deny
+    CONSENTS_READ = "consents:read"
     QUARANTINE_REVIEW = "quarantine:review"
     DEIDENTIFY = "deidentify"
     RESTORE = "restore"  # turn surrogates in a text of one's own back
@@ -48,13 +50,31 @@ ROLES: Final = MappingProxyType(
     {
         Role.ADMINISTRATOR: frozenset(Scope),
         Role.STEWARD: frozenset(
-            {Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.DATASETS_READ, Scope.DATASETS_WRITE}
+            {
+                Scope.REPORTS_WRITE,
+                Scope.REPORTS_READ,
+                Scope.CONSENTS_WRITE,
+                Scope.CONSENTS_READ,
+                Scope.DATASETS_READ,
+                Scope.DATASETS_WRITE,
+            }
         ),
         Role.REVIEWER: frozenset({Scope.REPORTS_READ, Scope.QUARANTINE_REVIEW}),
-        # Two of them turn something back; what they and reviewers did, each may look up.
-        Role.PRIVACY_OFFICER: frozenset({Scope.REVERSE, Scope.AUDIT_READ}),
+        # Two of them turn something back; what they and reviewers did, each may look up. It is to them that
+        # patients say what they permit and deny.
+        Role.PRIVACY_OFFICER: frozenset(
+            {Scope.REVERSE, Scope.AUDIT_READ, Scope.CONSENTS_WRITE, Scope.CONSENTS_READ}
+        ),
         Role.CLINICIAN: frozenset({Scope.OPINIONS_ASK}),
-        Role.HOSPITAL_SYSTEM: frozenset({Scope.REPORTS_WRITE, Scope.REPORTS_READ, Scope.OPINIONS_ASK}),
+        Role.HOSPITAL_SYSTEM: frozenset(
+            {
+                Scope.REPORTS_WRITE,
+                Scope.REPORTS_READ,
+                Scope.CONSENTS_WRITE,
+                Scope.CONSENTS_READ,
+                Scope.OPINIONS_ASK,
+            }
+        ),
         Role.TRAINER: frozenset({Scope.DATASETS_READ, Scope.RUNS_READ, Scope.RUNS_WRITE, Scope.MODELS_READ}),
         Role.APPROVER: frozenset({Scope.RUNS_READ, Scope.MODELS_READ, Scope.MODELS_PROMOTE}),
         Role.OPERATOR: frozenset({Scope.OPERATE, Scope.RUNS_READ, Scope.MODELS_READ}),

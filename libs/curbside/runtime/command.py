@@ -198,6 +198,41 @@ def ingest(
 
 
 @app.command()
+def consent(
+    decision: Annotated[str, typer.Argument(help="deny or permit.")],
+    patients: Annotated[
+        Path, typer.Argument(help="A file of patients' ids, one a line; - reads them from standard input.")
+    ] = Path("-"),
+    effective: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="When they said so: RFC 3339 with its offset, or a day. Default now."),
+    ] = None,
+    until: Annotated[Optional[str], typer.Option(help="Until when; else until they say another.")] = None,  # noqa: UP045
+    source: Annotated[str, typer.Option(help="The name of the system that it comes from.")] = "console",
+    reference: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The number of the form, by which it can be taken back as entered in error."),
+    ] = None,
+    data: Data = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Record that patients deny or permit training on their reports, and say what holds now."""
+    from curbside.runtime.consents import say_consents
+
+    whole = say_consents(
+        _api(data, url, token_file),
+        decision,
+        patients,
+        effective=effective,
+        until=until,
+        source=source,
+        reference=reference,
+    )
+    raise typer.Exit(0 if whole else 1)
+
+
+@app.command()
 def deidentify(
     source: Annotated[Path, typer.Argument(help="JSON lines with id, text and optionally known.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the result goes.")],

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"  # an amendment replaced it
     WITHDRAWN = "withdrawn"  # its source retracted it
     EXCLUDED = "excluded"  # its source says that it must not be learned from
+    OPTED_OUT = "opted-out"  # its patient denies training
     OTHER_LEGAL_BASIS = "other-legal-basis"  # the recipe takes reports of another
     TEXT_UNKNOWN = "text-unknown"  # learned by a release that did not keep where the text lies
     NO_SECTIONS = "no-sections"

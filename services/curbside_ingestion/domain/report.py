@@ -168,14 +168,14 @@ def read_submission(
         text = _text(text, max_characters)
     return Submission(
         text=PhiText(text),
-        external_id=_identifier(_pick(row, "external_id"), "external_id"),
-        patient_id=_identifier(_pick(row, "patient_id"), "patient_id"),
+        external_id=read_identifier(_pick(row, "external_id"), "external_id"),
+        patient_id=read_identifier(_pick(row, "patient_id"), "patient_id"),
         type=_type(_pick(row, "type")),
         status=status,
         authored_at=_authored_at(_pick(row, "authored_at")),
         source=source if named is None else read_source(named),
         known=_known(row),
-        replaces=_identifier(_pick(row, "replaces"), "replaces"),
+        replaces=read_identifier(_pick(row, "replaces"), "replaces"),
         exclusions=_exclusions(row.get("exclusions")),
     )
 
@@ -225,7 +225,7 @@ def _text(value: object, max_characters: int | None) -> str:
     return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _identifier(value: object, name: str) -> PhiText | None:
+def read_identifier(value: object, name: str) -> PhiText | None:
     if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from curbside.errors import BadInput, CurbsideError
+from curbside_ingestion.domain.consents import Consent
 from curbside_ingestion.domain.encoding import decode, refuse_other_formats
 from curbside_ingestion.domain.problems import (
     BadShape,
@@ -46,7 +47,8 @@ class GoodRow:
 
     `waits_as` is the kind of a document whose text is extracted later; `quality` is that of a text which was
     read off images. `media_type` is empty where it is that of the whole input. `place` is that within a
-    document that holds several, e.g. "entry 3, DiagnosticReport".
+    document that holds several, e.g. "entry 3, DiagnosticReport". With a `consent` it
+    is what a patient said, and no report.
     """
 
     row: int
@@ -56,6 +58,7 @@ class GoodRow:
     quality: Quality | None = None
     media_type: str = ""
     place: str = ""
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)

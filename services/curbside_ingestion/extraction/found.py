@@ -118,11 +118,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class ConsentFound:
-    """What a patient said of the use of their reports for training: `permitted`, from now on."""
+    """What a patient said of the use of their reports. `row` is what `domain.consents.read_consent` reads."""
 
     place: str
-    patient_id: str = field(repr=False)
-    permitted: bool
+    row: dict[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def decode(data: bytes) -> Extraction:
                 for one in body["found"]
             ),
             refused=tuple(Refused(str(one["place"]), _error(one["problem"])) for one in body["refused"]),
-            consents=tuple(ConsentFound(**one) for one in body["consents"]),
+            consents=tuple(ConsentFound(str(one["place"]), dict(one["row"])) for one in body["consents"]),
             dropped={str(name): int(count) for name, count in body["dropped"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -363,6 +363,51 @@ class ReportDisplaced(_message.Message):
 Global___ReportDisplaced: _TypeAlias = ReportDisplaced  # noqa: Y015
 
 @_typing.final
+class ConsentChanged(_message.Message):
+    """topic curbside.consents.changed.v1: what a patient said of one use of their reports, or no longer says. The
+    envelope's subject is the patient. Of all that is in force the latest counts, and of two as late the denial.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    scope: _builtins.str
+    """training; a denial of a use that a consumer does not know bars training too"""
+    decision: _builtins.str
+    """deny | permit | void: it was entered in error. What a consumer does not know is a denial"""
+    sequence: _builtins.int
+    """of the subject's changes: of two that speak of one consent_id the greater holds"""
+    @_builtins.property
+    def effective_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: until another is said"""
+
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+        scope: _builtins.str = ...,
+        decision: _builtins.str = ...,
+        effective_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_at", b"effective_at", "ends_at", b"ends_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "decision", b"decision", "effective_at", b"effective_at", "ends_at", b"ends_at", "scope", b"scope", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsentChanged: _TypeAlias = ConsentChanged  # noqa: Y015
+
+@_typing.final
 class DatasetPublished(_message.Message):
     """topic curbside.datasets.published.v1"""
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from curbside.errors import BadInput
 from curbside_ingestion.domain.revisions import ReportStatus
-from curbside_ingestion.extraction.fhir.bundle import Entry, Library, Reading, entries_of
-from curbside_ingestion.extraction.fhir.consents import permits_training
+from curbside_ingestion.extraction.fhir.bundle import Entry, Library, entries_of
+from curbside_ingestion.extraction.fhir.consents import deleted, read_consent
 from curbside_ingestion.extraction.fhir.panels import read_panels
 from curbside_ingestion.extraction.fhir.people import People
 from curbside_ingestion.extraction.fhir.reports import read_report
@@ -24,7 +24,6 @@ from curbside_ingestion.extraction.found import (
     Extraction,
     Found,
     Limits,
-    MissingContent,
     Refused,
     UnsupportedDocument,
 )
@@ -67,6 +66,8 @@ def _extract(library: Library, refused: list[Refused]) -> Extraction:
         elif entry.deleted:
             if entry.kind in _REPORTS or entry.kind == "Observation":
                 found.append(_deletion(entry))
+            elif entry.kind == "Consent":
+                refused.append(Refused(entry.place, deleted()))
         elif entry.kind in _REPORTS:
             if entry.kind == "Binary" and id(entry) in told:
                 continue
@@ -75,7 +76,15 @@ def _extract(library: Library, refused: list[Refused]) -> Extraction:
             except BadInput as problem:
                 refused.append(Refused(entry.place, problem))
         elif entry.kind == "Consent":
-            _consent(entry, library, everyone, consents, refused)
+            try:
+                consent = read_consent(entry, library, everyone)
+            except BadInput as problem:
+                refused.append(Refused(entry.place, problem))
+                continue
+            if consent is None:
+                library.dropped.add("Consent")
+            else:
+                consents.append(consent)
         elif entry.kind in _PEOPLE:
             try:
                 entry.valid(library.dropped)
@@ -98,6 +107,12 @@ def _nothing(library: Library) -> EmptyDocument:
             "the document holds Observations of no category that makes a report",
             field="Observation.category",
             mend="Send laboratory, vital-signs or imaging, or a DiagnosticReport that refers to them.",
+        )
+    if any(entry.kind == "Consent" for entry in library.entries):
+        return EmptyDocument(
+            "the document holds a Consent that is about something else than research, and no report",
+            field="Consent",
+            mend="Give it the scope or purpose of research, or say it to /ingestion/v1/consents.",
         )
     kinds = ", ".join(sorted({entry.kind for entry in library.entries})[:_MOST_NAMED]) or "nothing"
     return EmptyDocument(
@@ -140,30 +155,3 @@ def _deletion(entry: Entry) -> Found:
         "external_id": entry.name[:200],
     }
     return Found(entry.place, row)
-
-
-def _consent(
-    entry: Entry,
-    library: Library,
-    everyone: People,
-    consents: list[ConsentFound],
-    refused: list[Refused],
-) -> None:
-    try:
-        resource = entry.valid(library.dropped)
-    except BadInput as problem:
-        refused.append(Refused(entry.place, problem))
-        return
-    permitted = permits_training(resource)
-    if permitted is None:
-        library.dropped.add("Consent")
-        return
-    subject = next(iter(nodes(resource, "patient")), {})
-    patient_id, _ = everyone.patient(Reading(library, entry), subject) if subject else ("", None)
-    if patient_id:
-        consents.append(ConsentFound(entry.place, patient_id, permitted))
-        return
-    missing = MissingContent(
-        "Consent names no patient", field="patient", mend="Send a reference to the Patient."
-    )
-    refused.append(Refused(entry.place, missing))

@@ -1,0 +1,1 @@
+"""What patients permit and deny: heard, kept, and asked for by every build."""

@@ -1,0 +1,1 @@
+"""What patients permit and deny: taken in, recorded, announced and shown."""

@@ -1,0 +1,222 @@
+"""Patients who deny training are in no version that is built from then on, whichever event comes first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from datasets_builds import REPORTS, built, deidentified, displaced, ids_of, learn
+
+from curbside.contracts.events import Event, new_event
+from curbside.contracts.topics import CONSENTS_CHANGED, REPORTS_RECEIVED
+from curbside.contracts.v1 import events_pb2
+from curbside.identity import Role
+from curbside.storage.blobs import BlobRef, BlobStore
+from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_datasets import builder, store
+
+pytestmark = pytest.mark.usefixtures("halves")
+
+PATIENT = REPORTS[0].patient_id
+THEIRS = {report.external_id for report in REPORTS if report.patient_id == PATIENT}
+TODAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[TestPlatform]:
+    async with open_test_platform("datasets", tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(opened: TestPlatform) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=opened.app)
+    headers = await opened.headers(Role.STEWARD)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+
+
+def said(
+    decision: str, day: int, *, sequence: int = 1, id: str = "", ends: int | None = None, **more: str
+) -> Event:
+    """The event that ingestion would publish of what the first patient says."""
+    payload = events_pb2.ConsentChanged(
+        consent_id=id or f"c{sequence}",
+        scope=more.get("scope", "training"),
+        decision=decision,
+        sequence=sequence,
+    )
+    payload.effective_at.FromDatetime(TODAY + timedelta(days=day))
+    if ends is not None:
+        payload.ends_at.FromDatetime(TODAY + timedelta(days=ends))
+    return new_event(payload, tenant=more.get("tenant", "default"), subject=more.get("subject", PATIENT))
+
+
+async def opted_out(client: httpx2.AsyncClient) -> int:
+    """Of how many reports the ledger says that their patient opted out."""
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert ledger["reports"] == ledger["with_examples"] + sum(ledger["without_examples"].values())
+    count: int = ledger["without_examples"].get("opted-out", 0)
+    return count
+
+
+async def of_build(opened: TestPlatform, client: httpx2.AsyncClient) -> tuple[str, set[str], dict[str, Any]]:
+    """A new version, the reports that any of its rows shows, and what its manifest counts."""
+    build = await built(opened, client, {})
+    assert build["state"] == "published", build
+    version = str(build["version"])
+    manifest = (await client.get(f"/datasets/v1/versions/{version}")).json()
+    known = await ids_of(opened)
+    shown = set()
+    for split in manifest["splits"]:
+        rows = (await client.get(f"/datasets/v1/versions/{version}/examples?split={split}&limit=500")).json()
+        shown |= {row[name] for row in rows["examples"] for name in ("report_id", "prior_report_id")}
+    return version, {known[code] for code in shown if code}, manifest["reports"]
+
+
+@pytest.mark.parametrize("first", ["reports", "consent"])
+async def test_a_denial_takes_a_patient_out_and_a_permission_brings_them_back(
+    first: str, opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    if first == "reports":
+        await learn(opened, REPORTS)
+        before, shown, _ = await of_build(opened, client)
+        assert shown >= THEIRS
+        await opened.deliver(said("deny", 1))
+    else:
+        await opened.deliver(said("deny", 1))
+        await learn(opened, REPORTS)
+        before = ""
+    assert await opted_out(client) == len(THEIRS)
+    version, shown, counts = await of_build(opened, client)
+    assert version != before
+    assert not THEIRS & shown, "neither by themselves nor as a prior"
+    assert counts["without_examples"]["opted-out"] == len(THEIRS)
+    assert counts["total"] == len(REPORTS)
+    await opened.deliver(said("permit", 2, sequence=2))
+    assert await opted_out(client) == 0
+    again, shown, _ = await of_build(opened, client)
+    assert shown >= THEIRS
+    assert again == before or not before, "what is published of the same is the same version"
+
+
+@pytest.mark.parametrize(
+    ("events", "barred"),
+    [
+        ([said("permit", 2, sequence=2), said("deny", 1)], False),
+        ([said("deny", 2, sequence=2), said("permit", 1)], True),
+        ([said("deny", 1), said("permit", 1, sequence=2)], True),
+        ([said("permit", 1), said("deny", 1, sequence=2)], True),
+        ([said("deny", 1), said("void", 1, sequence=2, id="c1")], False),
+        ([said("void", 1, sequence=2, id="c1"), said("deny", 1)], False),
+        ([said("deny", 1, ends=2)], False),
+        ([said("deny", 1), said("permit", 2, sequence=2, ends=3)], True),
+        ([said("deny", 3650)], False),
+        ([said("deny", 1), said("permit", 3650, sequence=2)], True),
+        ([said("deny", 1, scope="marketing")], True),
+        ([said("deny", 1), said("permit", 2, sequence=2, scope="marketing")], True),
+        ([said("forbid", 1)], True),
+        ([said("deny", 1, tenant="other")], False),
+        ([said("deny", 1), said("permit", 2, sequence=2, tenant="other")], True),
+        ([said("deny", 1), said("permit", 2, sequence=2, subject="another")], True),
+    ],
+)
+async def test_the_latest_counts_whatever_the_order_and_doubt_bars(
+    events: list[Event], barred: bool, opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await opened.deliver(await deidentified(opened, REPORTS[0]))
+    for event in events:
+        await opened.deliver(event)
+    for event in events:  # once more, as a bus may
+        await opened.deliver(event)
+    assert await opted_out(client) == barred
+
+
+async def test_what_was_withdrawn_stays_counted_as_that(
+    opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await opened.deliver(await deidentified(opened, REPORTS[0]))
+    await opened.deliver(displaced(REPORTS[0], "withdrawn"))
+    await opened.deliver(said("deny", 1))
+    ledger = (await client.get("/datasets/v1/ledger")).json()
+    assert ledger["without_examples"] == {"withdrawn": 1}
+
+
+@dataclass
+class Late:
+    """Blobs, with something that happens before the first is written."""
+
+    blobs: BlobStore
+    happen: Callable[[], Awaitable[None]]
+    happened: bool = False
+
+    async def get(self, ref: BlobRef) -> bytes:
+        return await self.blobs.get(ref)
+
+    async def put(self, *args: Any, **more: Any) -> BlobRef:
+        if not self.happened:
+            self.happened = True
+            await self.happen()
+        return await self.blobs.put(*args, **more)
+
+
+@pytest.mark.parametrize("what", ["denied", "withdrawn"])
+async def test_a_word_that_comes_while_a_version_is_built_is_heard(
+    what: str, opened: TestPlatform, client: httpx2.AsyncClient
+) -> None:
+    await learn(opened, REPORTS)
+    event = said("deny", 1) if what == "denied" else displaced(REPORTS[0], "withdrawn")
+    answer = await client.post("/datasets/v1/builds", json={"name": "test"})
+    assert answer.status_code == 202
+    async with opened.platform.database.read() as session:
+        build = await store.next_build(session)
+    assert build is not None
+    late: Any = Late(opened.platform.blobs, lambda: opened.deliver(event))
+    version = await builder.run_build(build, database=opened.platform.database, blobs=late)
+    (manifest,) = (await client.get("/datasets/v1/versions")).json()["versions"]
+    assert manifest["version"] == version
+    gone = {"opted-out": len(THEIRS)} if what == "denied" else {"withdrawn": 1}
+    assert manifest["reports"]["without_examples"] == gone
+
+
+async def test_from_the_word_at_intake_to_the_version(
+    opened: TestPlatform, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    """Ingestion and datasets of one installation: the subject that a consent bars is that of the reports."""
+    async with open_test_platform("ingestion", tmp_path) as intake:
+        headers = await intake.headers(Role.STEWARD)
+        transport = httpx2.ASGITransport(app=intake.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as http:
+            for report in REPORTS:
+                body = {
+                    "text": report.text,
+                    "external_id": report.external_id,
+                    "patient_id": report.patient_id,
+                }
+                posted = await http.post("/ingestion/v1/reports", json=body)
+                assert posted.status_code == 202, posted.text
+            received = await intake.published(REPORTS_RECEIVED)
+            by_id = {event.payload.report_id: event for event in received}  # type: ignore[attr-defined]
+            ids = {}
+            for shown in (await http.get("/ingestion/v1/reports")).json()["reports"]:
+                ids[shown["external_id"]] = shown["report_id"]
+            for report in REPORTS:
+                event = await deidentified(opened, report, report_id=ids[report.external_id])
+                passed_on = new_event(
+                    event.payload, tenant="default", subject=by_id[ids[report.external_id]].subject
+                )
+                await opened.deliver(passed_on)
+            said = {"patient_id": PATIENT, "decision": "deny", "effective_at": "2026-03-01"}
+            answer = await http.post("/ingestion/v1/consents", json=said)
+            assert answer.json()["patient_known"]
+            for event in await intake.published(CONSENTS_CHANGED):
+                await opened.deliver(event)
+    assert await opted_out(client) == len(THEIRS)
+    _, shown_reports, _ = await of_build(opened, client)
+    assert not {ids[report] for report in THEIRS} & shown_reports
+    assert len(shown_reports) == len(REPORTS) - len(THEIRS)
