@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from curbside import __version__
 from curbside.errors import BadInput, CurbsideError
@@ -24,6 +25,7 @@ from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.domain.rows import BadRow, GoodRow
 from curbside_ingestion.extraction.found import Kind
 from curbside_ingestion.handlers import Receive
+from curbside_ingestion.idempotency.http import KEY_PARAMETER
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.receiving import Accepted, Refused
 
@@ -50,12 +52,15 @@ _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {_MEDIA: {"schema": {"type": "object"}, "example": _EXAMPLE}},
-    }
+    },
+    "parameters": [KEY_PARAMETER],
 }
 
 
-def fhir_routes(*, documents: Documents, receive: Receive) -> APIRouter:
-    router = APIRouter(prefix="/fhir")
+def fhir_routes(
+    *, documents: Documents, receive: Receive, route_class: type[APIRoute] = APIRoute
+) -> APIRouter:
+    router = APIRouter(prefix="/fhir", route_class=route_class)
 
     @router.get("/metadata")
     async def capabilities(principal: CanIngest) -> JSONResponse:
@@ -148,6 +153,11 @@ async def _created(
     answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, HTTPStatus.ACCEPTED)
     answer.headers["location"] = _location(outcome.report_id)
     return answer
+
+
+def refused(problem: CurbsideError, request: Request) -> JSONResponse:
+    """A problem with `request`, as FHIR says it."""
+    return _refused(problem)
 
 
 def _refused(problem: CurbsideError) -> JSONResponse:

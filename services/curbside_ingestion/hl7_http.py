@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
@@ -15,6 +16,7 @@ from curbside_ingestion.domain.report import read_source
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS, Kind
 from curbside_ingestion.extraction.hl7v2.normalising import messages_of
 from curbside_ingestion.hl7_exchange import Answer
+from curbside_ingestion.idempotency.http import KEY_PARAMETER
 
 SOURCE: Final = "hl7"
 _BODY: Final[dict[str, Any]] = {
@@ -28,12 +30,15 @@ _BODY: Final[dict[str, Any]] = {
                 "OBX|1|TX|18748-4&IMP^Impression||No pneumonia.||||||F\r",
             }
         },
-    }
+    },
+    "parameters": [KEY_PARAMETER],
 }
 
 
-def hl7_routes(answer: Callable[[bytes, str, Principal], Awaitable[Answer]]) -> APIRouter:
-    router = APIRouter()
+def hl7_routes(
+    answer: Callable[[bytes, str, Principal], Awaitable[Answer]], route_class: type[APIRoute] = APIRoute
+) -> APIRouter:
+    router = APIRouter(route_class=route_class)
 
     @router.post("/hl7", openapi_extra=_BODY)
     async def take_messages(request: Request, principal: CanIngest, source: str = SOURCE) -> Response:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
@@ -30,6 +31,7 @@ from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind
 from curbside_ingestion.handlers import Receive, ReportLedger, ShownReport
+from curbside_ingestion.idempotency.http import KEY_PARAMETER
 from curbside_ingestion.reading import Documents, placed
 from curbside_ingestion.receiving import Accepted, Refused
 from curbside_ingestion.settings import IngestionSettings
@@ -109,8 +111,9 @@ def routes(
     show: Callable[[str, Principal], Awaitable[ShownReport]],
     ledger: Callable[[Principal], Awaitable[ReportLedger]],
     settings: IngestionSettings,
+    route_class: type[APIRoute] = APIRoute,
 ) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", route_class=route_class)
 
     @router.post("/reports", status_code=202, openapi_extra=_body(_ONE))
     async def submit(request: Request, principal: CanIngest) -> dict[str, Any]:
@@ -318,4 +321,4 @@ def _shown(shown: ShownReport) -> dict[str, Any]:
 
 def _body(content: dict[str, dict[str, Any]]) -> dict[str, Any]:
     described = {str(media): {"schema": schema} for media, schema in content.items()}
-    return {"requestBody": {"required": True, "content": described}}
+    return {"requestBody": {"required": True, "content": described}, "parameters": [KEY_PARAMETER]}

@@ -15,11 +15,13 @@ from curbside_ingestion import handlers, receiving
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
-from curbside_ingestion.fhir_http import fhir_routes
+from curbside_ingestion.fhir_http import fhir_routes, refused
 from curbside_ingestion.group_commit import GroupCommit
 from curbside_ingestion.hl7_exchange import answer_message
 from curbside_ingestion.hl7_http import hl7_routes
 from curbside_ingestion.http import routes
+from curbside_ingestion.idempotency.http import keyed_routes
+from curbside_ingestion.idempotency.once import Once
 from curbside_ingestion.mllp_listener import listen, mllp_listener
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.settings import IngestionSettings
@@ -67,6 +69,8 @@ def build(platform: Platform) -> Service:
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
     answer = partial(answer_message, documents=documents, receive=receive)
 
+    once = Once(database, ring, settings.idempotency_expiry)
+
     listener = mllp_listener(
         answer, settings, tenant=platform.settings.tenant, profile=platform.settings.profile
     )
@@ -85,12 +89,13 @@ def build(platform: Platform) -> Service:
                 show=partial(handlers.show_report, database=database, ring=ring),
                 ledger=partial(handlers.read_ledger, database=database),
                 settings=settings,
+                route_class=keyed_routes(once),
             ),
-            fhir_routes(documents=documents, receive=receive),
-            hl7_routes(answer),
+            fhir_routes(documents=documents, receive=receive, route_class=keyed_routes(once, refused)),
+            hl7_routes(answer, keyed_routes(once)),
         ),
         subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
-        tasks=[queue.run, *([partial(listen, listener)] if listener is not None else [])],
+        tasks=[queue.run, once.clean, *([partial(listen, listener)] if listener is not None else [])],
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )

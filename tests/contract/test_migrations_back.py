@@ -17,7 +17,7 @@ from curbside.storage.postgres import owner_url
 
 
 @pytest.mark.parametrize("half", ["sqlite", "postgres"])
-@pytest.mark.parametrize("service", ["deidentification", "datasets"])
+@pytest.mark.parametrize("service", ["ingestion", "deidentification", "datasets"])
 def test_the_newest_schema_is_there_again_after_going_back(
     service: str, half: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
