@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -12,6 +13,15 @@ from fastapi import APIRouter
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers, receiving
+from curbside_ingestion.batches.handlers import (
+    find_outcome,
+    keep_batches,
+    look_at,
+    note_batch,
+    show_batch,
+)
+from curbside_ingestion.batches.http import batch_routes
+from curbside_ingestion.batches.watching import Watch
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.pool import Extractors
 from curbside_ingestion.extraction_queue import ExtractionQueue
@@ -69,6 +79,18 @@ def build(platform: Platform) -> Service:
     receive = partial(handlers.receive_reports, take_in=take_in, ring=ring, documents=queue.arrived)
     answer = partial(answer_message, documents=documents, receive=receive)
 
+    # A commit of its own beside that of the reports, which batches that come at once share.
+    keep = GroupCommit(
+        partial(keep_batches, database=database),
+        group_size=handlers.GROUP_SIZE,
+        queue_size=settings.max_waiting_reports,
+    )
+    watch = Watch(partial(look_at, database=database), seats_each=settings.max_watched_batches)
+
+    async def follow(moves: Sequence[handlers.Move]) -> None:
+        await handlers.follow_reports(moves, database=database, group=GROUP)
+        watch.stir()
+
     once = Once(database, ring, settings.idempotency_expiry)
 
     listener = mllp_listener(
@@ -88,14 +110,21 @@ def build(platform: Platform) -> Service:
                 listed=partial(handlers.list_reports, database=database, ring=ring),
                 show=partial(handlers.show_report, database=database, ring=ring),
                 ledger=partial(handlers.read_ledger, database=database),
+                note=partial(note_batch, note=keep),
                 settings=settings,
                 route_class=keyed_routes(once),
             ),
             fhir_routes(documents=documents, receive=receive, route_class=keyed_routes(once, refused)),
             hl7_routes(answer, keyed_routes(once)),
+            batch_routes(
+                show=partial(show_batch, database=database),
+                find=partial(find_outcome, database=database),
+                watch=watch,
+            ),
         ),
-        subscriptions=subscriptions(partial(handlers.follow_reports, database=database, group=GROUP)),
-        tasks=[queue.run, once.clean, *([partial(listen, listener)] if listener is not None else [])],
+        subscriptions=subscriptions(follow),
+        tasks=[queue.run, *([partial(listen, listener)] if listener is not None else []), once.clean],
+        stopping=[watch.stop],
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},
     )

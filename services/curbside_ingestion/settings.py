@@ -20,6 +20,8 @@ class IngestionSettings(BaseSettings):
     max_waiting_reports: int = Field(default=5_000, ge=1, le=1_000_000)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)
+    # Live streams of what becomes of batches, of one token: each keeps a connection.
+    max_watched_batches: int = Field(default=8, ge=1, le=1_000)
     # How long the answer to a request with an Idempotency-Key is kept, and given again.
     idempotency_expiry: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
     # A listener for HL7 v2 over TCP (MLLP), which has no tokens: whoever reaches it may send reports of the

@@ -1,4 +1,4 @@
-"""Idempotency keys and their answers."""
+"""Idempotency keys and their answers; batches, and what was in them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_hash", name="pk_idempotency_keys"),
     )
     op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
+    op.create_table(
+        "batches",
+        sa.Column("batch_id", sa.String(32), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("actor", sa.String(128), nullable=False),
+        sa.Column("begun_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=True),
+        sa.Column("problem", sa.JSON, nullable=True),
+        sa.PrimaryKeyConstraint("batch_id", name="pk_batches"),
+    )
+    op.create_table(
+        "batch_parts",
+        sa.Column("batch_id", sa.String(32), nullable=False),
+        sa.Column("number", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("reports", sa.JSON, nullable=False),
+        sa.Column("accepted", sa.Integer, nullable=False),
+        sa.Column("already_there", sa.Integer, nullable=False),
+        sa.Column("refused", sa.Integer, nullable=False),
+        sa.Column("problems", sa.JSON, nullable=False),
+        sa.Column("last_row", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("batch_id", "number", name="pk_batch_parts"),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name="fk_batch_parts_batch_id_batches"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("batch_parts")
+    op.drop_table("batches")
     op.drop_table("idempotency_keys")
