@@ -13,6 +13,7 @@ from curbside.storage.keys import KeyRing, seal, unseal
 EXTERNAL_ID: Final = "external-id"
 AUTHORED_AT: Final = "authored-at"
 SAID: Final = "said"  # what a sender gave with a document
+METADATA: Final = "upload-metadata"
 ANSWER: Final = "answer"  # to a request with an idempotency key
 _KEY: Final = "ingestion-records"
 

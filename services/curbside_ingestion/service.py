@@ -36,6 +36,10 @@ from curbside_ingestion.mllp_listener import listen, mllp_listener
 from curbside_ingestion.reading import Documents
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
+from curbside_ingestion.uploads.handlers import Uploads
+from curbside_ingestion.uploads.http import upload_routes
+from curbside_ingestion.uploads.reading import Archives
+from curbside_ingestion.uploads.working import UploadQueue
 
 _LEASE: Final = timedelta(minutes=1)  # beyond what its parser may take: reading, writing, waiting
 
@@ -91,6 +95,23 @@ def build(platform: Platform) -> Service:
         await handlers.follow_reports(moves, database=database, group=GROUP)
         watch.stir()
 
+    completed = asyncio.Event()
+    uploads = Uploads(
+        database,
+        blobs,
+        ring,
+        expiry=settings.upload_expiry,
+        most_open=settings.max_open_uploads,
+        completed=completed.set,
+    )
+    archives = Archives(
+        documents,
+        blobs,
+        max_member_bytes=platform.settings.max_body_bytes,
+        max_members=settings.max_upload_members,
+    )
+    worked_through = UploadQueue(uploads, archives, receive, watch.stir, completed)
+
     once = Once(database, ring, settings.idempotency_expiry)
 
     listener = mllp_listener(
@@ -121,9 +142,16 @@ def build(platform: Platform) -> Service:
                 find=partial(find_outcome, database=database),
                 watch=watch,
             ),
+            upload_routes(uploads, max_bytes=settings.max_upload_bytes),
         ),
         subscriptions=subscriptions(follow),
-        tasks=[queue.run, *([partial(listen, listener)] if listener is not None else []), once.clean],
+        tasks=[
+            queue.run,
+            *([partial(listen, listener)] if listener is not None else []),
+            once.clean,
+            worked_through.run,
+        ],
+        streams=["/v1/uploads/"],
         stopping=[watch.stop],
         stop=[close],
         checks={"database": database.check, "space": blobs.check_space},

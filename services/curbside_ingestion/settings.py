@@ -38,6 +38,14 @@ class IngestionSettings(BaseSettings):
     mllp_idle: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     # Of a ZIP, all its files together.
     max_unpacked_bytes: int = Field(default=500_000_000, ge=1_000)
+    # Of an archive that is sent in pieces; it may hold so many files or lines, and unpack to a hundred times
+    # its size. In memory are its directory (500 bytes a file) and some megabytes.
+    max_upload_bytes: int = Field(default=2 * 2**30, ge=1_000, le=2**40)
+    max_upload_members: int = Field(default=200_000, ge=1, le=10_000_000)
+    # Uploads of one token that are not worked through yet.
+    max_open_uploads: int = Field(default=16, ge=1, le=10_000)
+    # An upload to which nothing was added for so long is removed.
+    upload_expiry: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
     # Limited children that parse side by side, as many for what is acknowledged already as for what is read
     # before, and what each may take of a processor and of memory.
     extraction_children: int = Field(default=2, ge=1, le=64)

@@ -62,6 +62,8 @@ class Service:
     checks: Mapping[str, Check] = field(default_factory=dict)
     # Called last with the whole app, for what mounts an application of its own.
     mount: Callable[[FastAPI], FastAPI] | None = None
+    # Paths of the router below which a body may be of any size: it is read and kept piece by piece.
+    streams: Sequence[str] = ()
     # Called where the host is told to stop: ends answers that would not end by themselves.
     stopping: Sequence[Callable[[], None]] = ()
     stop: Sequence[Task] = ()

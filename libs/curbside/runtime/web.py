@@ -55,7 +55,8 @@ def create_app(
         if service.router is not None:
             app.include_router(service.router, prefix=f"/{service.name}", tags=[service.name])
     app.add_middleware(Observed)
-    app.add_middleware(BoundedBody, max_bytes=settings.max_body_bytes)
+    streams = tuple(f"/{service.name}{path}" for service in services for path in service.streams)
+    app.add_middleware(BoundedBody, max_bytes=settings.max_body_bytes, streams=streams)
     for service in services:
         if service.mount is not None:
             app = service.mount(app)
@@ -173,14 +174,16 @@ class Observed:
 
 
 class BoundedBody:
-    """Refuses a body above the limit before it is read whole, with a 413 problem."""
+    """Refuses a body above the limit before it is read whole, with a 413 problem. Below `streams` are routes
+    that bound theirs themselves."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, streams: tuple[str, ...] = ()) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self._streams):
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")

@@ -31,8 +31,10 @@ class ShownBatch:
     next_row: int | None
 
 
-def part_of(batch_id: str, number: int, outcomes: Sequence[Accepted | Refused | BadRow]) -> store.NewPart:
-    """What is kept of `outcomes`: which reports, and why the other rows are none."""
+def part_of(
+    batch_id: str, number: int, outcomes: Sequence[Accepted | Refused | BadRow], *, most: int | None = None
+) -> store.NewPart:
+    """What is kept of `outcomes`: which reports, and why the other rows are none, of at most `most` rows."""
     accepted = [one.report_id for one in outcomes if isinstance(one, Accepted)]
     others = [one for one in outcomes if not isinstance(one, Accepted)]
     again = [one for one in others if isinstance(one.problem, DuplicateReport)]
@@ -42,7 +44,8 @@ def part_of(batch_id: str, number: int, outcomes: Sequence[Accepted | Refused | 
         number,
         accepted,
         [str(one.problem.extensions["report_id"]) for one in again],
-        [(one.row, one.problem.problem()) for one in sorted(refused, key=lambda one: one.row)],
+        len(refused),
+        [(one.row, one.problem.problem()) for one in sorted(refused, key=lambda one: one.row)[:most]],
     )
 
 

@@ -63,12 +63,14 @@ class NewBatch:
 
 @dataclass(frozen=True)
 class NewPart:
-    """`accepted` and `again` are ids of reports, `problems` of rows in their order."""
+    """`accepted` and `again` are ids of reports. `problems` are of rows in their order: of all that were
+    `refused`, or of as many as are kept."""
 
     batch_id: str
     number: int
     accepted: Sequence[str]
     again: Sequence[str]
+    refused: int
     problems: Sequence[tuple[int, dict[str, Any]]] = field(repr=False)
 
 
@@ -86,7 +88,7 @@ async def add_parts(transaction: Transaction, parts: Sequence[NewPart]) -> None:
                 "reports": [*part.accepted, *part.again],
                 "accepted": len(part.accepted),
                 "already_there": len(part.again),
-                "refused": len(part.problems),
+                "refused": part.refused,
                 "problems": [[row, problem] for row, problem in part.problems],
                 "last_row": part.problems[-1][0] if part.problems else 0,
             }

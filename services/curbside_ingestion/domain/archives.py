@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from curbside.errors import CurbsideError
 from curbside_ingestion.extraction.found import (
@@ -54,15 +54,22 @@ class BadMember:
     problem: CurbsideError
 
 
-def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[Member | BadMember]:
-    """The files of the ZIP `data` in its order, each unpacked when it is asked for.
+def read_members(
+    data: bytes | IO[bytes],
+    *,
+    max_members: int,
+    max_bytes: int,
+    max_member_bytes: int | None = None,
+    skip: int = 0,
+) -> Iterator[Member | BadMember]:
+    """The files of the ZIP `data` in its order, each unpacked when it is asked for, without the first `skip`.
 
-    A file that cannot be taken is a BadMember. Raises a BadInput where the archive as a whole cannot: it is
-    damaged, or has more than `max_members` files, or unpacks to more than `max_bytes` (counted while it is
-    unpacked: what a header says is not believed).
+    A file that cannot be taken, or unpacks to more than `max_member_bytes`, is a BadMember. Raises a BadInput
+    where the archive as a whole cannot: it is damaged, or has more than `max_members` files, or unpacks to
+    more than `max_bytes` (counted while it is unpacked: what a header says is not believed).
     """
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(io.BytesIO(data) if isinstance(data, bytes) else data)
     except _DAMAGED:
         raise UnreadableDocument(
             "the ZIP is damaged or cut off", field="body", mend="Pack it again, and send it whole."
@@ -75,22 +82,29 @@ def read_members(data: bytes, *, max_members: int, max_bytes: int) -> Iterator[M
             f"the ZIP holds more than {max_members} files", field="body", mend="Send it in parts."
         )
     left = max_bytes
-    for member in members:
+    for member in members[skip:]:
         problem = _refusal(member)
         if problem is not None:
             yield BadMember(problem)
             continue
         parts: list[bytes] = []
+        room = left if max_member_bytes is None else max_member_bytes
         try:
             for part in _unpacked(archive, member):
                 left -= len(part)  # of a damaged file too: what it cost is spent
+                room -= len(part)
                 if left < 0:
                     raise OversizedDocument(
                         "the ZIP unpacks to more than an archive may", field="body", mend="Send it in parts."
                     )
+                if room < 0:
+                    break
                 parts.append(part)
         except _DAMAGED:  # a wrong checksum, data that end too soon
             yield BadMember(_cannot_unpack())
+            continue
+        if room < 0:
+            yield BadMember(_too_large())
             continue
         yield Member(member.filename, b"".join(parts))
 
@@ -99,6 +113,12 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[byt
     with archive.open(member) as stream:
         while part := stream.read(_CHUNK):
             yield part
+
+
+def _too_large() -> CurbsideError:
+    return OversizedDocument(
+        "the file unpacks to more than one file may", field="body", mend="Split it, or send its text."
+    )
 
 
 def _cannot_unpack() -> CurbsideError:

@@ -1,4 +1,4 @@
-"""Idempotency keys and their answers; batches, and what was in them."""
+"""Idempotency keys and their answers; batches, and what was in them; uploads and their pieces."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,9 +47,45 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", "number", name="pk_batch_parts"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name="fk_batch_parts_batch_id_batches"),
     )
+    op.create_table(
+        "uploads",
+        sa.Column("upload_id", sa.String(32), nullable=False),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("actor", sa.String(128), nullable=False),
+        sa.Column("source", sa.String(64), nullable=False),
+        sa.Column("media", sa.String(128), nullable=False),
+        sa.Column("length", sa.BigInteger, nullable=False),
+        sa.Column("received", sa.BigInteger, nullable=False),
+        sa.Column("metadata", sa.LargeBinary, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("batch_id", sa.String(32), nullable=True),
+        sa.Column("members", sa.Integer, nullable=False),
+        sa.Column("rows", sa.Integer, nullable=False),
+        sa.Column("parts", sa.Integer, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("claimant", sa.String(32), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("emptied", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("upload_id", name="pk_uploads"),
+    )
+    op.create_index("ix_uploads_state", "uploads", ["state"])
+    op.create_table(
+        "upload_pieces",
+        sa.Column("upload_id", sa.String(32), nullable=False),
+        sa.Column("start", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column("blob", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("upload_id", "start", name="pk_upload_pieces"),
+        sa.ForeignKeyConstraint(
+            ["upload_id"], ["uploads.upload_id"], name="fk_upload_pieces_upload_id_uploads"
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("upload_pieces")
+    op.drop_table("uploads")
     op.drop_table("batch_parts")
     op.drop_table("batches")
     op.drop_table("idempotency_keys")
