@@ -520,8 +520,8 @@ async def test_a_bomb_is_refused_by_what_it_unpacks_to(
         await bounded.http.aclose()
 
 
-class Interrupted(Exception):
-    """The service was killed here."""
+class Interrupted(BaseException):
+    """The service was killed here: nothing catches it."""
 
 
 async def test_work_that_is_killed_goes_on_where_it_was(client: Client) -> None:
@@ -608,6 +608,23 @@ async def test_an_archive_that_takes_its_service_with_it_is_given_up(client: Cli
             await transaction.session.execute(update(UPLOADS).values(claimed_until=None))
     shown = await client.worked(batch_id)
     assert (shown["problem"]["code"], shown["finished"]) == ("document.too-costly", True)
+
+
+async def test_an_archive_that_nobody_foresaw_is_given_up_and_stops_no_other(client: Client) -> None:
+    poison, good = await client.upload(zipped(notes(1))), await client.upload(lines(2))
+
+    async def fails_on_it(rows: Sequence[GoodRow], *args: Any) -> list[Accepted | Refused]:
+        if rows[0].submission.text.reveal().startswith("Note"):
+            raise ValueError(NAME)
+        return await client.queue.receive(rows, *args)
+
+    failing = replace(client.queue, receive=fails_on_it)
+    for _ in range(5):
+        await failing.work_once()
+        async with client.opened.platform.database.begin() as transaction:
+            await transaction.session.execute(update(UPLOADS).values(claimed_until=None))
+    assert (await client.outcome(poison))["problem"]["code"] == "document.too-costly"
+    assert of_rows(await client.outcome(good)) == (2, 2, 0, 0, 2)
 
 
 class FullStore(BlobStore):

@@ -146,6 +146,14 @@ class UploadQueue:
         except CurbsideError:
             await self._release(upload, upload.attempts)
             raise
+        except _NotOurs:
+            raise
+        except (
+            Exception
+        ) as error:  # what nobody foresaw of an archive must not end the service again and again
+            log.error("an archive failed", extra={"upload": upload.upload_id}, exc_info=error)
+            await self._release(upload, upload.attempts + 1)
+            return
         await self._end(upload, problem)
 
     async def _take_in_lots(self, upload: Upload) -> None:
