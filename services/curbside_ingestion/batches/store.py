@@ -119,10 +119,13 @@ async def _outcome(session: Session, batch: Any) -> Outcome:
     accepted, already_there, refused = (
         await session.execute(sums.where(PARTS.c.batch_id == batch.batch_id))
     ).one()
+    # From the members to their reports: by the tenant SQLite would walk through all that there are.
+    members = _members(session, batch.batch_id).distinct().subquery()
+    joined = members.join(REPORTS, REPORTS.c.report_id == members.c.value)
+    joined = joined.outerjoin(EXTRACTIONS, EXTRACTIONS.c.report_id == REPORTS.c.report_id)
     counted = await session.execute(
         select(REPORTS.c.state, func.count(), func.count(EXTRACTIONS.c.report_id))
-        .select_from(REPORTS.outerjoin(EXTRACTIONS, EXTRACTIONS.c.report_id == REPORTS.c.report_id))
-        .where(REPORTS.c.tenant == batch.tenant, REPORTS.c.report_id.in_(_members(session, batch.batch_id)))
+        .select_from(joined)
         .group_by(REPORTS.c.state)
     )
     states: dict[str, int] = {EXTRACTING: 0} | {state.value: 0 for state in ReportState}
