@@ -26,6 +26,7 @@ from curbside_ingestion.domain.report import (
 from curbside_ingestion.domain.revisions import ReportStatus
 from curbside_ingestion.domain.rows import Format
 from curbside_ingestion.extraction.found import Kind
+from curbside_ingestion.idempotency.http import KEY_PARAMETER
 
 _Shown = Mapping[str, Any]  # examples by name
 _NDJSON_LINES: Final = '{"id": "A-1", "text": "No nodule."}\n{"id": "A-2", "text": ""}\n'
@@ -193,7 +194,7 @@ def _body(content: Mapping[str, tuple[_Shown, _Shown]]) -> dict[str, Any]:
         described[str(media)] = {"schema": schema} | (
             {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
         )
-    return {"requestBody": {"required": True, "content": described}}
+    return {"requestBody": {"required": True, "content": described}, "parameters": [KEY_PARAMETER]}
 
 
 def _answered(status: HTTPStatus, said: str, media: str, schema: _Shown, **examples: object) -> Responses:

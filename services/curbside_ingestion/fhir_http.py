@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from curbside import __version__
 from curbside.errors import CurbsideError
@@ -51,8 +52,10 @@ class _Fhir(JSONResponse):
     media_type = _MEDIA
 
 
-def fhir_routes(*, documents: Documents, receive: Receive, together: Receive) -> APIRouter:
-    router = APIRouter(prefix="/fhir")
+def fhir_routes(
+    *, documents: Documents, receive: Receive, together: Receive, route_class: type[APIRoute] = APIRoute
+) -> APIRouter:
+    router = APIRouter(prefix="/fhir", route_class=route_class)
 
     @router.get("/metadata", response_class=_Fhir, responses=FHIR_METADATA_ANSWERED)
     async def capabilities(principal: CanIngest) -> JSONResponse:
@@ -168,6 +171,11 @@ def _durable(what: str, where: str, status: HTTPStatus) -> JSONResponse:
     answer = _fhir({"resourceType": "OperationOutcome", "issue": [said]}, status)
     answer.headers["location"] = where
     return answer
+
+
+def refused(problem: CurbsideError, request: Request) -> JSONResponse:
+    """A problem with `request`, as FHIR says it."""
+    return _refused(problem)
 
 
 def _refused(problem: CurbsideError) -> JSONResponse:

@@ -61,6 +61,14 @@ class Document:
 
 
 @dataclass(frozen=True)
+class LargeArchive:
+    """A ZIP of more bytes than go into one request."""
+
+    place: str
+    path: Path
+
+
+@dataclass(frozen=True)
 class BadRow:
     """A row, or a whole file, that cannot be read, and why."""
 
@@ -84,13 +92,19 @@ def read_rows(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row |
                     return
 
 
-def read_paths(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row | Document | BadRow]:
-    """As `read_rows`, with files of every other kind as Documents, each of which counts as one."""
+def read_paths(
+    paths: Sequence[Path], limit: int | None = None, *, large: int
+) -> Iterator[Row | Document | LargeArchive | BadRow]:
+    """As `read_rows`, with files of every other kind as Documents, each of which counts as one, and ZIPs of
+    more than `large` bytes by their paths."""
     good = 0
     for path in paths:
         for file, name in _files(path):
-            read: Iterable[Row | Document | BadRow]
-            read = [_read_document(file, name)] if _is_document(file) else _read_file(file, name)
+            read: Iterable[Row | Document | LargeArchive | BadRow]
+            if file.suffix.casefold() == ".zip" and file.is_file() and file.stat().st_size > large:
+                read = [LargeArchive(_shown(name), file)]
+            else:
+                read = [_read_document(file, name)] if _is_document(file) else _read_file(file, name)
             for row in read:
                 yield row
                 good += not isinstance(row, BadRow)
@@ -110,7 +124,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
-    shown = name.encode(errors="replace").decode()  # a name on disk need not be UTF-8, a console is
+    shown = _shown(name)
     format = _format_of(file)
     try:
         if not file.exists():
@@ -142,7 +156,7 @@ def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
 
 
 def _read_document(file: Path, name: str) -> Document | BadRow:
-    shown = name.encode(errors="replace").decode()
+    shown = _shown(name)
     try:
         with _open(file) as stream:
             data = stream.read(_MAX_WHOLE + 1)
@@ -157,6 +171,11 @@ def _read_document(file: Path, name: str) -> Document | BadRow:
             OversizedReport(f"the file has more than {_MAX_WHOLE} bytes", field="path", mend="Split it."),
         )
     return Document(shown, shown, data)
+
+
+def _shown(name: str) -> str:
+    """A name on disk need not be UTF-8, a console is."""
+    return name.encode(errors="replace").decode()
 
 
 def _is_document(file: Path) -> bool:

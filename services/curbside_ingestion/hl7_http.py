@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from curbside.identity.http import CanIngest
 from curbside.identity.principal import Principal
@@ -20,8 +21,10 @@ from curbside_ingestion.hl7_exchange import Answer
 SOURCE: Final = "hl7"
 
 
-def hl7_routes(answer: Callable[[bytes, str, Principal], Awaitable[Answer]]) -> APIRouter:
-    router = APIRouter()
+def hl7_routes(
+    answer: Callable[[bytes, str, Principal], Awaitable[Answer]], route_class: type[APIRoute] = APIRoute
+) -> APIRouter:
+    router = APIRouter(route_class=route_class)
 
     @router.post("/hl7", openapi_extra=HL7, responses=HL7_ANSWERED, response_class=Response)
     async def take_messages(request: Request, principal: CanIngest, source: Source = SOURCE) -> Response:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
 
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
@@ -67,6 +69,16 @@ class Listed(Protocol):
     ) -> Awaitable[list[ShownReport]]: ...
 
 
+class NoteBatch(Protocol):
+    def __call__(
+        self,
+        outcomes: Sequence[Accepted | Refused | BadRow],
+        principal: Principal,
+        begun_at: datetime,
+        received_at: datetime,
+    ) -> Awaitable[str]: ...
+
+
 def routes(
     *,
     receive: Receive,
@@ -74,9 +86,11 @@ def routes(
     listed: Listed,
     show: Callable[[str, Principal], Awaitable[ShownReport]],
     ledger: Callable[[Principal], Awaitable[ReportLedger]],
+    note: NoteBatch,
     settings: IngestionSettings,
+    route_class: type[APIRoute] = APIRoute,
 ) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", route_class=route_class)
 
     @router.post("/reports", status_code=202, openapi_extra=ONE, responses=ONE_ANSWERED)
     async def submit(request: Request, principal: CanIngest) -> AcceptedReport | ConsentTaken:
@@ -100,7 +114,8 @@ def routes(
         filename: Annotated[str | None, Query(max_length=200)] = None,
     ) -> BatchAnswer:
         """Take in the good reports of a body (rows, a ZIP or a form of files, a bundle, messages), and list
-        the bad ones with their problems."""
+        the bad ones with their problems. `GET /ingestion/v1/batches/{batch_id}` says what becomes of them."""
+        begun_at = datetime.now(UTC)
         media, charset = media_type(request)
         rows = await _many(request, media, charset, read_source(source), filename, documents, settings)
         good = [row for row in rows if isinstance(row, GoodRow)]
@@ -108,9 +123,14 @@ def routes(
         refused = [row for row in (*rows, *outcomes) if isinstance(row, BadRow | Refused)]
         refused.sort(key=lambda row: row.row)
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+        batch_id = await note([*accepted, *refused], principal, begun_at, datetime.now(UTC))
         if not accepted:
-            raise _nothing_accepted(refused)
-        return {"accepted": [_accepted(outcome) for outcome in accepted], "rejected": _rejected(refused)}
+            raise _nothing_accepted(refused, batch_id)
+        return {
+            "batch_id": batch_id,
+            "accepted": [_accepted(outcome) for outcome in accepted],
+            "rejected": _rejected(refused),
+        }
 
     @router.get("/reports")
     async def list_reports(
@@ -241,7 +261,7 @@ def _unsupported(media: str, accepted: Sequence[str]) -> CurbsideError:
     )
 
 
-def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
+def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str) -> CurbsideError:
     """The rows' own problem where all have the same, else NoGoodRow; with `rejected` either way."""
     if len({row.problem.code for row in refused}) == 1:
         problem = refused[0].problem
@@ -252,7 +272,7 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused]) -> CurbsideError:
             mend="Mend the rows as `rejected` says.",
         )
     rejected = _rejected(refused)
-    problem.extensions["rejected"] = rejected
+    problem.extensions |= {"rejected": rejected, "batch_id": batch_id}
     return problem
 
 

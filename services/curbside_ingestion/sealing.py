@@ -13,6 +13,8 @@ from curbside.storage.keys import KeyRing, seal, unseal
 EXTERNAL_ID: Final = "external-id"
 AUTHORED_AT: Final = "authored-at"
 SAID: Final = "said"  # what a sender gave with a document
+METADATA: Final = "upload-metadata"
+ANSWER: Final = "answer"  # to a request with an idempotency key
 _KEY: Final = "ingestion-records"
 
 
@@ -28,6 +30,15 @@ def opened(column: str, value: bytes | None, tenant: str, report_id: str, ring: 
     if value is None:
         return None
     return PhiText(unseal(ring.key(_KEY), value, _bound(column, tenant, report_id)).decode())
+
+
+def sealed_bytes(column: str, value: bytes, tenant: str, name: str, ring: KeyRing) -> bytes:
+    """As `sealed`, for what is no text; `name` is that of its row."""
+    return seal(ring.key(_KEY), value, _bound(column, tenant, name))
+
+
+def opened_bytes(column: str, value: bytes, tenant: str, name: str, ring: KeyRing) -> bytes:
+    return unseal(ring.key(_KEY), value, _bound(column, tenant, name))
 
 
 def _bound(column: str, tenant: str, report_id: str) -> bytes:

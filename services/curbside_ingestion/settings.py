@@ -27,6 +27,10 @@ class IngestionSettings(BaseSettings):
     client_bytes_per_minute: int = Field(default=0, ge=0, le=10**12)
     # A batch is acknowledged when all of it is durable: at 10 ms a report this one takes 20 s.
     max_batch_reports: int = Field(default=2_000, ge=1, le=100_000)
+    # Live streams of what becomes of batches, of one token: each keeps a connection.
+    max_watched_batches: int = Field(default=8, ge=1, le=1_000)
+    # How long the answer to a request with an Idempotency-Key is kept, and given again.
+    idempotency_expiry: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
     # A listener for HL7 v2 over TCP (MLLP), which has no tokens: whoever reaches it may send reports of the
     # runtime's tenant. Off unless it has a port; beyond this machine only with TLS, whose clients show a
     # certificate of `mllp_client_ca_file`.
@@ -41,6 +45,14 @@ class IngestionSettings(BaseSettings):
     mllp_idle: timedelta = Field(default=timedelta(minutes=5), ge=timedelta(seconds=1))
     # Of a ZIP, all its files together.
     max_unpacked_bytes: int = Field(default=500_000_000, ge=1_000)
+    # Of an archive that is sent in pieces; it may hold so many files or lines, and unpack to a hundred times
+    # its size. In memory are its directory (500 bytes a file) and some megabytes.
+    max_upload_bytes: int = Field(default=2 * 2**30, ge=1_000, le=2**40)
+    max_upload_members: int = Field(default=200_000, ge=1, le=10_000_000)
+    # Uploads of one token that are not worked through yet.
+    max_open_uploads: int = Field(default=16, ge=1, le=10_000)
+    # An upload to which nothing was added for so long is removed.
+    upload_expiry: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
     # Limited children that parse side by side, as many for what is acknowledged already as for what is read
     # before, and what each may take of a processor and of memory.
     extraction_children: int = Field(default=2, ge=1, le=64)

@@ -51,19 +51,32 @@ class BoundedBodies:
 
     What a request holds it holds until it is answered: its body is in memory as long, and what was unpacked
     of it (`hold`). A body that nobody reads holds nothing. A request is let by where no other holds anything.
+    Below `streams` are routes that bound theirs themselves, and keep nothing of them: only their patience ends.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, max_total_bytes: int, patience: timedelta) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        max_total_bytes: int,
+        patience: timedelta,
+        streams: tuple[str, ...] = (),
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._max_total_bytes = max_total_bytes
         self._patience = patience
+        self._streams = streams
         self._held = 0
         HELD.set_function(lambda: self._held)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"].startswith(self._streams):
+            await self._app(scope, lambda: self.next_of(receive), send)
             return
         stated = dict(scope["headers"]).get(b"content-length", b"")
         declared = int(stated) if stated.isdigit() else 0

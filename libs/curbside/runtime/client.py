@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from curbside.errors import CurbsideError, OperatorError, Unavailable
 from curbside.runtime.kinds import Kind, kind_of, start_command
 from curbside.settings import RuntimeSettings
+
+if TYPE_CHECKING:
+    import httpx2
 
 # In <data>/run: where each service answers, while they run apart.
 ADDRESSES: Final = "addresses.json"
@@ -80,6 +83,10 @@ class Api:
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The decoded JSON answer. Raises ApiProblem, or Unavailable where nothing answers."""
+        return self.exchange(method, path, **options).json()
+
+    def exchange(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """The answer, where that is its headers. Raises as `request`."""
         import httpx2
 
         try:
@@ -95,7 +102,7 @@ class Api:
                 mend=f"Start it with `{self._start}`.",
             ) from error
         if response.is_success:
-            return response.json()
+            return response
         try:
             body = response.json()
         except ValueError:

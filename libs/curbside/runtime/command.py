@@ -193,7 +193,8 @@ def ingest(
     """Send files or folders of reports, of any format, to ingestion; what is there already is passed over."""
     from curbside.runtime.ingesting import ingest_paths
 
-    whole = ingest_paths(_api(data, url, token_file), paths, limit=limit, source=source)
+    memory = _settings(data).cache / "uploads"
+    whole = ingest_paths(_api(data, url, token_file), paths, limit=limit, source=source, memory=memory)
     raise typer.Exit(0 if whole else 1)
 
 

@@ -138,6 +138,9 @@ class Host:
         done, _ = await asyncio.wait([serving, stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
         await states.enter_graceful_shutdown()  # every name is NOT_SERVING from here on
+        for service in services:
+            for end_answers in service.stopping:
+                end_answers()
         http.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         if rpc is not None:

@@ -5,6 +5,7 @@ Run again after an interruption it goes on: what was acknowledged is there alrea
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from rich.progress import Progress
 from rich.table import Table
 
 from curbside.runtime.client import Api, ApiProblem, patiently
 from curbside.runtime.reading import console, progress_bar
+from curbside.runtime.uploading import LARGE, send_archive
 
 _MOST_SHOWN: Final = 200  # refusals that are listed; all are counted
 
@@ -37,17 +40,29 @@ class _Summary:
             self.refused.add_row(place, named or "", sentence)
 
 
-def ingest_paths(api: Api, paths: Sequence[Path], *, limit: int | None, source: str) -> bool:
-    """Post every report; print counts and refusals. Returns whether nothing was refused."""
-    from curbside_ingestion.files import BadRow, Document, read_paths
+def ingest_paths(
+    api: Api,
+    paths: Sequence[Path],
+    *,
+    limit: int | None,
+    source: str,
+    memory: Path | None = None,
+    large: int = LARGE,
+) -> bool:
+    """Post every report; print counts and refusals. Returns whether nothing was refused. ZIPs of more than
+    `large` bytes go up in pieces, and `memory` is where it is noted how to go on with them."""
+    from curbside_ingestion.files import BadRow, Document, LargeArchive, read_paths
 
     summary = _Summary()
     with progress_bar() as bar:
         task = bar.add_task("posting reports", total=None, note="")
-        for row in read_paths(list(paths), limit):
+        for row in read_paths(list(paths), limit, large=sys.maxsize if memory is None else large):
             bar.advance(task)
             if isinstance(row, BadRow):
                 summary.list(row.place, row.problem.field, row.problem.sentence)
+            elif isinstance(row, LargeArchive):
+                assert memory is not None
+                _send_archive(api, row.place, row.path, source, memory, summary, bar)
             elif isinstance(row, Document):
                 _post_document(api, row.place, row.name, row.data, source, summary)
             else:
@@ -68,6 +83,30 @@ def _post_row(api: Api, place: str, body: dict[str, Any], summary: _Summary) -> 
         if problem.body["status"] >= 500:
             raise
         summary.refuse(place, problem)
+
+
+def _send_archive(
+    api: Api, place: str, path: Path, source: str, memory: Path, summary: _Summary, bar: Progress
+) -> None:
+    size = path.stat().st_size
+    task = bar.add_task(place[-34:], total=size, note="bytes")
+
+    def told(done: int, what: str) -> None:
+        bar.update(task, completed=done, total=size if what == "bytes" else None, note=what)
+
+    try:
+        outcome = send_archive(api, path, source=source, memory=memory, told=told)
+    except ApiProblem as problem:
+        if problem.body["status"] >= 500:
+            raise
+        summary.refuse(place, problem)
+        return
+    summary.outcomes["acknowledged"] += outcome["accepted"]
+    summary.outcomes["already there"] += outcome["already_there"]
+    summary.outcomes["refused"] += outcome["refused"] - len(outcome["rejected"])  # those that are not listed
+    for one in outcome["rejected"]:
+        within = one["problem"].get("place", f"row {one['row']}")
+        summary.refuse(f"{place}, {within}", ApiProblem(one["problem"]))
 
 
 def _post_document(api: Api, place: str, name: str, data: bytes, source: str, summary: _Summary) -> None:

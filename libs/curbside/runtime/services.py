@@ -65,6 +65,10 @@ class Service:
     gate: Callable[[ASGIApp], ASGIApp] | None = None
     # Called last with the whole app, for what mounts an application of its own.
     mount: Callable[[FastAPI], FastAPI] | None = None
+    # Paths of the router below which a body may be of any size: it is read and kept piece by piece.
+    streams: Sequence[str] = ()
+    # Called where the host is told to stop: ends answers that would not end by themselves.
+    stopping: Sequence[Callable[[], None]] = ()
     stop: Sequence[Task] = ()
 
 

@@ -78,6 +78,7 @@ def create_app(
         max_bytes=settings.max_body_bytes,
         max_total_bytes=settings.max_bodies_bytes,
         patience=settings.body_patience,
+        streams=tuple(f"/{service.name}{path}" for service in services for path in service.streams),
     )
     for service in services:
         if service.mount is not None:

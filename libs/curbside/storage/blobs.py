@@ -143,6 +143,12 @@ class BlobStore:
         self._require(ref.zone)
         await self._in_thread(self._objects.delete, _name(ref))
 
+    async def forget(self, zone: Zone, tenant: str, subject: str) -> None:
+        """Drop the subject's data key, then remove its blobs; what lies of it in packs stays, and no longer
+        opens. Interrupted, it is done again."""
+        self._require(zone)
+        await self._in_thread(self._forget, zone, tenant, subject)
+
     async def key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
         """A keyed hash of the subject's data key: another one after an erasure, and None until it has one."""
         self._require(zone)
@@ -192,6 +198,13 @@ class BlobStore:
             raise TooLarge(f"a pack of blobs has {start} bytes, and may have {_MOST_BYTES}")
         self._objects.write_new(_name(refs[0]), b"".join(sealed))
         return refs
+
+    def _forget(self, zone: Zone, tenant: str, subject: str) -> None:
+        if not (_NAME.fullmatch(tenant) and _NAME.fullmatch(subject)) or subject == _PACKS:
+            raise BadBlobName("a blob's tenant and subject are lower-case letters, digits and dashes")
+        self._keys.erase(zone, tenant, subject)
+        for name in self._objects.names(f"{zone.value}/{tenant}/{subject}/"):
+            self._objects.delete(name)
 
     def _key_mark(self, zone: Zone, tenant: str, subject: str) -> str | None:
         try:

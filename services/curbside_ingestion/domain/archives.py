@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from curbside.errors import CurbsideError
 from curbside_ingestion.extraction.found import (
@@ -55,16 +55,16 @@ class BadMember:
 
 
 def read_members(
-    data: bytes, *, max_members: int, max_bytes: int, max_file_bytes: int
+    data: bytes | IO[bytes], *, max_members: int, max_bytes: int, max_file_bytes: int, skip: int = 0
 ) -> Iterator[Member | BadMember]:
-    """The files of the ZIP `data` in its order, each unpacked when it is asked for.
+    """The files of the ZIP `data` in its order, each unpacked when it is asked for, without the first `skip`.
 
     A file that cannot be taken, or has more than `max_file_bytes`, is a BadMember. Raises a BadInput where
     the archive as a whole cannot: it is damaged, or has more than `max_members` files, or unpacks to more
     than `max_bytes` (counted while it is unpacked: what a header says is not believed).
     """
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(io.BytesIO(data) if isinstance(data, bytes) else data)
     except _DAMAGED:
         raise UnreadableDocument(
             "the ZIP is damaged or cut off", field="body", mend="Pack it again, and send it whole."
@@ -77,7 +77,7 @@ def read_members(
             f"the ZIP holds more than {max_members} files", field="body", mend="Send it in parts."
         )
     left = max_bytes
-    for member in members:
+    for member in members[skip:]:
         problem = _refusal(member)
         if problem is not None:
             yield BadMember(problem)

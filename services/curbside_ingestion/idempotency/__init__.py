@@ -1,0 +1,1 @@
+"""Requests that carry an Idempotency-Key are done once, and answered alike however often they are sent."""

@@ -1,0 +1,1 @@
+"""Archives too large for one request: sent in pieces that may break off, kept sealed, and worked through."""
