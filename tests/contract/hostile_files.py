@@ -237,7 +237,13 @@ HOSTILE: Final[Mapping[str, Hostile]] = {
         lambda trap: zipped({"a.txt": b"0" * 100 * MEGA}), ZIP, "document.too-large", BATCH
     ),
     "ZIP whose directory names one file of 1 MB 600 times": Hostile(
-        lambda trap: overlapped(600), ZIP, "document.too-large", BATCH
+        lambda trap: overlapped(600), ZIP, "document.unsafe", BATCH
+    ),
+    "ZIP of 150 files that each unpack to 1 MB of text": Hostile(
+        lambda trap: zipped({f"{number}.txt": b"a" * MEGA for number in range(150)}),
+        ZIP,
+        "report.too-large",
+        BATCH,
     ),
     "ZIP of ZIPs of ZIPs": Hostile(lambda trap: nested_zip(2), ZIP, "document.unsupported", BATCH),
     "ZIP with a file named ../../etc/cron.d/x": Hostile(

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -68,17 +70,14 @@ class Target:
         """The report once its document was read or rejected."""
         waiting = threading.Event()
         deadline = time.monotonic() + PATIENCE * len(HOSTILE)
-        while True:
-            shown: dict[str, Any] = self.http.get(f"/ingestion/v1/reports/{report_id}").json()
-            if shown["state"] != "pending" or not self.waits(report_id):
-                return shown
+        while self.waits(report_id):
             assert time.monotonic() < deadline, "the document was neither read nor rejected"
             waiting.wait(0.1)
+        shown: dict[str, Any] = self.http.get(f"/ingestion/v1/reports/{report_id}").json()
+        return shown
 
     def waits(self, report_id: str) -> bool:
-        import sqlite3
-
-        with sqlite3.connect(self.place / "data" / "ingestion.db") as database:
+        with closing(sqlite3.connect(self.place / "data" / "ingestion.db")) as database:
             found = database.execute("SELECT 1 FROM extractions WHERE report_id = ?", (report_id,)).fetchone()
         return found is not None
 

@@ -6,8 +6,9 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import IO, Final
 
@@ -23,6 +24,7 @@ from curbside_ingestion.extraction.found import (
 ZIP: Final = "application/zip"
 _ENCRYPTED: Final = 0x1  # APPNOTE.TXT 4.4.4, bit 0
 _CHUNK: Final = 1_000_000
+_HEADER_BYTES: Final = 30  # APPNOTE.TXT 4.3.7, without the name
 _DAMAGED: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -75,6 +77,10 @@ def read_members(
     if len(members) > max_members:
         raise OversizedDocument(
             f"the ZIP holds more than {max_members} files", field="body", mend="Send it in parts."
+        )
+    if _overlap(members):
+        raise UnsafeDocument(
+            "files of the ZIP lie in each other, which no program packs", field="body", mend="Pack it again."
         )
     left = max_bytes
     for member in members[skip:]:
@@ -143,6 +149,12 @@ def _refusal(member: zipfile.ZipInfo) -> CurbsideError | None:
     if member.compress_type not in _METHODS:
         return _cannot_unpack()
     return None
+
+
+def _overlap(members: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether two share bytes, so that few unpack to many: D. Fifield, "A better zip bomb", 2019."""
+    placed = sorted((member.header_offset, member.compress_size) for member in members)
+    return any(start + _HEADER_BYTES + size > after for (start, size), (after, _) in pairwise(placed))
 
 
 def _beside(member: zipfile.ZipInfo) -> bool:
