@@ -223,13 +223,15 @@ async def empty(session: Session, upload_id: str) -> None:
     await session.execute(update(UPLOADS).where(UPLOADS.c.upload_id == upload_id).values(emptied=True))
 
 
-async def forget_before(session: Session, before: datetime) -> None:
-    """Delete the records of uploads that ended, or were last heard of, before `before`; and of terminated
-    ones, of which nothing is known any more."""
-    ended = UPLOADS.c.emptied & (
-        (UPLOADS.c.expires_at < before) | (UPLOADS.c.state == UploadState.TERMINATED.value)
-    )
-    await session.execute(delete(UPLOADS).where(ended))
+async def ended_before(session: Session, before: datetime, limit: int) -> list[tuple[str, str]]:
+    """Ids and tenants of emptied uploads to which nothing was added since `before`."""
+    ended = UPLOADS.c.emptied.is_(True), UPLOADS.c.expires_at < before
+    query = select(UPLOADS.c.upload_id, UPLOADS.c.tenant).where(*ended).limit(limit)
+    return [(upload_id, tenant) for upload_id, tenant in await session.execute(query)]
+
+
+async def forget(session: Session, upload_id: str) -> None:
+    await session.execute(delete(UPLOADS).where(UPLOADS.c.upload_id == upload_id))
 
 
 def _upload(row: Any) -> Upload:

@@ -93,7 +93,13 @@ class UploadQueue:
         database, now = self.uploads.database, datetime.now(UTC)
         async with database.begin("uploads cleaning") as transaction:
             await store.expire(transaction.session, now)
-            await store.forget_before(transaction.session, now - _REMEMBERED)
+        async with database.read() as session:
+            old = await store.ended_before(session, now - _REMEMBERED, _LOT)
+        for upload_id, tenant in old:
+            # Again: a request that was under way when it ended, and was killed, may have left a piece.
+            await self.uploads.empty(upload_id, tenant)
+            async with database.begin(f"upload {upload_id}") as transaction:
+                await store.forget(transaction.session, upload_id)
         while True:
             async with database.read() as session:
                 ended = await store.to_empty(session, _LOT)
