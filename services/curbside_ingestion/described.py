@@ -364,13 +364,17 @@ FHIR_BUNDLE_ANSWERED: Final = _answered(
 ) | _refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA)
 FHIR_BUNDLE_ANSWERED[422]["content"][Kind.FHIR]["examples"] = {"no_bundle": {"value": _LOST}}
 FHIR_ONE: Final = _body({Kind.FHIR: (_RESOURCE_SCHEMA, {"resource": _FHIR | {"id": "r4"}})})
-FHIR_ONE_ANSWERED: Final = _answered(
-    HTTPStatus.ACCEPTED,
-    "The report is durable; Location names it.",
-    Kind.FHIR,
-    _OUTCOME_SCHEMA,
-    resource=_DURABLE,
-) | _refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA)
+FHIR_ONE_ANSWERED: Final = {
+    **_answered(
+        HTTPStatus.ACCEPTED,
+        "It is durable; Location names it.",
+        Kind.FHIR,
+        _OUTCOME_SCHEMA,
+        resource=_DURABLE,
+    ),
+    **_answered(HTTPStatus.OK, "It was durable before.", Kind.FHIR, _OUTCOME_SCHEMA),
+    **_refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA),
+}
 FHIR_METADATA_ANSWERED: Final[Responses] = {
     200: {
         "description": "What this endpoint takes.",

@@ -98,10 +98,10 @@ def build(platform: Platform) -> Service:
         consents=take_consents,
     )
     together = partial(
-        consents.receive_rows,
+        consents.receive_together,
         reports=partial(handlers.receive_together, take_in=take_in, ring=ring),
         consents=take_consents,
-        whole=True,
+        judge=partial(consents.judge_consents, database=database, ring=ring),
     )
     answer = partial(answer_message, documents=documents, receive=receive)
 

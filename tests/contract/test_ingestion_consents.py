@@ -202,11 +202,12 @@ async def test_what_was_entered_in_error_is_as_if_it_had_never_been_said(client:
 async def test_a_fhir_consent_meets_the_reports_of_its_patient(client: Client, order: str) -> None:
     if order == "before":
         answer = await client.bundle(PATIENT, CONSENT)
-        assert [entry["response"]["status"] for entry in answer.json()["entry"]] == ["202 Accepted"]
+        assert [entry["response"]["status"] for entry in answer.json()["entry"]] == ["200 OK", "202 Accepted"]
         await client.bundle(PATIENT, REPORT)
     elif order == "with":
         answer = await client.bundle(PATIENT, REPORT, CONSENT, kind="transaction")
-        assert [entry["response"]["status"] for entry in answer.json()["entry"]] == ["202 Accepted"] * 2
+        statuses = [entry["response"]["status"][:3] for entry in answer.json()["entry"]]
+        assert statuses == ["200", "202", "202"]
     else:
         await client.bundle(PATIENT, REPORT)
         answer = await client.bundle(PATIENT, CONSENT)
@@ -214,7 +215,7 @@ async def test_a_fhir_consent_meets_the_reports_of_its_patient(client: Client, o
     assert reports == consents
     assert len(reports) == 1
     again = await client.bundle(PATIENT, CONSENT)
-    (entry,) = again.json()["entry"]
+    (_, entry) = again.json()["entry"]
     assert entry["response"]["status"] == "200 OK"
     shown = await client.http.get(entry["response"]["location"])
     assert (shown.json()["decision"], shown.json()["source"]) == ("deny", "fhir")
@@ -249,12 +250,37 @@ async def test_a_consent_comes_by_itself_too_and_an_unclear_one_is_refused_by_na
     whole = await client.bundle(PATIENT, REPORT, unclear, kind="transaction")
     assert whole.status_code == 422
     batch = await client.bundle(PATIENT, REPORT, unclear)
-    statuses = sorted(entry["response"]["status"][:3] for entry in batch.json()["entry"])
-    assert statuses == ["202", "422"]
+    statuses = [entry["response"]["status"][:3] for entry in batch.json()["entry"]]
+    assert statuses == ["200", "202", "422"]
     other = plain | {"scope": {"coding": [{"code": "adr"}]}, "category": [{"coding": [{"code": "acd"}]}]}
     said = await client.http.post("/ingestion/fhir/Consent", content=json.dumps(other), headers=headers)
     assert said.json()["issue"][0]["details"]["text"] == "document.empty"
     assert len(await client.changes()) == 2, "with its id as its reference, and in no other source"
+
+
+async def test_of_a_transaction_that_is_refused_nothing_is_permitted(client: Client) -> None:
+    permission = CONSENT | {
+        "id": "c2",
+        "policyRule": {"coding": [{"code": "OPTIN"}]},
+        "dateTime": "2026-04-01",
+    }
+    await client.bundle(PATIENT, REPORT)
+    changed = REPORT | {"conclusion": "A small effusion."}
+    refused = await client.bundle(PATIENT, permission, changed, kind="transaction")
+    assert (refused.status_code, refused.json()["issue"][0]["details"]["text"]) == (409, "report.changed")
+    assert await client.changes() == []
+    refused = await client.bundle(PATIENT, CONSENT, changed, kind="transaction")
+    assert refused.status_code == 409
+    assert [what for _, what, _ in await client.changes()] == ["deny"], "what bars is heard all the same"
+    other = REPORT | {"id": "r2"}
+    taken = await client.bundle(PATIENT, permission, other, kind="transaction")
+    assert [one["response"]["status"][:3] for one in taken.json()["entry"]] == ["200", "202", "202"]
+    assert [what for _, what, _ in await client.changes()] == ["deny", "permit"]
+    await client.bundle(PATIENT, permission | {"status": "entered-in-error"})
+    refused = await client.bundle(PATIENT, permission, REPORT | {"id": "r3"}, kind="transaction")
+    assert (refused.status_code, refused.json()["issue"][0]["details"]["text"]) == (409, "consent.void")
+    assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.reference"]
+    assert (await client.http.get("/ingestion/v1/ledger")).json()["received"] == 2
 
 
 async def test_no_report_goes_before_a_word_that_cannot_be_recorded(

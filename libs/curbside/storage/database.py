@@ -67,14 +67,14 @@ class Transaction:
         self._database = database
         self._writing = Writing(database.writer)
 
-    def blocking(self, work: Callable[[Writing], ResultT]) -> Callable[[Session], ResultT]:
-        """`work` for a session's `run_sync`, in this transaction."""
+    async def run(self, work: Callable[[Writing], ResultT]) -> ResultT:
+        """What `work` returns, which blocks, in this transaction."""
 
-        def run(session: Session) -> ResultT:
+        def blocking(session: Session) -> ResultT:
             self._writing.connect(session.connection())
             return work(self._writing)
 
-        return run
+        return await self.session.run_sync(blocking)
 
     async def publish(self, *happened: Event) -> None:
         """As `Writing.publish`."""
@@ -130,7 +130,7 @@ class Transaction:
     async def finish(self) -> int:
         """Write what was published and recorded; how many events that were. `Database.begin` calls it, once,
         before the commit."""
-        return await self.session.run_sync(self.blocking(Writing.finish))
+        return await self.run(Writing.finish)
 
 
 class Database:
@@ -195,7 +195,7 @@ class Database:
         """
         if self._threads is None:
             async with self.begin(*turns) as transaction:
-                return await transaction.session.run_sync(transaction.blocking(work))
+                return await transaction.run(work)
         with translated(self.service):
             async with self._turn:
                 done: tuple[ResultT, int] = await self._threads.run(self._threads.write, work, self.writer)

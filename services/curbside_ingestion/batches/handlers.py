@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from curbside.identity.principal import Principal
 from curbside.storage.database import Database
+from curbside.storage.writing import Writing
 from curbside_ingestion.batches import store
 from curbside_ingestion.domain.batches import Outcome, UnknownBatch
 from curbside_ingestion.domain.problems import DuplicateReport
@@ -35,7 +36,7 @@ def part_of(
     batch_id: str, number: int, outcomes: Sequence[Accepted | Refused | BadRow], *, most: int | None = None
 ) -> store.NewPart:
     """What is kept of `outcomes`: which reports, and why the other rows are none, of at most `most` rows."""
-    accepted = [one.report_id for one in outcomes if isinstance(one, Accepted)]
+    accepted = [one.report_id for one in outcomes if isinstance(one, Accepted) and one.taken is None]
     others = [one for one in outcomes if not isinstance(one, Accepted)]
     again = [one for one in others if isinstance(one.problem, DuplicateReport)]
     refused = [one for one in others if not isinstance(one.problem, DuplicateReport)]
@@ -67,9 +68,12 @@ async def note_batch(
 async def keep_batches(noted: Sequence[Noted], *, database: Database) -> list[str]:
     """Write batches of several requests by one commit; their ids."""
     batches, parts = [batch for batch, _ in noted], [part for _, part in noted]
-    async with database.begin(*(batch.batch_id for batch in batches)) as transaction:
-        await store.add_batches(transaction, batches)
-        await store.add_parts(transaction, parts)
+
+    def write(writing: Writing) -> None:
+        store.add_batches(writing, batches)
+        store.add_parts(writing, parts)
+
+    await database.transact(write, *(batch.batch_id for batch in batches))
     return [batch.batch_id for batch in batches]
 
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from curbside.storage.database import Transaction
 from curbside.storage.tables import UtcDateTime
+from curbside.storage.writing import Writing
 from curbside_ingestion.domain.batches import EXTRACTING, Outcome
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.store import EXTRACTIONS, METADATA, REPORTS, Session
@@ -74,12 +74,12 @@ class NewPart:
     problems: Sequence[tuple[int, dict[str, Any]]] = field(repr=False)
 
 
-async def add_batches(transaction: Transaction, batches: Sequence[NewBatch]) -> None:
-    await transaction.add(BATCHES, [{**vars(batch), "problem": None} for batch in batches])
+def add_batches(writing: Writing, batches: Sequence[NewBatch]) -> None:
+    writing.add(BATCHES, [{**vars(batch), "problem": None} for batch in batches])
 
 
-async def add_parts(transaction: Transaction, parts: Sequence[NewPart]) -> None:
-    await transaction.add(
+def add_parts(writing: Writing, parts: Sequence[NewPart]) -> None:
+    writing.add(
         PARTS,
         [
             {

@@ -30,6 +30,7 @@ from curbside_ingestion.domain.consents import (
     repeated,
     voided,
 )
+from curbside_ingestion.domain.problems import DuplicateReport
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.handlers import GROUP_SIZE, Receive
@@ -43,6 +44,7 @@ RECORDED: Final = Counter(
     ["outcome"],
 )
 TakeConsents = Callable[[Sequence[Consent], Principal], Awaitable[Sequence[Taken | CurbsideError]]]
+JudgeConsents = Callable[[Sequence[Consent], Principal], Awaitable[Sequence[CurbsideError | None]]]
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,9 @@ async def receive_rows(
     *,
     reports: Receive,
     consents: TakeConsents,
-    whole: bool = False,
 ) -> list[Accepted | Refused]:
     """Take in `rows`, of which some may be consents: these first, so that no report goes before a word that
-    came with it. Raises Unavailable where they cannot be recorded; no report is taken in then. Of a `whole`,
-    nor is one where a consent is refused; what patients said stays recorded, whatever becomes of the reports.
-    """
+    came with it. Raises Unavailable where they cannot be recorded; no report is taken in then."""
     said = [row for row in rows if row.consent is not None]
     if not said:
         return await reports(rows, media_type, principal)
@@ -78,11 +77,63 @@ async def receive_rows(
             outcomes[row.row] = Refused(row.row, one)
         else:
             outcomes[row.row] = Accepted(row.row, "", ReportState.PENDING, None, "", one)
-    if whole and any(isinstance(one, Refused) for one in outcomes.values()):
-        return [outcomes.get(row.row) or Refused(row.row, withheld()) for row in rows]
     for outcome in await reports(others, media_type, principal):
         outcomes[outcome.row] = outcome
     return [outcomes[row.row] for row in rows]
+
+
+async def receive_together(
+    rows: Sequence[GoodRow],
+    media_type: str,
+    principal: Principal,
+    *,
+    reports: Receive,
+    consents: TakeConsents,
+    judge: JudgeConsents,
+) -> list[Accepted | Refused]:
+    """Take in all of `rows` or none, as a FHIR transaction asks.
+
+    Consents are judged first. Then what bars is recorded, then the reports, and what permits only after them:
+    where the reports are refused, or this ends in between, no more is permitted than before.
+    """
+    said = [row for row in rows if row.consent is not None]
+    if not said:
+        return await reports(rows, media_type, principal)
+    problems = await judge([row.consent for row in said if row.consent is not None], principal)
+    if any(problems):
+        at_fault = {row.row: problem for row, problem in zip(said, problems, strict=True) if problem}
+        return [Refused(row.row, at_fault.get(row.row) or withheld()) for row in rows]
+    barring = [row for row in said if row.consent is not None and row.consent.decision is Decision.DENY]
+    others = [row for row in rows if row.consent is None]
+    first = await receive_rows([*barring, *others], media_type, principal, reports=reports, consents=consents)
+    outcomes = {outcome.row: outcome for outcome in first}
+    left = [row for row in said if row not in barring]
+    if all(isinstance(one, Accepted) or isinstance(one.problem, DuplicateReport) for one in first):
+        outcomes |= {
+            one.row: one
+            for one in await receive_rows(left, media_type, principal, reports=reports, consents=consents)
+        }
+    else:
+        outcomes |= {row.row: Refused(row.row, withheld()) for row in left}
+    return [outcomes[row.row] for row in rows]
+
+
+async def judge_consents(
+    consents: Sequence[Consent], principal: Principal, *, database: Database, ring: KeyRing
+) -> list[CurbsideError | None]:
+    """What stands in the way of each, beside what is recorded."""
+    now = datetime.now(UTC)
+    arrivals = [_arrive(consent, principal.tenant, now, ring) for consent in consents]
+    problems: list[CurbsideError | None] = []
+    async with database.read() as session:
+        there = await store.consents_of(session, principal.tenant, {one.subject for one in arrivals})
+    for arrival in arrivals:
+        try:
+            voided(there[arrival.subject], arrival.said)
+            problems.append(None)
+        except Conflict as problem:
+            problems.append(problem)
+    return problems
 
 
 async def take_consents(

@@ -171,7 +171,7 @@ class Uploads:
                 return False
             if end == upload.length:
                 batch = NewBatch(new_batch_id(), upload.tenant, upload.actor, now, None)
-                await add_batches(transaction, [batch])
+                await transaction.run(lambda writing: add_batches(writing, [batch]))
                 await store.complete(session, upload.upload_id, batch.batch_id)
                 await _note(transaction, "upload.completed", upload, upload.actor)
         if end == upload.length:

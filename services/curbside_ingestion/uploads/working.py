@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from curbside.errors import BadInput, CurbsideError, NotFound, Unavailable
@@ -178,7 +179,7 @@ class UploadQueue:
             async with self.uploads.database.begin(f"upload {upload.upload_id}") as transaction:
                 if not await store.go_on(transaction.session, upload.upload_id, self.claimant, progress):
                     raise _NotOurs
-                await add_parts(transaction, [part])
+                await transaction.run(partial(add_parts, parts=[part]))
             self.moved()
 
     async def _take_in(self, lot: Lot, principal: Principal) -> Sequence[Accepted | Refused | BadRow]:
