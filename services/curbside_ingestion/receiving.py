@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import Conflict, CurbsideError
 from curbside.identity.principal import Principal
+from curbside.ids import random_hex
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
@@ -443,4 +443,4 @@ def _of(arrival: Arrival) -> tuple[str, str]:
 
 def _new_report_id() -> str:
     """32 hexadecimal digits, milliseconds first, so that ids sort by arrival."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{random_hex(10)}"

@@ -180,10 +180,10 @@ async def test_two_of_the_same_transaction_at_once_are_there_once(client: Client
 async def test_a_transaction_that_finds_no_room_is_taken_in_not_at_all(
     problem: StorageFull, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_space() -> None:
+    async def no_space(*_: object, **__: object) -> None:
         raise problem
 
-    monkeypatch.setattr(client.opened.platform.blobs, "check_space", no_space)
+    monkeypatch.setattr(client.opened.platform.blobs, "put_many", no_space)
     answer = await client.post(*(report(f"r{number}") for number in range(GROUP_SIZE + 1)))
     assert answer.status_code == problem.status
     assert answer.json()["issue"][0]["details"]["text"] == problem.code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from curbside.contracts.topics import TOPIC_OF_EVENT, Topic, key_of
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import BadInput
+from curbside.ids import random_hex
 
 SCHEMA_VERSION: Final = 1
 
@@ -55,7 +55,7 @@ def new_event(
     if payload.DESCRIPTOR.name not in TOPIC_OF_EVENT:
         raise ValueError(f"no topic carries {payload.DESCRIPTOR.name!r}")
     return Event(
-        event_id=secrets.token_hex(16),
+        event_id=random_hex(16),
         occurred_at=occurred_at or datetime.now(UTC),
         tenant=tenant,
         subject=subject,

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import BadInput, NotFound, TooLarge
-from curbside.storage.keys import SEAL_BYTES, DataKeyErased, DataKeys, KeyRing, seal, unseal
+from curbside.storage.keys import SEAL_BYTES, DataKeyErased, DataKeys, KeyRing, nonces, seal, unseal
 from curbside.storage.objects import BlobDamaged as BlobDamaged
 from curbside.storage.objects import Objects, Part
 from curbside.storage.zones import Zone, ZoneForbidden
@@ -187,11 +187,11 @@ class BlobStore:
         refs: list[BlobRef] = []
         sealed: list[bytes] = []
         start = 0
-        for subject, data in blobs:
+        for (subject, data), nonce in zip(blobs, nonces(len(blobs)), strict=True):
             size = len(_MAGIC) + SEAL_BYTES + len(data)
             keyed_hash = self._ring.hmac_hex(f"hash-{zone}", data)
             ref = BlobRef(zone, tenant, subject, f"{pack}-{start}-{size}", keyed_hash, len(data))
-            sealed.append(_MAGIC + seal(keys[subject], data, _associated(ref)))
+            sealed.append(_MAGIC + seal(keys[subject], data, _associated(ref), nonce))
             refs.append(ref)
             start += size
         if start > _MOST_BYTES:

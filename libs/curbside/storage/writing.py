@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import psycopg
@@ -43,6 +44,7 @@ _LOCK: Final = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(cast(:nu
 # Fewer rows go by SQLAlchemy's INSERT: COPY asks the server once more, and preparing takes its time.
 _FEW: Final = 8
 AMONG: Final = "among"
+_MOST_PARAMETERS: Final = 32_000  # SQLite takes 32,766: https://sqlite.org/limits.html
 
 
 @dataclass(frozen=True)
@@ -169,13 +171,22 @@ def lock_number(name: str) -> int:
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """INSERT `rows` into `table` of SQLite: half of what SQLAlchemy's own insert of many costs."""
-    statement, binds = _insertion(table, tuple(rows[0]), connection.dialect)
+    names = tuple(rows[0])
+    most = _MOST_PARAMETERS // len(names)
+    for start in range(0, len(rows), most):
+        _insert_some(connection, table, names, rows[start : start + most])
+
+
+def _insert_some(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    statement, binds = _insertion(table, names, len(rows), connection.dialect)
     # Column by column: a loop for each is half of what one over rows and columns costs.
     columns = zip(*(row.values() for row in rows), strict=True)
     bound = (
         column if bind is None else _bound(column, bind) for column, bind in zip(columns, binds, strict=True)
     )
-    connection.exec_driver_sql(statement, [*zip(*bound, strict=True)])
+    connection.exec_driver_sql(statement, tuple(chain.from_iterable(zip(*bound, strict=True))))
 
 
 def _bound(values: Iterable[Any], bind: Callable[[Any], Any]) -> list[Any]:
@@ -191,15 +202,19 @@ def _bound(values: Iterable[Any], bind: Callable[[Any], Any]) -> list[Any]:
 
 
 @lru_cache(maxsize=256)
-def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, list[Any]]:
-    """An INSERT of those columns, and what makes each of their values one of the driver's."""
+def _insertion(table: Table, names: tuple[str, ...], rows: int, dialect: Dialect) -> tuple[str, list[Any]]:
+    """An INSERT of so many rows of those columns, and what makes each column's values the driver's.
+
+    One statement for all rows: with one for each, the driver would let go of the interpreter and wait for it
+    as often.
+    """
     columns = [table.c[name] for name in names]
     quoted = dialect.identifier_preparer
     into = ", ".join(quoted.format_column(column) for column in columns)
-    marks = ", ".join("?" for _ in columns)
+    marks = f"({', '.join('?' for _ in columns)})"
     binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
     # Names alone are put in; what is stored goes as parameters.
-    return f"INSERT INTO {quoted.format_table(table)} ({into}) VALUES ({marks})", binds  # noqa: S608
+    return f"INSERT INTO {quoted.format_table(table)} ({into}) VALUES {', '.join([marks] * rows)}", binds  # noqa: S608
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
