@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from curbside.runtime.openapi import Responses, refusals, refusals_as
-from curbside_ingestion.domain.uploads import ALGORITHMS, PIECE_MEDIA, VERSION
+from curbside_ingestion.domain.uploads import ALGORITHMS, PIECE_MEDIA, VERSION, UploadState
 from curbside_ingestion.uploads.answers import UploadShown
 
 MISMATCH: Final = 460  # tus's own
@@ -72,13 +72,15 @@ _STATE: Final = _said(
     upload_batch=("The batch of its reports, once all bytes are here.", _TEXT),
     upload_batch_location=("Where that batch tells of itself.", _TEXT),
 )
-_NO_VERSION: Final = {HTTPStatus.PRECONDITION_FAILED: "`Tus-Resumable` is missing, or not 1.0.0."}
-_NOT_HERE: Final = {
+_NO_VERSION: Final[dict[int, str]] = {
+    HTTPStatus.PRECONDITION_FAILED: "`Tus-Resumable` is missing, or not 1.0.0."
+}
+_NOT_HERE: Final[dict[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is no such upload in this tenant.",
     HTTPStatus.GONE: "It has expired.",
 }
 _FULL: Final = refusals(HTTPStatus.INSUFFICIENT_STORAGE)
-_PIECE_REFUSED: Final = {
+_PIECE_REFUSED: Final[dict[int, str]] = {
     HTTPStatus.BAD_REQUEST: "A header is missing, or is not as tus has it.",
     HTTPStatus.CONFLICT: "The upload is not at this offset: ask with HEAD.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "More bytes than `Upload-Length` said, or in more pieces than one "
@@ -105,7 +107,7 @@ _ASKED: Final[dict[str, Any]] = {
 }
 _EXAMPLE: Final[UploadShown] = {
     "upload_id": "0192f3c4a0b1c2d3e4f5061728394a5b",
-    "state": "complete",
+    "state": UploadState.COMPLETE,
     "length": 1_500_000_000,
     "offset": 1_500_000_000,
     "expires_at": None,
