@@ -17,6 +17,8 @@ from curbside_ingestion.domain.states import ReportState
 
 ReportId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", examples=["0198a3c2f5b00d1e2f3a4b5c6d7e8f90"])]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", examples=["0192f3c4a1b2c3d4e5f60718293a4b5c"])]
+Problem = Annotated[dict[str, Any], WithJsonSchema(PROBLEM_SCHEMA)]
 Row = Annotated[int, Field(ge=1, description="of the body; the first is 1")]
 
 
@@ -40,12 +42,13 @@ class AcceptedRow(TypedDict):
 
 class RejectedRow(TypedDict):
     row: Row
-    problem: Annotated[dict[str, Any], WithJsonSchema(PROBLEM_SCHEMA)]
+    problem: Problem
 
 
 class BatchAnswer(TypedDict):
     """The accepted rows are durable; the others were not taken in."""
 
+    batch_id: Annotated[BatchId, Field(description="under which /ingestion/v1/batches tells of them")]
     accepted: list[AcceptedRow | ConsentRow]
     rejected: list[RejectedRow]
 

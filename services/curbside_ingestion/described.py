@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query
 
-from curbside.runtime.openapi import COMMON, Responses, refusals
+from curbside.runtime.openapi import Responses
 from curbside_ingestion.bodies import FORM
+from curbside_ingestion.describing import BRINGING, answered, body, refused
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.report import (
     EXCLUSIONS,
@@ -28,7 +29,6 @@ from curbside_ingestion.domain.rows import Format
 from curbside_ingestion.extraction.found import Kind
 from curbside_ingestion.idempotency.http import KEY_PARAMETER
 
-_Shown = Mapping[str, Any]  # examples by name
 _NDJSON_LINES: Final = '{"id": "A-1", "text": "No nodule."}\n{"id": "A-2", "text": ""}\n'
 _CSV: Final = "id,text\nC-1,No nodule.\nC-2,\n"
 # A line without control characters.
@@ -115,6 +115,7 @@ _CDA: Final = (
     "<text>No pneumonia.</text></section></component></structuredBody></component></ClinicalDocument>"
 )
 _REPORT_ID: Final = "0198a3c2f5b00d1e2f3a4b5c6d7e8f90"
+_BATCH_ID: Final = "0192f3c4a1b2c3d4e5f60718293a4b5c"
 _ACCEPTED: Final = {"report_id": _REPORT_ID, "state": "pending", "type": "radiology"}
 _DUPLICATE: Final = {
     "type": "urn:curbside:problem:report.duplicate",
@@ -176,47 +177,10 @@ _DURABLE: Final = {
     "issue": [{"severity": "information", "code": "informational", "diagnostics": "The report is durable."}],
 }
 _LOCATION: Final = f"/ingestion/v1/reports/{_REPORT_ID}"
-_REFUSED: Final = (
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.INSUFFICIENT_STORAGE,
-)
+# Each may come with an Idempotency-Key, which may be none.
+_REFUSED: Final = (HTTPStatus.BAD_REQUEST, *BRINGING)
 
-
-def _body(content: Mapping[str, tuple[_Shown, _Shown]]) -> dict[str, Any]:
-    """A request's body: by media type its schema, and its examples by name."""
-    described: dict[str, Any] = {}
-    for media, (schema, examples) in content.items():
-        described[str(media)] = {"schema": schema} | (
-            {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
-        )
-    return {"requestBody": {"required": True, "content": described}, "parameters": [KEY_PARAMETER]}
-
-
-def _answered(status: HTTPStatus, said: str, media: str, schema: _Shown, **examples: object) -> Responses:
-    named = {name: {"value": value} for name, value in examples.items()}
-    content = {"examples": named} | ({"schema": schema} if schema else {})
-    return {int(status): {"description": said, "content": {media: content}}}
-
-
-def _refused(
-    *statuses: HTTPStatus, media: str = "", schema: _Shown | None = None, **examples: Any
-) -> Responses:
-    """The refusals of `statuses`, and of those that any route knows; examples of problems, by name. `media`
-    may stand in a problem's place."""
-    also = {media: {"schema": schema}} if media else None
-    documented = refusals(*COMMON) | refusals(*statuses, also=also)
-    for name, problem in examples.items():
-        shown = documented[problem["status"]]["content"]["application/problem+json"]
-        shown.setdefault("examples", {})[name] = {"value": problem}
-    return documented
-
-
-ONE: Final = _body(
+ONE: Final = body(
     {
         Format.JSON: (_REPORT_SCHEMA, {"accepted": _REPORT, "again": _REPORT, "empty": {"text": " "}}),
         FORM: (_FORM_SCHEMA, {"from_a_form": _FORM_FILE}),
@@ -225,9 +189,10 @@ ONE: Final = _body(
         Kind.FHIR: ({"type": "object"}, {"from_fhir": _FHIR}),
         Kind.HL7: ({"type": "string"}, {"from_hl7": _HL7.format(id="A101") + _HL7_RESULT}),
         Kind.CDA: ({"type": "string"}, {"from_cda": _CDA}),
-    }
+    },
+    KEY_PARAMETER,
 )
-ONE_ANSWERED: Final = _answered(
+ONE_ANSWERED: Final = answered(
     HTTPStatus.ACCEPTED,
     "The report is durable.",
     "application/json",
@@ -238,10 +203,10 @@ ONE_ANSWERED: Final = _answered(
     from_fhir=_ACCEPTED,
     from_hl7=_ACCEPTED,
     from_cda=_ACCEPTED | {"type": "discharge"},
-) | _refused(*_REFUSED, again=_DUPLICATE, empty=_EMPTY | {"instance": "/ingestion/v1/reports"})
+) | refused(*_REFUSED, again=_DUPLICATE, empty=_EMPTY | {"instance": "/ingestion/v1/reports"})
 # Of a row other members are let by: exports hold many.
 _ROW_SCHEMA: Final = {"type": "object", "properties": {"text": {"type": "string"}}}
-MANY: Final = _body(
+MANY: Final = body(
     {
         Format.JSON: (
             {
@@ -267,7 +232,8 @@ MANY: Final = _body(
         FORM: (_FORM_SCHEMA, {"a_form": _FORM_FILE | {"file": "FINDINGS: The spleen is normal."}}),
         Kind.FHIR: ({"type": "object"}, {"fhir": _FHIR | {"id": "r2"}}),
         Kind.HL7: ({"type": "string"}, {"hl7": _HL7.format(id="A102") + _HL7_RESULT}),
-    }
+    },
+    KEY_PARAMETER,
 )
 _NO_TEXT: Final = {
     "type": "urn:curbside:problem:report.missing-columns",
@@ -285,14 +251,14 @@ _NO_TEXT: Final = {
 
 def _taken(external_id: str | None, type_: str = "") -> dict[str, Any]:
     accepted = {"row": 1, "report_id": _REPORT_ID, "external_id": external_id, "type": type_}
-    return {"accepted": [accepted], "rejected": []}
+    return {"batch_id": _BATCH_ID, "accepted": [accepted], "rejected": []}
 
 
 def _half(external_id: str) -> dict[str, Any]:
     return {**_taken(external_id), "rejected": [{"row": 2, "problem": _EMPTY}]}
 
 
-MANY_ANSWERED: Final = _answered(
+MANY_ANSWERED: Final = answered(
     HTTPStatus.ACCEPTED,
     "What `accepted` names is durable; what `rejected` names was not taken in.",
     "application/json",
@@ -304,8 +270,8 @@ MANY_ANSWERED: Final = _answered(
     a_form=_taken("report.txt"),  # the name of the file
     fhir=_taken("DiagnosticReport/r2", "radiology"),
     hl7=_taken("A102-18748-4", "radiology"),
-) | _refused(*_REFUSED, no_text=_NO_TEXT)
-SHOWN_ANSWERED: Final = _refused(HTTPStatus.NOT_FOUND)
+) | refused(*_REFUSED, no_text=_NO_TEXT)
+SHOWN_ANSWERED: Final = refused(HTTPStatus.NOT_FOUND)
 
 _LOST: Final = {
     "resourceType": "OperationOutcome",
@@ -324,7 +290,7 @@ _RESOURCE_SCHEMA: Final = {
     "required": ["resourceType"],
     "properties": {"resourceType": {"type": "string", "enum": [*FHIR_TYPES]}},
 }
-FHIR_BUNDLE: Final = _body(
+FHIR_BUNDLE: Final = body(
     {
         Kind.FHIR: (
             {
@@ -349,9 +315,10 @@ FHIR_BUNDLE: Final = _body(
                 "no_bundle": _FHIR,
             },
         )
-    }
+    },
+    KEY_PARAMETER,
 )
-FHIR_BUNDLE_ANSWERED: Final = _answered(
+FHIR_BUNDLE_ANSWERED: Final = answered(
     HTTPStatus.OK,
     "What became of each entry; 202 says that it is durable.",
     Kind.FHIR,
@@ -361,19 +328,19 @@ FHIR_BUNDLE_ANSWERED: Final = _answered(
         "type": "batch-response",
         "entry": [{"response": {"status": "202 Accepted", "location": _LOCATION}}],
     },
-) | _refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA)
+) | refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA)
 FHIR_BUNDLE_ANSWERED[422]["content"][Kind.FHIR]["examples"] = {"no_bundle": {"value": _LOST}}
-FHIR_ONE: Final = _body({Kind.FHIR: (_RESOURCE_SCHEMA, {"resource": _FHIR | {"id": "r4"}})})
+FHIR_ONE: Final = body({Kind.FHIR: (_RESOURCE_SCHEMA, {"resource": _FHIR | {"id": "r4"}})}, KEY_PARAMETER)
 FHIR_ONE_ANSWERED: Final = {
-    **_answered(
+    **answered(
         HTTPStatus.ACCEPTED,
         "It is durable; Location names it.",
         Kind.FHIR,
         _OUTCOME_SCHEMA,
         resource=_DURABLE,
     ),
-    **_answered(HTTPStatus.OK, "It was durable before.", Kind.FHIR, _OUTCOME_SCHEMA),
-    **_refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA),
+    **answered(HTTPStatus.OK, "It was durable before.", Kind.FHIR, _OUTCOME_SCHEMA),
+    **refused(*_REFUSED, media=Kind.FHIR, schema=_OUTCOME_SCHEMA),
 }
 FHIR_METADATA_ANSWERED: Final[Responses] = {
     200: {
@@ -381,7 +348,7 @@ FHIR_METADATA_ANSWERED: Final[Responses] = {
         "content": {Kind.FHIR.value: {"schema": _FHIR_SCHEMA}},
     }
 }
-HL7: Final = _body(
+HL7: Final = body(
     {
         Kind.HL7: (
             {"type": "string"},
@@ -390,17 +357,18 @@ HL7: Final = _body(
                 "no_result": _HL7.format(id="A104"),
             },
         )
-    }
+    },
+    KEY_PARAMETER,
 )
 _ACK: Final = "MSH|^~\\&|CURBSIDE||RIS|NORTH|20260301140501+0000||ACK^R01^ACK|2df6dd4ebf83ad107484|P|2.5.1\r"
 _ACK_SCHEMA: Final = {"type": "string"}
-HL7_ANSWERED: Final = _answered(
+HL7_ANSWERED: Final = answered(
     HTTPStatus.OK,
     "An ACK for each message; AA says that its reports are durable.",
     Kind.HL7,
     _ACK_SCHEMA,
     message=f"{_ACK}MSA|AA|A103\r",
-) | _refused(*_REFUSED, media=Kind.HL7, schema=_ACK_SCHEMA)
+) | refused(*_REFUSED, media=Kind.HL7, schema=_ACK_SCHEMA)
 HL7_ANSWERED[422]["content"][Kind.HL7]["examples"] = {
     "no_result": {
         "value": f"{_ACK}MSA|AE|A104\rERR|||199^Other HL7 error^HL70357|E||||"

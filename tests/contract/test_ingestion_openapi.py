@@ -17,6 +17,7 @@ import schemathesis
 import uvicorn
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from curbside.identity.http import Requires
 from curbside.identity.principal import Role
 from curbside.runtime.openapi import COMMON
 from curbside.runtime.problems import PROBLEM
@@ -55,6 +56,12 @@ def described(opened: TestPlatform) -> dict[str, Any]:
     return document
 
 
+def demanded(dependant: Any) -> list[str]:
+    """The scopes that a route asks for, whatever its document says."""
+    required = [one.call for one in dependant.dependencies if isinstance(one.call, Requires)]
+    return [one.scope.value for one in required]
+
+
 def alike(answered: Any) -> Any:
     """`answered` without what is its own, and without members that are null: no example has them."""
 
@@ -74,18 +81,19 @@ async def test_every_route_of_intake_says_what_it_needs_and_how_it_may_refuse(op
     document = described(opened)
     documented = {(method.upper(), path) for method, path, _ in operations(document)}
     routes = {
-        (method, context.path)
+        (method, context.path): demanded(context.dependant)
         for context in iter_route_contexts(opened.app.routes)
         if isinstance(context.route, APIRoute) and (context.path or "").startswith(PREFIX)
         for method in context.route.methods
     }
     assert routes
-    assert routes <= documented
+    assert routes.keys() <= documented
     for method, path, operation in operations(document):
         if not path.startswith(PREFIX):
             continue
         where = f"{method} {path}"
-        assert operation["security"] == [{"token": []}], where
+        assert operation["security"] == [{"token": routes[method.upper(), path]}], where
+        assert len(routes[method.upper(), path]) == 1, where
         assert operation["description"], where
         statuses = {int(status) for status in operation["responses"]}
         assert {int(status) for status in COMMON} <= statuses, where

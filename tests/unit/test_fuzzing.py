@@ -25,7 +25,9 @@ DOCUMENT = {
                     "200": {"content": {"application/json": {"schema": SHAPE}}},
                     **{str(status): said for status, said in refusals(BadInput.status).items()},
                 }
-            }
+            },
+            "head": {"responses": {"422": refusals(BadInput.status)[422]}},
+            "delete": {"responses": {"204": {"description": "gone"}}},
         }
     },
     "components": {"schemas": {}},
@@ -69,6 +71,20 @@ def test_what_is_not_is_said(status: int, body: object, media: str, said: str) -
 def test_a_route_that_nobody_documented_may_not_answer() -> None:
     assert judged(200, {}, path="/others") == ["200 where no operation is documented"]
     assert judged(404, {}, "text/html", path="/others") == ["a 404 that is no problem but 'text/html'"]
+
+
+def answered(method: str, status: int, media: str, body: bytes) -> list[str]:
+    answer = Answer(status, {"content-type": media} if media else {}, body)
+    return [*Judge(DOCUMENT).complaints(method, "/things/1", answer)]
+
+
+def test_an_answer_without_content_is_documented_by_none_and_one_of_head_has_no_body() -> None:
+    assert not answered("DELETE", 204, "", b"")
+    assert answered("DELETE", 204, "text/plain", b"gone") == [
+        "content of a 204 that is documented without any"
+    ]
+    assert not answered("HEAD", 422, PROBLEM, b"")
+    assert answered("HEAD", 422, PROBLEM, b"{}") == ["a body where HEAD was asked"]
 
 
 @contextmanager

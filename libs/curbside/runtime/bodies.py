@@ -51,7 +51,8 @@ class BoundedBodies:
 
     What a request holds it holds until it is answered: its body is in memory as long, and what was unpacked
     of it (`hold`). A body that nobody reads holds nothing. A request is let by where no other holds anything.
-    Below `streams` are routes that bound theirs themselves and keep nothing of them: only `patience` is theirs.
+    Below `streams` are routes that bound theirs themselves and keep nothing of them: of these bounds only
+    `patience` is theirs.
     """
 
     def __init__(

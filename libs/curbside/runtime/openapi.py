@@ -32,6 +32,7 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 _MEANINGS: Final = {
+    HTTPStatus.BAD_REQUEST: "A header is not written as it must be: `field` and `mend` say which and how.",
     HTTPStatus.UNAUTHORIZED: "No valid token was sent.",
     HTTPStatus.FORBIDDEN: "The token's roles do not carry the scope of this route.",
     HTTPStatus.NOT_FOUND: "There is no such thing, or it is another tenant's.",
@@ -61,14 +62,20 @@ COMMON: Final = (
 
 def refusals(*statuses: HTTPStatus, also: Mapping[str, Any] | None = None) -> Responses:
     """The documented responses of `statuses`: problems. `also` are contents that may stand in their place."""
+    return refusals_as({status: _MEANINGS[status] for status in statuses}, also=also)
+
+
+def refusals_as(said: Mapping[int, str], *, also: Mapping[str, Any] | None = None) -> Responses:
+    """Likewise, of the statuses in `said`, in its words: what a route means by them, or that HTTP has none of
+    them."""
     documented: Responses = {}
-    for status in statuses:
+    for status, words in said.items():
         content: dict[str, Any] = {PROBLEM: {"schema": REF}}
         documented[int(status)] = {
-            "description": _MEANINGS[status],
+            "description": words,
             "content": content | {media: {"schema": schema} for media, schema in (also or {}).items()},
         }
-        if status is HTTPStatus.TOO_MANY_REQUESTS:
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
             documented[int(status)]["headers"] = _WAIT
     return documented
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
@@ -15,65 +15,16 @@ from curbside.errors import CurbsideError
 from curbside.identity.http import CanReadReports, Requires
 from curbside.identity.principal import Principal
 from curbside.identity.principal import Scope as Right
+from curbside_ingestion.answers import RejectedRow
+from curbside_ingestion.batches.answers import BatchShown, told
+from curbside_ingestion.batches.described import DONE, FOLLOWED_ANSWERED, RETRY, SHOWN_ANSWERED, STREAM
 from curbside_ingestion.batches.handlers import ShownBatch
 from curbside_ingestion.batches.watching import Seat, Watch
-from curbside_ingestion.domain.batches import EXTRACTING, Outcome
-from curbside_ingestion.domain.states import ReportState
+from curbside_ingestion.domain.batches import Outcome
 
 _REQUIRES: Final = Requires(Right.REPORTS_READ)
-_STREAM: Final = "text/event-stream"
-_RETRY: Final = 2_000  # milliseconds after which a browser asks again
-_DONE: Final = ".done"
 # A proxy that gathers what it passes on would make a stream of nothing.
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
-_EXAMPLE: Final = {
-    "batch_id": "0192f3c4a1b2c3d4e5f60718293a4b5c",
-    "begun_at": "2026-03-01T13:05:00+00:00",
-    "received_at": "2026-03-01T13:05:01+00:00",
-    "finished": False,
-    "rows": 102,
-    "accepted": 99,
-    "already_there": 1,
-    "refused": 2,
-    "reports": 100,
-    "states": {EXTRACTING: 2}
-    | {state.value: 0 for state in ReportState}
-    | {"pending": 8, "deidentified": 90},
-    "problem": None,
-}
-_ROW: Final = {
-    "row": 7,
-    "problem": {
-        "type": "urn:curbside:problem:report.empty",
-        "title": "The input cannot be accepted",
-        "status": 422,
-        "detail": "text is missing or empty",
-        "code": "report.empty",
-        "field": "text",
-        "mend": "Send the report's text.",
-    },
-}
-_EVENTS: Final = (
-    f"retry: {_RETRY}\n\nevent: progress\ndata: {json.dumps(_EXAMPLE)}\nid: 1f0c3a5b7d9e2468\n\n: ping\n\n"
-    "event: done\ndata: {…}\nid: 8642e9d7b5a3c0f1.done\n\n"
-)
-_STREAMED: Final[dict[str, Any]] = {"schema": {"type": "string"}, "example": _EVENTS}
-_SHOWN: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "What became of the batch; as server-sent events where Accept asks for them.",
-        "content": {
-            "application/json": {"example": {**_EXAMPLE, "rejected": [_ROW], "next": 7}},
-            _STREAM: _STREAMED,
-        },
-    },
-    404: {"description": "There is no such batch in this tenant."},
-}
-_FOLLOWED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Server-sent events.", "content": {_STREAM: _STREAMED}},
-    204: {"description": "`Last-Event-ID` is that of `done`: there is nothing more."},
-    404: {"description": "There is no such batch in this tenant."},
-    429: {"description": "This token watches as many batches as it may."},
-}
 
 
 class Show(Protocol):
@@ -91,12 +42,12 @@ def batch_routes(
         batch_id: str, request: Request, principal: Principal, last_event_id: str | None
     ) -> Response:
         outcome = await find(batch_id, principal)
-        if outcome.finished and last_event_id == outcome.mark + _DONE:
+        if outcome.finished and last_event_id == outcome.mark + DONE:
             return Response(status_code=204)  # which ends a browser's asking
         allowed = partial(_REQUIRES, request)
         return _Stream(watch, watch.take_seat(outcome, principal.id), allowed, last_event_id)
 
-    @router.get("/{batch_id}", responses=_SHOWN)
+    @router.get("/{batch_id}", response_model=BatchShown, responses=SHOWN_ANSWERED)
     async def show_batch(
         batch_id: str,
         request: Request,
@@ -104,18 +55,18 @@ def batch_routes(
         after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
         last_event_id: Annotated[str | None, Header(max_length=64)] = None,
-    ) -> Any:
+    ) -> BatchShown | Response:
         """What became of the reports that came together: rows by what was said of them, reports by where they
         are now, and the rows that were refused. `finished` says that nothing more happens by itself; what is
         quarantined waits for a reviewer. `next` is the `after` of the next page of `rejected`, null on the
         last."""
-        if _STREAM in request.headers.get("accept", ""):
+        if STREAM in request.headers.get("accept", ""):
             return await stream(batch_id, request, principal, last_event_id)
         shown = await show(batch_id, principal, after=after, limit=limit)
-        rejected = [{"row": row, "problem": problem} for row, problem in shown.refused]
-        return {**_shown(shown.outcome), "rejected": rejected, "next": shown.next_row}
+        rejected: list[RejectedRow] = [{"row": row, "problem": problem} for row, problem in shown.refused]
+        return {**told(shown.outcome), "rejected": rejected, "next": shown.next_row}
 
-    @router.get("/{batch_id}/events", response_class=Response, responses=_FOLLOWED)
+    @router.get("/{batch_id}/events", response_class=Response, responses=FOLLOWED_ANSWERED)
     async def follow_batch(
         batch_id: str,
         request: Request,
@@ -150,7 +101,7 @@ class _Stream(EventSourceResponse):
 async def _events(
     watch: Watch, seat: Seat, allowed: Callable[[], Awaitable[object]], last_id: str | None
 ) -> AsyncIterator[bytes]:
-    yield format_sse_event(retry=_RETRY)
+    yield format_sse_event(retry=RETRY)
     async for outcome in watch.outcomes(seat):
         try:
             await allowed()  # a token that is revoked meanwhile sees nothing more
@@ -159,25 +110,9 @@ async def _events(
         if outcome is None:
             yield KEEPALIVE_COMMENT
             continue
-        said = json.dumps(_shown(outcome))
+        said = json.dumps(told(outcome))
         if outcome.mark != last_id:
             yield format_sse_event(event="progress", data_str=said, id=outcome.mark)
         if outcome.finished:
-            yield format_sse_event(event="done", data_str=said, id=outcome.mark + _DONE)
+            yield format_sse_event(event="done", data_str=said, id=outcome.mark + DONE)
             return
-
-
-def _shown(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "batch_id": outcome.batch_id,
-        "begun_at": outcome.begun_at.isoformat(),
-        "received_at": outcome.received_at.isoformat() if outcome.received_at else None,
-        "finished": outcome.finished,
-        "rows": outcome.rows,
-        "accepted": outcome.accepted,
-        "already_there": outcome.already_there,
-        "refused": outcome.refused,
-        "reports": outcome.reports,
-        "states": dict(outcome.states),
-        "problem": outcome.problem,
-    }

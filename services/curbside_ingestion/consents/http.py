@@ -12,11 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 from curbside.errors import CurbsideError
 from curbside.identity.http import CanReadConsents, CanSayConsents
 from curbside.identity.principal import Principal
+from curbside.runtime.openapi import refusals
 from curbside_ingestion.bodies import media_type, whole_body
 from curbside_ingestion.consents.answers import ConsentPage, ConsentShown, ConsentTaken
 from curbside_ingestion.consents.handlers import TakeConsents
 from curbside_ingestion.consents.store import StoredConsent
-from curbside_ingestion.domain.consents import ConsentScope, Decision, Status, parse_consent
+from curbside_ingestion.describing import BRINGING, answered, body, refused
+from curbside_ingestion.domain.consents import ConsentScope, Decision, Status, UndatedConsent, parse_consent
 from curbside_ingestion.domain.problems import UnsupportedType
 from curbside_ingestion.receiving import Taken
 
@@ -46,15 +48,41 @@ _SCHEMA: Final[dict[str, Any]] = {
         "status": {"type": "string", "enum": [*Status], "default": Status.ACTIVE},
     },
 }
-_EXAMPLE: Final = {
+_DENIED: Final = {
     "patient_id": "MRN-4471",
     "decision": "deny",
     "effective_at": "2026-03-01T14:05:00+01:00",
     "reference": "form 17",
 }
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {_JSON: {"schema": _SCHEMA, "example": _EXAMPLE}}}
+_TAKEN: Final[ConsentTaken] = {
+    "consent_id": "0198a3c2f5b00d1e2f3a4b5c6d7e8f90",
+    "decision": Decision.DENY,
+    "effective_at": "2026-03-01T13:05:00+00:00",
+    "ends_at": None,
+    "training": "barred",
+    "patient_known": True,
 }
+_UNDATED: Final = {"patient_id": "MRN-4471", "decision": "permit"}
+_UNDATED_REFUSED: Final = UndatedConsent(
+    "a permission needs the time at which it was given: it is held against denials",
+    field="effective_at",
+    mend="Send RFC 3339, e.g. '2026-03-01T14:05:00+01:00', or a day.",
+).problem("/ingestion/v1/consents")
+_BODY: Final = body(
+    {_JSON: (_SCHEMA, {"a_denial": _DENIED, "again": _DENIED, "a_permission_without_a_time": _UNDATED})}
+)
+_ANSWERED: Final = {
+    **answered(HTTPStatus.ACCEPTED, "It is durable.", _JSON, {}, a_denial=_TAKEN),
+    **answered(
+        HTTPStatus.OK,
+        "It was durable before.",
+        _JSON,
+        {"$ref": "#/components/schemas/ConsentTaken"},
+        again=_TAKEN,
+    ),
+    **refused(*BRINGING, a_permission_without_a_time=_UNDATED_REFUSED),
+}
+_SHOWN: Final = refusals(HTTPStatus.NOT_FOUND)
 
 
 class Listed(Protocol):
@@ -68,7 +96,7 @@ def consent_routes(
 ) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
-    @router.post("/consents", status_code=202, openapi_extra=_BODY)
+    @router.post("/consents", status_code=202, openapi_extra=_BODY, responses=_ANSWERED)
     async def say(request: Request, principal: CanSayConsents, response: Response) -> ConsentTaken:
         """Record what a patient permits or denies. 202 says that it is durable; 200 that it was before.
 
@@ -99,7 +127,7 @@ def consent_routes(
         following = page[-1].said.consent_id if len(page) == limit else None
         return ConsentPage(consents=[_shown(one) for one in page], next=following)
 
-    @router.get("/consents/{consent_id}")
+    @router.get("/consents/{consent_id}", responses=_SHOWN)
     async def show_consent(consent_id: str, principal: CanReadConsents) -> ConsentShown:
         """One consent as it stands: `void` where it was entered in error. Each look is audited."""
         return _shown(await show(consent_id, principal))

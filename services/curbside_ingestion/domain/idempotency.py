@@ -18,6 +18,8 @@ _MAX_KEY: Final = 255  # characters; a UUID has 36
 # A string of RFC 9651, 3.3.3, as the draft has it, or the bare word that most clients send.
 _QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE: Final = re.compile(r"[!#-+\--:<-~]+")
+# Either of them, as /openapi.json says it.
+PATTERN: Final = f"^(?:{_QUOTED.pattern}|{_BARE.pattern})$"
 
 
 class BadKey(BadInput):

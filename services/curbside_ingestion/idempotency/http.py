@@ -14,7 +14,7 @@ from curbside.identity.http import Requires
 from curbside.identity.principal import Scope
 from curbside.runtime.problems import problem_response
 from curbside_ingestion.bodies import whole_body
-from curbside_ingestion.domain.idempotency import HEADER, KeyInHand, KeyReused, read_key
+from curbside_ingestion.domain.idempotency import HEADER, PATTERN, KeyInHand, KeyReused, read_key
 from curbside_ingestion.idempotency.once import Answer, Asked, Once
 
 REPLAYED: Final = "Idempotency-Replayed"
@@ -26,7 +26,7 @@ KEY_PARAMETER: Final[dict[str, Any]] = {
     "description": "A name of this request, of its sender's choosing, e.g. a UUID. Sent again with the same "
     f"request, for a day, it gets the first answer again, with `{REPLAYED}: true`; with another request 422; "
     "while the first has no answer yet 409.",
-    "schema": {"type": "string", "maxLength": 257},
+    "schema": {"type": "string", "maxLength": 257, "pattern": PATTERN},
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
 _REQUIRES: Final = Requires(Scope.REPORTS_WRITE)

@@ -16,6 +16,7 @@ from curbside.errors import CurbsideError
 from curbside.identity.http import CanIngest
 from curbside.runtime.problems import PROBLEM, problem_response
 from curbside_ingestion.bodies import media_type
+from curbside_ingestion.described import Source
 from curbside_ingestion.domain.problems import TruncatedReport, UnsupportedType
 from curbside_ingestion.domain.uploads import (
     ALGORITHMS,
@@ -30,84 +31,29 @@ from curbside_ingestion.domain.uploads import (
     read_metadata,
     read_offset,
 )
+from curbside_ingestion.uploads.answers import UploadShown
+from curbside_ingestion.uploads.described import (
+    ADDED,
+    ASKED,
+    BEGUN,
+    CREATION,
+    ENDED,
+    FOUND,
+    MEANT,
+    MISMATCH,
+    OFFERED,
+    OVERRIDDEN,
+    OVERRIDDEN_ANSWERED,
+    OVERRIDE,
+    OVERRIDES,
+    PATCH,
+)
 from curbside_ingestion.uploads.handlers import DEFAULT_SOURCE, Uploads
 from curbside_ingestion.uploads.store import Upload
 
 _PATH: Final = "/ingestion/v1/uploads"
-_MISMATCH: Final = 460  # tus's own
 _VERSIONED: Final = {"tus-resumable": VERSION}
-_OVERRIDE: Final = "x-http-method-override"
 _EXTENSIONS: Final = "creation,expiration,checksum,termination"
-
-
-def _header(name: str, example: str, *, required: bool = True) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "header",
-        "required": required,
-        "schema": {"type": "string"},
-        "example": example,
-    }
-
-
-_TUS: Final = _header("Tus-Resumable", VERSION)
-_CREATION: Final[dict[str, Any]] = {
-    "parameters": [
-        _TUS,
-        _header("Upload-Length", "1500000000"),
-        _header("Upload-Metadata", "filetype YXBwbGljYXRpb24vemlw,source cmlzLW5vcnRo", required=False),
-    ]
-}
-_PATCH: Final[dict[str, Any]] = {
-    "parameters": [
-        _TUS,
-        _header("Upload-Offset", "0"),
-        _header("Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", required=False),
-    ],
-    "requestBody": {
-        "required": True,
-        "content": {PIECE_MEDIA: {"schema": {"type": "string", "format": "binary"}}},
-    },
-}
-_MEANT: Final[dict[str, Any]] = {"parameters": [_TUS]}
-_BEGUN: Final[dict[int | str, dict[str, Any]]] = {
-    201: {"description": "`Location` is where its bytes go, `Upload-Expires` until when."},
-    400: {"description": "A header is missing, or is not as tus has it."},
-    412: {"description": "`Tus-Resumable` is missing, or not 1.0.0."},
-    413: {"description": "The archive is larger than one may be."},
-    415: {"description": "`filetype` names no archive that is worked through here."},
-    429: {"description": "This token has as many uploads under way as it may."},
-}
-_ADDED: Final[dict[int | str, dict[str, Any]]] = {
-    204: {
-        "description": "Durable up to `Upload-Offset`. With the last bytes `Upload-Batch` names its batch."
-    },
-    404: {"description": "There is no such upload in this tenant."},
-    409: {"description": "The upload is not at this offset: ask with HEAD."},
-    410: {"description": "It has expired."},
-    413: {"description": "More bytes than `Upload-Length` said."},
-    415: {"description": f"Content-Type is not `{PIECE_MEDIA}`."},
-    "4XX": {"description": "460: the bytes are not those of `Upload-Checksum`; none was kept."},
-}
-_FOUND: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "How far it came.",
-        "content": {
-            "application/json": {
-                "example": {
-                    "upload_id": "0192f3c4a1b2c3d4e5f60718293a4b5c",
-                    "state": "complete",
-                    "length": 1_500_000_000,
-                    "offset": 1_500_000_000,
-                    "expires_at": None,
-                    "batch_id": "0192f3c4a9b8c7d6e5f40312a1b0c9d8",
-                }
-            }
-        },
-    },
-    404: {"description": "There is no such upload in this tenant."},
-    410: {"description": "It has expired."},
-}
 
 
 class _TusRoute(APIRoute):
@@ -140,13 +86,13 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
         "tus-checksum-algorithm": ",".join(ALGORITHMS),
     }
 
-    @router.options("", status_code=204, response_class=Response)
+    @router.options("", status_code=204, response_class=Response, responses=OFFERED)
     async def offer(principal: CanIngest) -> Response:
         """What of tus is spoken here."""
         return Response(status_code=204, headers=offered)
 
-    @router.post("", status_code=201, response_class=Response, openapi_extra=_CREATION, responses=_BEGUN)
-    async def begin(request: Request, principal: CanIngest, source: str = DEFAULT_SOURCE) -> Response:
+    @router.post("", status_code=201, response_class=Response, openapi_extra=CREATION, responses=BEGUN)
+    async def begin(request: Request, principal: CanIngest, source: Source = DEFAULT_SOURCE) -> Response:
         """Begin an upload of an archive (a ZIP of documents, or NDJSON) that is too large for one request, or
         whose connection may break: the creation of tus 1.0. `Upload-Metadata` may hold `filetype`
         (`application/zip` or `application/x-ndjson`; without it the first bytes tell) and `source`."""
@@ -156,7 +102,7 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
         headers = {"location": f"{_PATH}/{upload.upload_id}", **_state(upload)}
         return Response(status_code=201, headers=headers)
 
-    @router.head("/{upload_id}", response_class=Response, openapi_extra=_MEANT, responses=_FOUND)
+    @router.head("/{upload_id}", response_class=Response, openapi_extra=MEANT, responses=ASKED)
     async def ask(upload_id: str, principal: CanIngest) -> Response:
         """How far an upload came, as tus asks: `Upload-Offset` is from where to go on."""
         upload = await uploads.find(upload_id, principal)
@@ -165,11 +111,12 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
             headers["upload-metadata"] = given
         return Response(headers=headers)
 
-    @router.get("/{upload_id}", responses=_FOUND)
-    async def show(upload_id: str, principal: CanIngest) -> JSONResponse:
+    @router.get("/{upload_id}", responses=FOUND)
+    async def show(upload_id: str, principal: CanIngest, response: Response) -> UploadShown:
         """How far an upload came, and the batch that its reports go into."""
         upload = await uploads.find(upload_id, principal)
-        said = {
+        response.headers.update({**_state(upload), "cache-control": "no-store"})
+        return {
             "upload_id": upload.upload_id,
             "state": upload.state,
             "length": upload.length,
@@ -177,10 +124,9 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
             "expires_at": upload.expires_at.isoformat() if upload.state is UploadState.OPEN else None,
             "batch_id": upload.batch_id,
         }
-        return JSONResponse(said, headers={**_state(upload), "cache-control": "no-store"})
 
     @router.patch(
-        "/{upload_id}", status_code=204, response_class=Response, openapi_extra=_PATCH, responses=_ADDED
+        "/{upload_id}", status_code=204, response_class=Response, openapi_extra=PATCH, responses=ADDED
     )
     async def add(upload_id: str, request: Request, principal: CanIngest) -> Response:
         """Add bytes behind `Upload-Offset`, as many as one likes. 204 says that they are durable; where the
@@ -204,16 +150,24 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
         )
         return Response(status_code=204, headers=_state(upload))
 
-    @router.delete("/{upload_id}", status_code=204, response_class=Response, openapi_extra=_MEANT)
+    @router.delete(
+        "/{upload_id}", status_code=204, response_class=Response, openapi_extra=MEANT, responses=ENDED
+    )
     async def end(upload_id: str, principal: CanIngest) -> Response:
         """End an upload and remove what it brought. One that is whole is worked through first: 409."""
         await uploads.terminate(upload_id, principal)
         return Response(status_code=204)
 
-    @router.post("/{upload_id}", status_code=204, response_class=Response, openapi_extra=_PATCH)
+    @router.post(
+        "/{upload_id}",
+        status_code=204,
+        response_class=Response,
+        openapi_extra=OVERRIDDEN,
+        responses=OVERRIDDEN_ANSWERED,
+    )
     async def overridden(upload_id: str, request: Request, principal: CanIngest) -> Response:
         """PATCH, HEAD or DELETE for clients that cannot say them, which say so in X-HTTP-Method-Override."""
-        match request.headers.get(_OVERRIDE, "").upper():
+        match request.headers.get(OVERRIDE, "").upper():
             case "PATCH":
                 return await add(upload_id, request, principal)
             case "DELETE":
@@ -221,9 +175,9 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
             case "HEAD":
                 return await ask(upload_id, principal)
         raise BadHeader(
-            "X-HTTP-Method-Override does not say what is asked",
-            field="X-HTTP-Method-Override",
-            mend="Send PATCH, HEAD or DELETE in it.",
+            f"{OVERRIDE} does not say what is asked",
+            field=OVERRIDE,
+            mend=f"Send one of {', '.join(OVERRIDES)} in it.",
         )
 
     return router
@@ -261,8 +215,8 @@ def _check_version(request: Request) -> None:
 def _problem(error: CurbsideError, request: Request) -> Response:
     response = problem_response(error, request.url.path)
     if isinstance(error, ChecksumMismatch):
-        said = {**error.problem(request.url.path), "status": _MISMATCH}
-        response = JSONResponse(said, _MISMATCH, media_type=PROBLEM)
+        said = {**error.problem(request.url.path), "status": MISMATCH}
+        response = JSONResponse(said, MISMATCH, media_type=PROBLEM)
     if isinstance(error, WrongVersion):
         response.headers["tus-version"] = VERSION
     if "offset" in error.extensions:

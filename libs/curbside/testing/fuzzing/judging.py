@@ -30,7 +30,7 @@ _TRACES: Final = (
 # What the server says itself of what is no HTTP: no route ever saw it.
 _NO_HTTP: Final = b"Invalid HTTP request received."
 # What names something in the request that was wrong.
-_NAMES_A_FIELD: Final = frozenset({401, 403, 409, 413, 415, 422})
+_NAMES_A_FIELD: Final = frozenset({400, 401, 403, 409, 410, 412, 413, 415, 422, 460})
 
 
 class Judge:
@@ -67,12 +67,18 @@ class Judge:
             yield f"undocumented status {answer.status}"
             return
         content = documented.get("content", {})
-        if answer.media not in content:
+        if not content:
+            if answer.media or answer.body:
+                yield f"content of a {answer.status} that is documented without any"
+        elif answer.media not in content:
             yield f"undocumented media type {answer.media!r} of a {answer.status}"
             return
-        if answer.media == PROBLEM:
+        if method == "HEAD":  # whose answers have the headers of a body, and none
+            if answer.body:
+                yield "a body where HEAD was asked"
+        elif answer.media == PROBLEM:
             yield from self._refusal(answer)
-        elif answer.media.endswith("json"):
+        elif content and answer.media.endswith("json"):
             yield from self._shape(answer, content[answer.media].get("schema", {}))
         if answer.status == 429 and not answer.headers.get("retry-after", "").isdigit():
             yield "a 429 without Retry-After"
