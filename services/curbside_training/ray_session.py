@@ -20,6 +20,9 @@ RAY_ENVIRONMENT: Final = MappingProxyType(
 )
 # 256 MB: the object store only carries token ids. Ray's default takes a third of the machine's memory.
 OBJECT_STORE_BYTES: Final = 256_000_000
+# Ray gives its own node 60 s to start, which a machine that does much else may not have.
+_OWN_ATTEMPTS: Final = 2
+log = logging.getLogger(__name__)
 
 
 class TrainingFailed(CurbsideError):
@@ -50,8 +53,10 @@ def on_ray(
     listener: threading.Thread | None = None
     try:
         if begun_here:
-            ray.init(
+            _begin(
+                ray,
                 **({"address": address} if address else _own_ray(recipe)),
+                attempts=1 if address else _OWN_ATTEMPTS,
                 log_to_driver=False,
                 logging_level=logging.WARNING,
                 runtime_env={
@@ -86,6 +91,19 @@ def on_ray(
             listener.join(timeout=5)
         if begun_here:
             ray.shutdown()
+
+
+def _begin(ray: Any, *, attempts: int, **options: Any) -> None:
+    for attempt in range(1, attempts + 1):
+        try:
+            ray.init(**options)
+        except Exception as error:
+            if attempt == attempts:
+                raise
+            log.warning("Ray did not start, and is begun again", extra={"error": type(error).__name__})
+            ray.shutdown()
+        else:
+            return
 
 
 def _own_ray(recipe: Recipe) -> dict[str, Any]:
