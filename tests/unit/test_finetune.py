@@ -404,7 +404,8 @@ def test_a_ray_that_does_not_start_is_shut_down_and_said_in_a_sentence(
     with pytest.raises(TrainingFailed, match=said) as caught, on_ray("the run r1", QUICK, address, print):
         pass
     assert mend in (caught.value.mend or "")
-    assert ended == [True]
+    # One of our own is begun once more.
+    assert ended == [True] * (2 if failing == "init" and address is None else 1)
 
 
 @pytest.mark.gpu

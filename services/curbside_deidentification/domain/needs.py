@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from itertools import product
 from typing import Any, Final
 
 # `re` has no public parse tree. requires-python pins the version; test_needs.py holds this to what `re` does.
-from re import _constants as op  # type: ignore[attr-defined]  # isort: skip
-from re import _parser  # type: ignore[attr-defined]  # isort: skip
+op: Any = import_module("re._constants")
+_parser: Any = import_module("re._parser")
 
 # More, or longer ones, would cost more to look for than the search itself.
 _MOST_WORDS: Final = 160
