@@ -17,10 +17,12 @@ from curbside.storage.writing import Writer, Writing
 
 ResultT = TypeVar("ResultT")
 _THREADS: Final = 2  # SQLite has one writer at a time, and readers that wait for none
+# As json: what is no JSON is refused. A dataclass may hold what must not lie in the clear.
+_JSON: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 class SqliteThreads:
-    """Blocking work on the SQLite file at `url`: one that writes and one that reads at a time."""
+    """Blocking work on the SQLite file at `url`; who writes has the turn (`Database`)."""
 
     def __init__(self, url: str, service: str) -> None:
         self._engine = create_engine(
@@ -64,7 +66,7 @@ def sync_url(url: str) -> str:
 def to_json(value: object) -> str:
     """What a JSON column holds."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(value, option=_JSON).decode()
     except TypeError:  # what only Python's own writes: an integer beyond 64 bits
         return json.dumps(value)
 
