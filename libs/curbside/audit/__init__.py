@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, MetaData, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.storage.keys import KeyRing
 
 GENESIS: Final = "0" * 64
+_canonical_json: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_DELETE: Final = b"\x7f"
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,12 @@ def continued(
         select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
     ).first()
     sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
-    rows = []
+    rows, now = [], datetime.now(UTC).isoformat()
     for act in acts:
         sequence += 1
         record: dict[str, Any] = {
             "sequence": sequence,
-            "at": datetime.now(UTC).isoformat(),
+            "at": now,
             "actor": act.actor,
             "tenant": act.tenant,
             "action": act.action,
@@ -90,5 +95,23 @@ async def _records(session: AsyncSession, metadata: MetaData) -> AsyncIterator[d
 
 
 def _hash(ring: KeyRing, writer: str, record: Mapping[str, Any]) -> str:
-    canonical = json.dumps({"writer": writer, **record}, sort_keys=True, separators=(",", ":"))
-    return ring.hmac_hex("audit", canonical.encode())
+    return ring.hmac_hex("audit", canonical({"writer": writer, **record}))
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """What is hashed of a record: JSON in ASCII as Python's json writes it, keys sorted, without spaces."""
+    if _is_plain(record):
+        with suppress(TypeError):  # what only json writes, or refuses with a better word
+            fast = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+            if fast.isascii() and _DELETE not in fast:  # json escapes those
+                return fast
+    return _canonical_json(record).encode()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether orjson writes it as json does, but for characters beyond ASCII. Floats it writes otherwise."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return type(value) in _PLAIN

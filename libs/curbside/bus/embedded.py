@@ -13,8 +13,9 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Final, TypeVar
 from filelock import FileLock, Timeout
 
 from curbside.bus.delivery import DEAD_LETTER_HEADERS, Delivery
+from curbside.bus.growth import Growth, Place
 from curbside.bus.protocol import Record, Subscription, check_sizes
 from curbside.contracts.topics import DEAD_LETTER_SUFFIX
 from curbside.errors import Unavailable
@@ -59,6 +61,14 @@ _LAG_INTERVAL: Final = timedelta(seconds=1)
 ResultT = TypeVar("ResultT")
 
 
+@dataclass(frozen=True)
+class _Grown:
+    """The id of the newest record, and of each place's newest among those that are new."""
+
+    newest: int
+    places: Mapping[Place, int]
+
+
 class EmbeddedBus:
     """The `Bus` protocol over one SQLite file at `path`, shared by any number of processes."""
 
@@ -68,16 +78,20 @@ class EmbeddedBus:
         # One thread owns the connection: SQLite serialises writers anyway.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bus")
         self._connection: sqlite3.Connection | None = None
-        self._grown = asyncio.Condition()
-        self._newest = 0
+        self._growth = Growth()
+        self._newest = 0  # id of the last record that was looked at for growth
         self._partitions = 0  # read from the file when it is opened
         self._watcher: asyncio.Task[None] | None = None
 
     async def publish(self, records: Sequence[Record]) -> None:
         check_sizes(records)
         if records:
-            newest = await self._run(lambda db: self._append(db, records))
-            await self._announce(newest)
+
+            def append(db: sqlite3.Connection) -> _Grown:
+                self._append(db, records)
+                return self._grown(db)
+
+            self._announce(await self._run(append))
 
     async def consume(self, subscription: Subscription) -> None:
         self._watch()
@@ -94,7 +108,7 @@ class EmbeddedBus:
 
     async def replay(self, topic: str) -> int:
         count = await self._run(lambda db: self._replay(db, topic))
-        await self._announce(await self._run(_newest))
+        self._announce(await self._run(self._grown))
         return count
 
     async def lag(self, topic: str, group: str) -> int:
@@ -177,15 +191,15 @@ class EmbeddedBus:
             )
 
         while True:
-            seen = self._newest
+            seen = self._growth.newest((topic, partition))
             batch = await self._waiting_for(lambda db: self._fetch(db, topic, group, partition, limit))
             await delivery.in_order(batch, finish=finish)
             if not batch:
-                await self._growth_past(seen)
+                await self._growth.past((topic, partition), seen)
 
     async def _measure(self, subscription: Subscription) -> None:
-        """Show how far the group is behind. Apart from its reading: each of its partitions wakes for every
-        record of the log, and would count again what the others have just counted."""
+        """Show how far the group is behind. Apart from its reading, which would count all of its partitions
+        again for each that has grown."""
         topic, group = subscription.topic.name, subscription.group
         while True:
             lag = await self._waiting_for(lambda db: self._lag(db, topic, group))
@@ -221,19 +235,12 @@ class EmbeddedBus:
     async def _poll(self) -> None:
         """See what other processes append: one cheap query for all subscriptions of this process."""
         while True:
-            newest = await self._waiting_for(_newest)
-            await self._announce(newest)
+            self._announce(await self._waiting_for(self._grown))
             await asyncio.sleep(self._settings.poll_interval.total_seconds())
 
-    async def _growth_past(self, seen: int) -> None:
-        async with self._grown:
-            await self._grown.wait_for(lambda: self._newest > seen)
-
-    async def _announce(self, newest: int) -> None:
-        if newest > self._newest:
-            async with self._grown:
-                self._newest = newest
-                self._grown.notify_all()
+    def _announce(self, grown: _Grown) -> None:
+        self._newest = max(self._newest, grown.newest)
+        self._growth.grew(grown.places)
 
     async def _run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         def call() -> ResultT:
@@ -263,10 +270,12 @@ class EmbeddedBus:
             if not made_with:
                 connection.execute(f"PRAGMA user_version = {self._settings.partitions:d}")
             self._partitions = made_with or self._settings.partitions
+            # Whoever consumes looks at what is there before waiting for more.
+            self._newest = _newest(connection)
             self._connection = connection
         return self._connection
 
-    def _append(self, db: sqlite3.Connection, records: Sequence[Record]) -> int:
+    def _append(self, db: sqlite3.Connection, records: Sequence[Record]) -> None:
         with _transaction(db):
             now = time.time()
             db.executemany(
@@ -276,7 +285,17 @@ class EmbeddedBus:
                     for r in records
                 ],
             )
-        return _newest(db)
+
+    def _grown(self, db: sqlite3.Connection) -> _Grown:
+        """What was appended since this was last announced, by whichever process."""
+        newest = _newest(db)
+        if newest <= self._newest:
+            return _Grown(newest, {})
+        rows = db.execute(
+            "SELECT topic, partition, max(id) FROM messages WHERE id > ? GROUP BY topic, partition",
+            (self._newest,),
+        )
+        return _Grown(newest, {(topic, partition): id for topic, partition, id in rows})
 
     def _partition(self, key: str) -> int:
         return zlib.crc32(key.encode()) % self._partitions

@@ -18,6 +18,8 @@ from curbside.storage.objects import ABANDONED_AFTER, NameTaken, Part
 
 # No name of a blob holds a dot.
 _SCRATCH: Final = ".part"
+# That are remembered: each subject whose blobs lie alone has a directory of its own.
+_MOST_ENTERED: Final = 1_000
 
 
 class DirectoryObjects:
@@ -28,7 +30,7 @@ class DirectoryObjects:
     def __init__(self, root: Path, *, min_free_bytes: int = 0) -> None:
         self._root = root
         self._min_free_bytes = min_free_bytes
-        self._entered: set[str] = set()  # directories of the root that we know to be on the disk
+        self._entered: set[Path] = set()  # directories whose own names we know to be on the disk
 
     def write_new(self, name: str, data: bytes) -> None:
         path = self._root / name
@@ -93,16 +95,15 @@ class DirectoryObjects:
         return [f"abandoned writes: {abandoned} removed"] if abandoned else []
 
     def _sync_down_to(self, directory: Path) -> None:
-        """Put the entries of `directory` and of every directory above it, to the root, on the disk."""
-        zone = directory.relative_to(self._root).parts[0]
-        while directory != self._root:
-            sync(directory)
+        """Put the entries of `directory` on the disk, and its own name and those of the directories above."""
+        sync(directory)
+        while directory not in self._entered and directory != self._root.parent:
+            # Another process may have made it and not have come to this yet; nobody ever removes it.
+            sync(directory.parent)
+            self._entered.add(directory)
             directory = directory.parent
-        if zone not in self._entered:
-            # Another process may have made the zone and not have come to this yet.
-            sync(self._root)
-            sync(self._root.parent)
-            self._entered.add(zone)
+        if len(self._entered) > _MOST_ENTERED:
+            self._entered.clear()
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -139,7 +139,10 @@ class Submission:
             and any(character.isdigit() for character in self.external_id.reveal())
         ):
             numbers = _with(numbers, self.external_id)
-        return replace(known, mrns=mrns, numbers=numbers)
+        if mrns is known.mrns and numbers is known.numbers:
+            return known
+        # As `replace`, which looks at every field again.
+        return KnownIdentifiers(**{**vars(known), "mrns": mrns, "numbers": numbers})
 
 
 def read_submission(
