@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from curbside.ids import random_hex
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
-from curbside.storage.keys import KeyRing
+from curbside.storage.keys import KeyRing, nonces
 from curbside.storage.writing import Writing
 from curbside.storage.zones import Zone
 from curbside_ingestion import store
@@ -45,6 +45,7 @@ _STATUSES: Final = MappingProxyType(
     }
 )
 _ATTEMPTS: Final = 3
+_SEALED: Final = 2  # values of a record
 _AT_ONCE: Final = "the same report is being received by another request"
 _Revisions = dict[tuple[str, str], list[Revision]]  # by tenant and identity, oldest first
 
@@ -249,11 +250,10 @@ def _accept(
     happened: list[Event] = []
     waiting: list[store.NewExtraction] = []
     kept_out = _kept_out(arrivals, there, staged)
+    drawn = nonces(_SEALED * len(arrivals))
     for arrival in arrivals:
-        admission, submission = (
-            kept_out.get(arrival.report_id) or _admission(arrival, there),
-            arrival.submission,
-        )
+        submission = arrival.submission
+        admission = kept_out.get(arrival.report_id) or _admission(arrival, there)
         if isinstance(admission, Refused):
             outcomes[arrival.report_id] = admission
             continue
@@ -268,7 +268,7 @@ def _accept(
             writing.publish(*happened)
             new, happened = [], []
             _displace(displaced, arrival, now, writing)
-        new.append(_record(one, admission, now, ring))
+        new.append(_record(one, admission, now, ring, drawn))
         outcomes[arrival.report_id] = Accepted(
             arrival.good.row, arrival.report_id, admission.state, submission.external_id, submission.type
         )
@@ -376,7 +376,9 @@ def _note_act(one: _Staged, writing: Writing) -> None:
     )
 
 
-def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) -> store.NewReport:
+def _record(
+    one: _Staged, admission: Admission, now: datetime, ring: KeyRing, drawn: Iterator[bytes]
+) -> store.NewReport:
     arrival, submission = one.arrival, one.arrival.submission
     tenant, report_id = arrival.principal.tenant, arrival.report_id
     return store.NewReport(
@@ -387,10 +389,10 @@ def _record(one: _Staged, admission: Admission, now: datetime, ring: KeyRing) ->
         revision=admission.number,
         fingerprint=arrival.fingerprint,
         subject=arrival.subject,
-        external_id=sealed(EXTERNAL_ID, submission.external_id, tenant, report_id, ring),
+        external_id=sealed(EXTERNAL_ID, submission.external_id, tenant, report_id, ring, next(drawn)),
         type=submission.type,
         status=submission.status,
-        authored_at=sealed(AUTHORED_AT, submission.authored_at, tenant, report_id, ring),
+        authored_at=sealed(AUTHORED_AT, submission.authored_at, tenant, report_id, ring, next(drawn)),
         media_type=arrival.media_type,
         exclusions=submission.exclusions,
         original=one.original,

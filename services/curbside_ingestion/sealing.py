@@ -18,11 +18,19 @@ ANSWER: Final = "answer"  # to a request with an idempotency key
 _KEY: Final = "ingestion-records"
 
 
-def sealed(column: str, value: PhiText | None, tenant: str, report_id: str, ring: KeyRing) -> bytes | None:
-    """`value` under a key of ingestion's own, bound to its column and report."""
+def sealed(
+    column: str,
+    value: PhiText | None,
+    tenant: str,
+    report_id: str,
+    ring: KeyRing,
+    nonce: bytes | None = None,
+) -> bytes | None:
+    """`value` under a key of ingestion's own, bound to its column and report. `nonce` is one of `nonces`,
+    used for nothing else."""
     if value is None:
         return None
-    return seal(ring.key(_KEY), value.reveal().encode(), _bound(column, tenant, report_id))
+    return seal(ring.key(_KEY), value.reveal().encode(), _bound(column, tenant, report_id), nonce)
 
 
 def opened(column: str, value: bytes | None, tenant: str, report_id: str, ring: KeyRing) -> PhiText | None:
