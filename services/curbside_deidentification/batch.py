@@ -54,6 +54,7 @@ def deidentify_file(source: Path, target: Path, workers: int, cache: Path, on_pr
     part, apart = _beside(target, ".part"), _beside(target, ".bad")
     try:
         require_apart([source], [target, part, apart, _beside(part, ".state")])
+        source.open("rb").close()  # before anything is written beside the output
         model = ensure(MODEL_ASSET, cache)
         digest = hashlib.sha256(f"{load_policy().label} {model}".encode())
         examined = examine(source, apart, digest)

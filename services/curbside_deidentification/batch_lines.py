@@ -111,8 +111,10 @@ def problem_of(line: bytes) -> str | None:
         return "nested too deeply"
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         return "no text"
-    if not isinstance(row.get("id"), str | int):
+    if "id" not in row:
         return "no id"
+    if not isinstance(row["id"], str | int) or isinstance(row["id"], bool):
+        return "an id that is neither text nor a whole number"
     try:
         json.dumps(row, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

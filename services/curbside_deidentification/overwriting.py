@@ -14,10 +14,21 @@ class WritesOverInput(BadInput):
     title = "The output would take the place of the input"
 
 
+class OutputIsDirectory(BadInput):
+    code = "batch.output-is-directory"
+
+
 def require_apart(inputs: Iterable[Path], written: Iterable[Path]) -> None:
     """Raise WritesOverInput where one of `written` is one of `inputs`: by its name, a link to it, or another
-    name of the same file."""
+    name of the same file; OutputIsDirectory where it is a directory."""
     written = tuple(written)
+    for target in written:
+        if target.is_dir():
+            raise OutputIsDirectory(
+                f"{str(target)!r} is a directory",
+                field="--output",
+                mend="Name a file with -o.",
+            )
     for source in inputs:
         for target in written:
             if _is_one(source, target):

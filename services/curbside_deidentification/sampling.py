@@ -9,6 +9,7 @@ was left into `missed`, sets `phi` to false at what was removed without need, an
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from curbside_deidentification.overwriting import require_apart
 
 _CONFIDENCE: Final = 0.95
 _CATEGORIES: Final = frozenset(Category)
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _LISTS: Final = ("spans", "missed")
 _OF_SPANS: Final = ("start", "end", "category")
 
@@ -32,6 +34,12 @@ class UnreadableSample(OperatorError):
     """A file is no output of `curbside deidentify`, or no sample. Names the line, never what is in it."""
 
     code = "sampling.unreadable"
+
+
+class ReviewedSample(BadInput):
+    """A sample that somebody has begun to review stands where another would be written."""
+
+    code = "sampling.reviewed"
 
 
 class NotReviewed(BadInput):
@@ -43,7 +51,8 @@ class NotReviewed(BadInput):
 @dataclass(frozen=True)
 class Drawn:
     """How many documents were drawn, of how many that were passed on, and how many were quarantined; how many
-    of the drawn have no original, and how many lines of the originals are no documents."""
+    of the drawn have no original among those given, where one of the same id may be of another text, and how
+    many lines of the originals are no documents."""
 
     drawn: int
     passed_on: int
@@ -88,10 +97,11 @@ def draw_sample(
     """Write `count` documents of `deidentified`, drawn by `seed`, into `target` for review.
 
     With `originals`, what went into `curbside deidentify`, each document stands beside its original, and the
-    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample, and
-    WritesOverInput.
+    file then holds PHI; it is readable by its owner alone in any case. Raises UnreadableSample,
+    WritesOverInput, and ReviewedSample where `target` holds somebody's review.
     """
     require_apart([deidentified, *([originals] if originals else [])], [target])
+    _require_unreviewed(target)
     random = Random(seed)  # noqa: S311  (who reviews must be able to draw the same sample again)
     passed_on = quarantined = 0
     kept: list[dict[str, Any]] = []
@@ -105,8 +115,14 @@ def draw_sample(
             kept.append(row)
         elif (place := random.randrange(passed_on)) < count:
             kept[place] = row
-    texts, bad = _originals(originals, {str(row["id"]) for row in kept}) if originals else ({}, 0)
-    if originals and kept and not texts:
+    if not passed_on:
+        raise UnreadableSample(
+            f"{deidentified.name} holds no document that was passed on.",
+            mend="Give what `curbside deidentify` wrote.",
+        )
+    found, bad = _originals(originals, {str(row["id"]) for row in kept}) if originals else ({}, 0)
+    texts = [_original_of(row, found.get(str(row["id"]), ())) for row in kept]
+    if originals and kept and not any(text is not None for text in texts):
         raise UnreadableSample(
             f"{originals.name} has the original of none of the {len(kept)} documents that were drawn.",
             field="--originals",
@@ -116,15 +132,28 @@ def draw_sample(
     target.touch(mode=0o600)
     target.chmod(0o600)
     with target.open("w", encoding="utf-8") as lines:
-        for row in kept:
-            lines.write(json.dumps(_for_review(row, texts), ensure_ascii=False) + "\n")
-    without = sum(str(row["id"]) not in texts for row in kept) if originals else 0
+        for row, text in zip(kept, texts, strict=True):
+            lines.write(json.dumps(_for_review(row, text), ensure_ascii=False) + "\n")
+    without = sum(text is None for text in texts) if originals else 0
     return Drawn(len(kept), passed_on, quarantined, without, bad)
 
 
-def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    identifier = str(row["id"])
-    original = {"original": texts[identifier]} if identifier in texts else {}
+def _require_unreviewed(target: Path) -> None:
+    """Raise ReviewedSample where `target` holds a review, UnreadableSample where it is no sample."""
+    if not target.exists():
+        return
+    rows = _rows(target, ("id", "text", "spans", "missed", "reviewed"))
+    reviewed = sum(bool(row["reviewed"] is not False or row["missed"]) for _, row in rows)
+    if reviewed:
+        raise ReviewedSample(
+            f"{target.name} is a sample of which {reviewed} documents are reviewed: that would be lost.",
+            field="--output",
+            mend="Name another file with -o.",
+        )
+
+
+def _for_review(row: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+    original = {"original": text} if text is not None else {}
     return {
         "id": row["id"],
         "reviewed": False,
@@ -137,9 +166,10 @@ def _for_review(row: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, A
     }
 
 
-def _originals(path: Path, wanted: set[str]) -> tuple[dict[str, str], int]:
-    """The texts of the `wanted` ids, as `curbside deidentify` reads them; how many lines it leaves out."""
-    texts: dict[str, str] = {}
+def _originals(path: Path, wanted: set[str]) -> tuple[dict[str, list[str]], int]:
+    """The texts of the `wanted` ids, as `curbside deidentify` reads them; how many lines it leaves out. Some
+    may have one id."""
+    texts: dict[str, list[str]] = {}
     bad = 0
     try:
         for _, line in lines_of(path):
@@ -148,14 +178,37 @@ def _originals(path: Path, wanted: set[str]) -> tuple[dict[str, str], int]:
                 continue
             row = json.loads(line)
             if str(row["id"]) in wanted:
-                texts[str(row["id"])] = row["text"]
+                texts.setdefault(str(row["id"]), []).append(row["text"])
     except OSError as error:
         raise UnreadableSample(f"{path}: {error.strerror}.", field="--originals") from None
     return texts, bad
 
 
+def _original_of(row: Mapping[str, Any], texts: Sequence[str]) -> str | None:
+    """The one of `texts` that became `row`: an id may be another document's in another file."""
+    return next((text for text in texts if _became(text, row)), None)
+
+
+def _became(text: str, row: Mapping[str, Any]) -> bool:
+    """Whether the text of `row` is `text` with placeholders at the row's spans."""
+    replaced = row["text"]
+    try:
+        spans = sorted((int(span["start"]), int(span["end"])) for span in row["spans"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    here = there = 0  # in the text, and in what became of it
+    for start, end in spans:
+        gap = text[here:start]
+        placeholder = _PLACEHOLDER.match(replaced, there + len(gap))
+        if not replaced.startswith(gap, there) or placeholder is None or end > len(text):
+            return False
+        here, there = end, placeholder.end()
+    return bool(replaced[there:] == text[here:])
+
+
 def measure_recall(marked: Path) -> Recall:
-    """Count a reviewed sample. Raises UnreadableSample, and NotReviewed where a document was left out.
+    """Count a reviewed sample. Raises UnreadableSample, also where it holds no document, and NotReviewed
+    where one was left out.
 
     Each entry of `missed` is `{"text", "category"}`, the words as they stand in the document, once for every
     place where they stand.
@@ -177,6 +230,8 @@ def measure_recall(marked: Path) -> Recall:
         for entry in row["missed"]:
             missed[_missed(entry, row, marked, number)] += 1
         clean += not row["missed"]
+    if not documents:
+        raise UnreadableSample(f"{marked.name} holds no document.", mend="Give a sample that was reviewed.")
     if unread:
         raise NotReviewed(
             f"{len(unread)} of {documents} documents of {marked.name} are not reviewed.",
@@ -196,7 +251,7 @@ def measure_recall(marked: Path) -> Recall:
 
 
 def _is_phi(span: Mapping[str, Any], path: Path, number: int) -> bool:
-    return _boolean(span.get("phi", True), "phi", path, number)
+    return _boolean(span.get("phi"), "phi", path, number)
 
 
 def _boolean(value: object, field: str, path: Path, number: int) -> bool:

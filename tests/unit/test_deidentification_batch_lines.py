@@ -22,6 +22,8 @@ GOOD = '{"id": 1, "text": "x"}'
         (b"[]", "no text"),
         (b'{"id": 1}', "no text"),
         (b'{"text": "x"}', "no id"),
+        (b'{"id": true, "text": "x"}', "an id that is neither text nor a whole number"),
+        (b'{"id": null, "text": "x"}', "an id that is neither text nor a whole number"),
         (b'{"id": 1, "text": "\\ud800"}', "half a surrogate pair"),
         (b'{"id": 1, "text": "x", "known": {"names": "y"}}', "known is not an object of lists of strings"),
         (

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from curbside.runtime.command import app
-from curbside_deidentification.overwriting import WritesOverInput, require_apart
+from curbside_deidentification.batch import UnreadableFile
+from curbside_deidentification.overwriting import OutputIsDirectory, WritesOverInput, require_apart
 
 ORIGINAL = '{"id": 1, "text": "x", "spans": []}\n'
 
@@ -44,6 +45,25 @@ def test_an_input_is_not_written_over(
         app([*command, str(source), "-o", str(output)], standalone_mode=False)
     assert (raised.value.field, "another file" in str(raised.value.mend)) == ("--output", True)
     assert source.read_text() == ORIGINAL
+
+
+@pytest.mark.parametrize("command", [["deidentify"], ["deid", "sample"]])
+def test_a_directory_is_no_output(tmp_path: Path, command: list[str]) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "outputs"
+    source.write_text(ORIGINAL)
+    output.mkdir()
+    with pytest.raises(OutputIsDirectory):
+        app([*command, str(source), "-o", str(output)], standalone_mode=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "outputs"}
+
+
+def test_an_input_that_is_not_there_leaves_nothing_beside_the_output(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile):
+        app(
+            ["deidentify", str(tmp_path / "absent.jsonl"), "-o", str(tmp_path / "out.jsonl")],
+            standalone_mode=False,
+        )
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("ending", [".part", ".bad", ".part.state"])

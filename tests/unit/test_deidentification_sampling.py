@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from curbside.phi import Category
 from curbside.runtime.command import app
 from curbside_deidentification.domain.binomial import exact_interval
-from curbside_deidentification.sampling import NotReviewed, UnreadableSample, draw_sample, measure_recall
+from curbside_deidentification.sampling import (
+    NotReviewed,
+    ReviewedSample,
+    UnreadableSample,
+    draw_sample,
+    measure_recall,
+)
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -42,6 +48,10 @@ def output(path: Path, count: int = 50, quarantined: int = 5) -> Path:
             for number in range(count)
         ],
     )
+
+
+def original(number: int) -> str:
+    return f"Jane has document {number} of Ms. Doe"
 
 
 # R 4.3, binom.test(hits, trials)$conf.int; the last by the rule that 0 of n gives 1 - (alpha / 2) ** (1 / n).
@@ -116,20 +126,59 @@ def test_every_document_is_drawn_about_as_often(tmp_path: Path) -> None:
 def test_a_document_may_stand_beside_its_original(tmp_path: Path) -> None:
     source = output(tmp_path / "out.jsonl", count=3, quarantined=0)
     originals = write(
-        tmp_path / "in.jsonl", [{"id": number, "text": f"Jane {number}"} for number in range(3)]
+        tmp_path / "in.jsonl", [{"id": number, "text": original(number)} for number in range(3)]
     )
     draw_sample(source, tmp_path / "s.jsonl", 3, 1, originals=originals)
-    assert all(row["original"] == f"Jane {row['id']}" for row in read(tmp_path / "s.jsonl"))
+    assert all(row["original"] == original(row["id"]) for row in read(tmp_path / "s.jsonl"))
+
+
+def test_another_document_of_the_same_id_is_no_original(tmp_path: Path) -> None:
+    source = output(tmp_path / "out.jsonl", count=3, quarantined=0)
+    others = [{"id": number, "text": original(number)} for number in (1, 2)]
+    others += [{"id": 0, "text": "Jane has another document"}, {"id": 1, "text": "Mary"}]
+    originals = write(tmp_path / "in.jsonl", others)
+    drawn = draw_sample(source, tmp_path / "s.jsonl", 3, 1, originals=originals)
+    assert drawn.without_original == 1
+    assert [row.get("original") for row in read(tmp_path / "s.jsonl")] == [None, original(1), original(2)]
+
+
+@pytest.mark.parametrize("begun", [{"reviewed": True}, {"missed": [{"text": "Doe", "category": "NAME"}]}])
+def test_what_somebody_has_reviewed_is_not_drawn_over(tmp_path: Path, begun: dict[str, Any]) -> None:
+    source, sample = output(tmp_path / "out.jsonl"), tmp_path / "s.jsonl"
+    draw_sample(source, sample, 5, 1)
+    draw_sample(source, sample, 5, 1)  # of which nobody has read a line
+    rows = read(sample)
+    write(sample, [*rows[:4], rows[4] | begun])
+    before = sample.read_bytes()
+    with pytest.raises(ReviewedSample, match="1 documents are reviewed"):
+        draw_sample(source, sample, 5, 1)
+    assert sample.read_bytes() == before
+
+
+def test_a_file_that_is_no_sample_is_not_drawn_over(tmp_path: Path) -> None:
+    source, letter = output(tmp_path / "out.jsonl"), tmp_path / "letter.txt"
+    letter.write_text("Dear colleague")
+    with pytest.raises(UnreadableSample):
+        draw_sample(source, letter, 5, 1)
+    assert letter.read_text() == "Dear colleague"
+
+
+def test_nothing_is_no_sample(tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty.jsonl", [])
+    with pytest.raises(UnreadableSample, match="no document"):
+        measure_recall(empty)
+    with pytest.raises(UnreadableSample, match="no document"):
+        draw_sample(empty, tmp_path / "s.jsonl", 5, 1)
 
 
 def test_originals_are_read_as_they_were_de_identified(tmp_path: Path) -> None:
     source = output(tmp_path / "out.jsonl", count=3, quarantined=0)
-    originals = write(tmp_path / "in.jsonl", [{"id": number, "text": f"Jane {number}"} for number in (0, 2)])
+    originals = write(tmp_path / "in.jsonl", [{"id": number, "text": original(number)} for number in (0, 2)])
     bad = b'{not json\n\xff\n{"id": 1, "text": "x", "names": ["y"]}\n'
     originals.write_bytes(b"\xef\xbb\xbf" + bad + originals.read_bytes())
     drawn = draw_sample(source, tmp_path / "s.jsonl", 3, 1, originals=originals)
     assert (drawn.drawn, drawn.without_original, drawn.bad_originals) == (3, 1, 3)
-    assert [row.get("original") for row in read(tmp_path / "s.jsonl")] == ["Jane 0", None, "Jane 2"]
+    assert [row.get("original") for row in read(tmp_path / "s.jsonl")] == [original(0), None, original(2)]
 
 
 def test_originals_of_something_else_are_refused(tmp_path: Path) -> None:
@@ -202,6 +251,14 @@ def test_only_true_and_false_are_answers(tmp_path: Path, field: str, said: objec
     with pytest.raises(UnreadableSample, match=f'line 4: "{field}" is neither true nor false') as raised:
         measure_recall(path)
     assert (raised.value.field, raised.value.extensions) == (field, {"line": 4})
+
+
+def test_a_span_that_nobody_judged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    rows = marked(path, tmp_path)
+    del rows[2]["spans"][0]["phi"]
+    with pytest.raises(UnreadableSample, match='line 3: "phi"'):
+        measure_recall(write(path, rows))
 
 
 @pytest.mark.parametrize("content", ["no json\n", '{"id": 1}\n', "[]\n"])
