@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from curbside.errors import Unavailable
 from curbside.runtime.client import Api, ApiProblem
+from curbside.testing.progress import Progress
 from curbside.testing.reports.identities import Identity, make_doctor, make_identity, spell
 
 SOURCE = "chaos"
@@ -112,37 +112,6 @@ def _text(rng: random.Random, patient: Identity, day: datetime) -> str:
     )
 
 
-@dataclass
-class Progress:
-    """How many notes of a run are acknowledged, and what was answered on the way."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    acknowledged: int = 0
-    failure: BaseException | None = None
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def note(self, *answers: str, acknowledged: int = 0) -> None:
-        with self.changed:
-            self.answers.update(answers)
-            self.acknowledged += acknowledged
-            self.changed.notify_all()
-
-    def fail(self, error: BaseException) -> None:
-        with self.changed:
-            self.failure = self.failure or error
-            self.changed.notify_all()
-
-    def reached(self, count: int, seconds: float) -> bool:
-        """Whether `count` notes are acknowledged within `seconds`. Raises what a client died of."""
-        with self.changed:
-            reached = self.changed.wait_for(
-                lambda: self.failure is not None or self.acknowledged >= count, seconds
-            )
-        if self.failure is not None:
-            raise self.failure
-        return reached
-
-
 class Client(threading.Thread):
     """Posts `notes` in their order: one by one, or in batches of up to `most` rows."""
 
@@ -151,7 +120,6 @@ class Client(threading.Thread):
         connect: Callable[[], Api],
         notes: Sequence[Note],
         progress: Progress,
-        stop: threading.Event,
         rng: random.Random,
         *,
         most: int,
@@ -160,7 +128,6 @@ class Client(threading.Thread):
         self._connect = connect
         self._notes = notes
         self._progress = progress
-        self._stop_asked = stop
         self._rng = rng
         self._most = most
 
@@ -181,7 +148,7 @@ class Client(threading.Thread):
             done = self._post_one(api, left[0]) if self._most == 1 else self._post_batch(api, left)
             self._progress.note(acknowledged=done)
             left = [note for note in left if not note.report_id]
-            if left and self._stop_asked.wait(_AGAIN_SECONDS):
+            if left and self._progress.stop.wait(_AGAIN_SECONDS):
                 raise RuntimeError("stopped before everything was acknowledged")
 
     def _post_one(self, api: Api, note: Note) -> int:

@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ import psycopg
 import pytest
 from effects import Effects, Observer
 from killing import Kill, kill, plan_kills
-from posting import Client, Note, Progress, write_notes
+from posting import Client, Note, write_notes
 
 from curbside.demo.installation import Installation
 from curbside.demo.ledger import read_ledger
@@ -36,6 +35,7 @@ from curbside.runtime.full import LocalServers
 from curbside.runtime.supervisor import supervisor_runs
 from curbside.settings import RuntimeSettings, child_environment
 from curbside.testing.installation import servers_of, tiny_installation
+from curbside.testing.progress import Progress
 from curbside.testing.servers.process import descendants
 
 RUNS = 20
@@ -67,13 +67,12 @@ class Chaos:
             write_notes(rng, f"S{seed}C{number}", posts // CLIENTS + (number < posts % CLIENTS))
             for number in range(CLIENTS)
         ]
-        progress, stop = Progress(), threading.Event()
+        progress = Progress()
         clients = [
             Client(
                 self.connect,
                 of_client,
                 progress,
-                stop,
                 random.Random(rng.random()),
                 most=BATCH_ROWS if number == 0 else 1,
             )
@@ -88,7 +87,7 @@ class Chaos:
                 self._kill(one, began)
             self._wait(progress, posts)
         finally:
-            stop.set()
+            progress.stop.set()
             for client in clients:
                 client.join(300)
         return [note for of_client in notes for note in of_client], progress

@@ -17,8 +17,9 @@ from curbside.runtime.platform import key_ring, open_objects, open_tokens
 from curbside.settings import RuntimeSettings
 from curbside.testing.intake.evidence import Evidence, collect, still_waiting
 from curbside.testing.intake.posts import Paper, write_posts, write_shared
-from curbside.testing.intake.senders import Address, Progress, start_senders
+from curbside.testing.intake.senders import Address, start_senders
 from curbside.testing.intake.serving import Kill, Served, plan_kills
+from curbside.testing.progress import Progress
 from curbside.testing.servers.process import free_ports
 
 SENDERS: Final = 16
@@ -89,7 +90,7 @@ def post_and_kill(directory: Path, seed: int, *, reports: int, kills: int, docum
         began = time.monotonic()
         senders = start_senders(posts, shared, address, progress, rng)
         processes = _kill(served, planned, progress)
-        while not progress.wait_for(len(papers), _STEP_SECONDS):
+        while not progress.reached(len(papers), _STEP_SECONDS):
             assert served.runs, f"the service ended by itself: see {str(served.log)!r}"
         for sender in senders:
             sender.join(60)
@@ -123,7 +124,7 @@ def post_and_kill(directory: Path, seed: int, *, reports: int, kills: int, docum
 def _kill(served: Served, planned: list[Kill], progress: Progress) -> int:
     processes = 0
     for one in planned:
-        while not progress.wait_for(one.after, _STEP_SECONDS):
+        while not progress.reached(one.after, _STEP_SECONDS):
             assert served.runs, f"the service ended by itself: see {str(served.log)!r}"
         time.sleep(one.pause)
         processes += served.kill()

@@ -7,13 +7,14 @@ import json
 import random
 import socket
 import threading
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from curbside.testing.intake.posts import Paper, Post, Way
+from curbside.testing.progress import Progress
 
 _AGAIN_SECONDS: Final = 0.05
 _PATIENCE_SECONDS: Final = 120  # for one answer
@@ -22,41 +23,6 @@ _MLLP_START, _MLLP_END = b"\x0b", b"\x1c\r"
 
 class Disagreement(Exception):
     """An answer that no retry mends: it says what is not true of the post, or refuses a good one."""
-
-
-@dataclass
-class Progress:
-    """How many reports are acknowledged, and what was answered on the way."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    acknowledged: int = 0
-    failure: BaseException | None = None
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def note(self, answer: str, papers: Sequence[Paper] = ()) -> None:
-        """Count `answer`, which acknowledges `papers`."""
-        with self.changed:
-            self.answers[answer] += 1
-            for paper in papers:
-                self.acknowledged += not paper.acknowledged
-                paper.acknowledged = True
-            self.changed.notify_all()
-
-    def fail(self, error: BaseException) -> None:
-        with self.changed:
-            self.failure = self.failure or error
-            self.changed.notify_all()
-
-    def wait_for(self, count: int, seconds: float) -> bool:
-        """Whether `count` reports are acknowledged within `seconds`. Raises what a sender died of."""
-        with self.changed:
-            reached = self.changed.wait_for(
-                lambda: self.failure is not None or self.acknowledged >= count, seconds
-            )
-        if self.failure is not None:
-            raise self.failure
-        return reached
 
 
 @dataclass(frozen=True)
@@ -105,10 +71,10 @@ class Sender(threading.Thread):
             status, headers, body = self._over_http(post)
         except (OSError, http.client.HTTPException):
             self._hang_up()
-            self._progress.note("nothing")
+            self._note("nothing")
             return False
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._progress.note(str(status))
+            self._note(str(status))
             return False
         match post.way:
             case Way.ONE:
@@ -143,6 +109,14 @@ class Sender(threading.Thread):
             answer += chunk
         return answer
 
+    def _note(self, answer: str, papers: Sequence[Paper] = ()) -> None:
+        """Count `answer`, which acknowledges `papers`; another sender may have brought one of them too."""
+        with self._progress.changed:
+            new = [paper for paper in papers if not paper.acknowledged]
+            for paper in new:
+                paper.acknowledged = True
+            self._progress.note(answer, acknowledged=len(new))
+
     def _hang_up(self) -> None:
         for connection in (self._http, self._mllp):
             if connection is not None:
@@ -154,12 +128,12 @@ class Sender(threading.Thread):
         if post.refused:
             if code != post.refused:
                 raise Disagreement(f"answered {status} {code!r} instead of {post.refused!r}")
-            self._progress.note(code)
+            self._note(code)
             return True
         (paper,) = post.papers
         if status == HTTPStatus.ACCEPTED or code == "report.duplicate":
             _learn(paper, str(body["report_id"]))
-            self._progress.note(code or str(status), [paper])
+            self._note(code or str(status), [paper])
             return True
         raise Disagreement(f"answered {status} {code!r}")
 
@@ -167,7 +141,7 @@ class Sender(threading.Thread):
         for row in body.get("accepted", []):
             paper = post.papers[row["row"] - 1]
             _learn(paper, str(row["report_id"]))
-            self._progress.note("202", [paper])
+            self._note("202", [paper])
         if "rejected" not in body:
             raise Disagreement(f"a batch was answered {body.get('status')} {body.get('code')!r}")
         for row in body["rejected"]:
@@ -175,11 +149,11 @@ class Sender(threading.Thread):
             if problem["code"] == "report.duplicate":
                 paper = post.papers[row["row"] - 1]
                 _learn(paper, str(problem["report_id"]))
-                self._progress.note(problem["code"], [paper])
+                self._note(problem["code"], [paper])
             elif problem["status"] < HTTPStatus.INTERNAL_SERVER_ERROR and problem["status"] != 429:
                 raise Disagreement(f"a row of a batch was answered {problem['code']!r}")
             else:
-                self._progress.note(str(problem["status"]))
+                self._note(str(problem["status"]))
         return all(paper.acknowledged for paper in post.papers)
 
     def _read_fhir(self, post: Post, status: int, headers: Mapping[str, str]) -> bool:
@@ -187,7 +161,7 @@ class Sender(threading.Thread):
             raise Disagreement(f"a FHIR report was answered {status}")
         (paper,) = post.papers
         _learn(paper, headers["location"].rpartition("/")[2])
-        self._progress.note(str(status), [paper])
+        self._note(str(status), [paper])
         return True
 
     def _read_bundle(self, post: Post, status: int, body: Mapping[str, Any]) -> bool:
@@ -198,20 +172,20 @@ class Sender(threading.Thread):
             said = int(response["status"][:3])
             if said in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
                 _learn(paper, response["location"].rpartition("/")[2])
-                self._progress.note(str(said), [paper])
+                self._note(str(said), [paper])
             elif said < HTTPStatus.INTERNAL_SERVER_ERROR and said != HTTPStatus.TOO_MANY_REQUESTS:
                 raise Disagreement(f"a bundle's entry was answered {said}")
             else:
-                self._progress.note(str(said))
+                self._note(str(said))
         return all(paper.acknowledged for paper in post.papers)
 
     def _read_hl7(self, post: Post, body: bytes) -> bool:
         if b"\rMSA|AA|" in body:
-            self._progress.note("AA", post.papers)
+            self._note("AA", post.papers)
             return True
         if b"^207&" not in body and b"|207^" not in body:
             raise Disagreement("a message was not answered with AA")
-        self._progress.note("AE 207")
+        self._note("AE 207")
         return False
 
 
