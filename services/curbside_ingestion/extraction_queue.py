@@ -18,12 +18,13 @@ from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database
 from curbside.storage.keys import DataKeyErased, KeyRing
 from curbside.storage.zones import Zone
-from curbside_ingestion import store
+from curbside_ingestion import extractions, store
+from curbside_ingestion.arriving import document_of
 from curbside_ingestion.domain.report import Submission, read_submission
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind, Quality
 from curbside_ingestion.extraction.pool import CostlyDocument, Extractors, ParserEnded
-from curbside_ingestion.receiving import document_of, received
+from curbside_ingestion.receiving import received
 from curbside_ingestion.sealing import SAID, opened
 
 log = logging.getLogger(__name__)
@@ -65,9 +66,7 @@ class ExtractionQueue:
             try:
                 if not ours:  # one process works on an SQLite file: no claim of before is anybody's
                     async with self.database.begin() as transaction:
-                        await store.unclaim_extractions(
-                            transaction.session, tried_less_than=_ATTEMPTS_AT_ONCE
-                        )
+                        await extractions.unclaim(transaction.session, tried_less_than=_ATTEMPTS_AT_ONCE)
                     ours = True
                 done = await self.extract_some()
             except CurbsideError as error:  # what is claimed is tried again when its lease is over
@@ -82,10 +81,10 @@ class ExtractionQueue:
         """Claim some documents and take each to its end; return how many there were."""
         now = datetime.now(UTC)
         async with self.database.read() as session:
-            if not await store.count_extractions(session):
+            if not await extractions.count_waiting(session):
                 return 0  # nobody's turn to write is taken for nothing
         async with self.database.begin("extraction") as transaction:
-            claimed = await store.claim_extractions(
+            claimed = await extractions.claim(
                 transaction.session, now=now, until=now + self.lease, limit=self.at_once
             )
         outcomes = await asyncio.gather(*(self._finish(one) for one in claimed), return_exceptions=True)
@@ -94,7 +93,7 @@ class ExtractionQueue:
                 raise outcome
         return len(claimed)
 
-    async def _finish(self, extraction: store.Extraction) -> None:
+    async def _finish(self, extraction: extractions.Extraction) -> None:
         try:
             outcome = await self._outcome(extraction)
             if isinstance(outcome, _Read):
@@ -105,12 +104,12 @@ class ExtractionQueue:
             raise
         except CurbsideError:  # Tesseract is missing, a disk does not answer or is full: that is none
             async with self.database.begin(extraction.report_id) as transaction:
-                await store.forgive_extraction(
+                await extractions.forgive(
                     transaction.session, extraction.report_id, until=datetime.now(UTC) + self.again
                 )
             raise
 
-    async def _outcome(self, extraction: store.Extraction) -> _Read | CurbsideError:
+    async def _outcome(self, extraction: extractions.Extraction) -> _Read | CurbsideError:
         """The report of the document, or why there is none. Raises what is no fault of the document."""
         if extraction.attempts > _MOST_ATTEMPTS:
             return CostlyDocument("the document cannot be read: no attempt came to its end", field="body")
@@ -125,13 +124,15 @@ class ExtractionQueue:
             return problem
 
 
-async def _keep(extraction: store.Extraction, read: _Read, database: Database, blobs: BlobStore) -> None:
+async def _keep(
+    extraction: extractions.Extraction, read: _Read, database: Database, blobs: BlobStore
+) -> None:
     document = document_of(read.submission)
     assert document is not None
     text = await blobs.put(Zone.PHI, document, tenant=extraction.tenant, subject=extraction.subject)
     now = datetime.now(UTC)
     async with database.begin(extraction.report_id) as transaction:
-        state = await store.end_extraction(transaction.session, extraction.report_id)
+        state = await extractions.end(transaction.session, extraction.report_id)
         if state is not None:
             quality = asdict(read.quality) if read.quality is not None else None
             await store.set_text(transaction.session, extraction.report_id, text, quality)
@@ -150,10 +151,10 @@ async def _keep(extraction: store.Extraction, read: _Read, database: Database, b
         await blobs.delete(text)
 
 
-async def _reject(extraction: store.Extraction, problem: CurbsideError, database: Database) -> None:
+async def _reject(extraction: extractions.Extraction, problem: CurbsideError, database: Database) -> None:
     now = datetime.now(UTC)
     async with database.begin(extraction.report_id) as transaction:
-        state = await store.end_extraction(transaction.session, extraction.report_id)
+        state = await extractions.end(transaction.session, extraction.report_id)
         if state is ReportState.PENDING:
             rejected = store.Step(extraction.report_id, ReportState.REJECTED, now, problem.code)
             await store.move_all(transaction, [rejected])

@@ -19,10 +19,11 @@ from curbside.phi import PhiText
 from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing
 from curbside_ingestion import store
+from curbside_ingestion.arriving import Arrival, arrive
 from curbside_ingestion.domain.problems import UnknownReport
 from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState, may_become
-from curbside_ingestion.receiving import Accepted, Arrival, Refused, arrive
+from curbside_ingestion.receiving import Accepted, Refused
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, opened
 
 log = logging.getLogger(__name__)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,26 +12,22 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from curbside.contracts.codec import PhiDocument, to_bytes
 from curbside.contracts.events import Event, new_event
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import Conflict, CurbsideError
-from curbside.identity.principal import Principal
-from curbside.ids import random_hex
 from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing, nonces
 from curbside.storage.writing import Writing
 from curbside.storage.zones import Zone
-from curbside_ingestion import store
+from curbside_ingestion import extractions, store
+from curbside_ingestion.arriving import Arrival, document_of, identities_of
 from curbside_ingestion.domain.consents import Recorded
 from curbside_ingestion.domain.report import Submission
 from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStatus, Revision, admit, replaced
-from curbside_ingestion.domain.rows import GoodRow
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
-from curbside_ingestion.subjects import subject_of
 from curbside_ingestion.together import barred
 
 _STATUSES: Final = MappingProxyType(
@@ -80,65 +74,12 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A good row on its way in. Its keyed hashes tell one report, and one patient, from another."""
-
-    good: GoodRow
-    media_type: str
-    principal: Principal
-    report_id: str
-    subject: str
-    identity: str
-    fingerprint: str
-    replaces: str | None  # the identity of another report
-    unit: str = ""  # those of one are taken in together or not at all
-
-    @property
-    def submission(self) -> Submission:
-        return self.good.submission
-
-
-@dataclass(frozen=True)
 class _Staged:
     """An arrival whose original is durable, and its text where there is one already."""
 
     arrival: Arrival
     original: BlobRef
     text: BlobRef | None
-
-
-def arrive(good: GoodRow, media_type: str, principal: Principal, ring: KeyRing) -> Arrival:
-    """Keyed hashes under the tenant's key, each in a domain of its own. NUL separates: no field holds one."""
-    assert good.consent is None, "a consent is no report"
-    submission = good.submission
-    patient = submission.patient_id.reveal() if submission.patient_id else ""
-    authored_at = submission.authored_at.reveal() if submission.authored_at else ""
-    text = submission.text.reveal()
-    if good.waits_as is not None:
-        text = hashlib.sha256(good.original).hexdigest()  # keyed below, as a text is
-    content = (text, patient, authored_at)
-
-    def keyed(domain: str, *parts: str) -> str:
-        return ring.subject(principal.tenant, "\0".join((domain, *parts)).encode())
-
-    if submission.patient_id is not None:
-        subject = subject_of(submission.patient_id, principal.tenant, ring)
-    else:
-        subject = keyed("content", submission.source, text)
-    if submission.external_id is not None:
-        identity = keyed("external-id", submission.source, submission.external_id.reveal())
-    else:
-        identity = keyed("identity", submission.source, *content)
-    replaces = None
-    if submission.replaces is not None and submission.replaces != submission.external_id:
-        replaces = keyed("external-id", submission.source, submission.replaces.reveal())
-    fingerprint = keyed("fingerprint", *content)
-    return Arrival(good, media_type, principal, _new_report_id(), subject, identity, fingerprint, replaces)
-
-
-def size_of(arrival: Arrival) -> int:
-    """The bytes that `arrival` takes while it waits, roughly: its original, and the text read of it."""
-    return len(arrival.good.original) + len(arrival.submission.text)
 
 
 class Intake:
@@ -152,7 +93,7 @@ class Intake:
         self._in_hand: dict[tuple[str, str], asyncio.Event] = {}  # by tenant and identity
 
     async def __call__(self, arrivals: Sequence[Arrival]) -> list[Accepted | Refused]:
-        touched = {(one.principal.tenant, name) for one in arrivals for name in _names(one)}
+        touched = {(one.principal.tenant, name) for one in arrivals for name in identities_of(one)}
         while others := [self._in_hand[one] for one in self._in_hand.keys() & touched]:
             await others[0].wait()
         ended = asyncio.Event()
@@ -185,7 +126,7 @@ async def take_in(
     staged = await _stage([arrival for arrival in arrivals if arrival.report_id not in refused], blobs)
     if not staged:
         return [refused[arrival.report_id] for arrival in arrivals]
-    turns = {name for one in arrivals for name in _names(one)}
+    turns = {name for one in arrivals for name in identities_of(one)}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             outcomes = await database.transact(
@@ -248,7 +189,7 @@ def _accept(
     outcomes: dict[str, Accepted | Refused] = {}
     new: list[store.NewReport] = []
     happened: list[Event] = []
-    waiting: list[store.NewExtraction] = []
+    waiting: list[extractions.NewExtraction] = []
     kept_out = _kept_out(arrivals, there, staged)
     drawn = nonces(_SEALED * len(arrivals))
     for arrival in arrivals:
@@ -277,11 +218,11 @@ def _accept(
         elif arrival.good.waits_as is not None:
             said = sealed(SAID, PhiText(json.dumps(submission.to_row())), *_of(arrival), ring)
             assert said is not None
-            waiting.append(store.NewExtraction(arrival.report_id, arrival.good.waits_as.value, said))
+            waiting.append(extractions.NewExtraction(arrival.report_id, arrival.good.waits_as.value, said))
         _note_act(one, writing)
     writing.publish(*happened)
     store.add_reports(writing, new)
-    store.add_extractions(writing, waiting)
+    extractions.add(writing, waiting)
     return [outcomes[arrival.report_id] for arrival in arrivals]
 
 
@@ -408,24 +349,12 @@ def _revisions(connection: store.Blocking, arrivals: Iterable[Arrival], *, lock:
     """What is there under the identities of `arrivals`, oldest first, by tenant and identity."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for arrival in arrivals:
-        wanted[arrival.principal.tenant].update(_names(arrival))
+        wanted[arrival.principal.tenant].update(identities_of(arrival))
     there: _Revisions = {}
     for tenant in sorted(wanted):
         found = store.revisions(connection, tenant, wanted[tenant], lock=lock)
         there |= {(tenant, identity): found.get(identity, []) for identity in wanted[tenant]}
     return there
-
-
-def document_of(submission: Submission) -> bytes | None:
-    """What de-identification reads of a report; None where there is no text, or none yet."""
-    if not len(submission.text):
-        return None
-    return to_bytes(PhiDocument(submission.text, submission.known_with_ids(), submission.authored_at))
-
-
-def _names(arrival: Arrival) -> tuple[str, ...]:
-    """The identities that `arrival` touches."""
-    return (arrival.identity,) if arrival.replaces is None else (arrival.identity, arrival.replaces)
 
 
 def _replaced(arrival: Arrival, there: _Revisions) -> tuple[Displaced, ...]:
@@ -441,8 +370,3 @@ def _replaced(arrival: Arrival, there: _Revisions) -> tuple[Displaced, ...]:
 
 def _of(arrival: Arrival) -> tuple[str, str]:
     return arrival.principal.tenant, arrival.report_id
-
-
-def _new_report_id() -> str:
-    """32 hexadecimal digits, milliseconds first, so that ids sort by arrival."""
-    return f"{time.time_ns() // 1_000_000:012x}{random_hex(10)}"

@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from curbside.runtime.services import Platform, Service
 from curbside.settings import load
 from curbside_ingestion import handlers
+from curbside_ingestion.arriving import size_of
 from curbside_ingestion.batches.handlers import (
     find_outcome,
     keep_batches,
@@ -40,7 +41,7 @@ from curbside_ingestion.mllp_listener import listen, mllp_listener
 from curbside_ingestion.pacing import Pace
 from curbside_ingestion.pacing_http import Paced
 from curbside_ingestion.reading import Documents
-from curbside_ingestion.receiving import Intake, size_of
+from curbside_ingestion.receiving import Intake
 from curbside_ingestion.settings import IngestionSettings
 from curbside_ingestion.store import METADATA
 from curbside_ingestion.uploads.handlers import Uploads

@@ -17,7 +17,7 @@ from curbside.identity.principal import Role
 from curbside.storage.blobs import BlobRef
 from curbside.testing.intake import papers
 from curbside.testing.platform import TestPlatform, open_test_platform
-from curbside_ingestion import store
+from curbside_ingestion import extractions
 from curbside_ingestion.extraction_queue import ExtractionQueue
 
 pytestmark = pytest.mark.usefixtures("halves")
@@ -84,10 +84,10 @@ class Client:
         queue: ExtractionQueue = self.opened.service.tasks[0].__self__  # type: ignore[attr-defined]
         return queue
 
-    async def claim(self, limit: int = 20) -> list[store.Extraction]:
+    async def claim(self, limit: int = 20) -> list[extractions.Extraction]:
         now = datetime.now(UTC)
         async with self.opened.platform.database.begin("extraction") as transaction:
-            return await store.claim_extractions(
+            return await extractions.claim(
                 transaction.session, now=now, until=now + timedelta(hours=1), limit=limit
             )
 
@@ -158,4 +158,4 @@ async def test_a_document_in_hand_at_three_deaths_of_its_service_waits_until_its
 async def _let_go(client: Client, *, tried_less_than: int) -> None:
     """As a service that has just started."""
     async with client.opened.platform.database.begin() as transaction:
-        await store.unclaim_extractions(transaction.session, tried_less_than=tried_less_than)
+        await extractions.unclaim(transaction.session, tried_less_than=tried_less_than)
