@@ -21,7 +21,7 @@ from curbside.storage.database import Database
 from curbside.storage.keys import KeyRing, nonces
 from curbside.storage.writing import Writing
 from curbside.storage.zones import Zone
-from curbside_ingestion import extractions, store
+from curbside_ingestion import store
 from curbside_ingestion.arriving import Arrival, document_of, identities_of
 from curbside_ingestion.domain.consents import Recorded
 from curbside_ingestion.domain.report import Submission
@@ -29,6 +29,7 @@ from curbside_ingestion.domain.revisions import Admission, Displaced, ReportStat
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.sealing import AUTHORED_AT, EXTERNAL_ID, SAID, sealed
 from curbside_ingestion.together import barred
+from curbside_ingestion.waiting import store as extractions
 
 _STATUSES: Final = MappingProxyType(
     {

@@ -29,7 +29,6 @@ from curbside_ingestion.consents.http import consent_routes
 from curbside_ingestion.consumer import GROUP, subscriptions
 from curbside_ingestion.extraction.found import DEFAULT_LIMITS
 from curbside_ingestion.extraction.pool import Extractors
-from curbside_ingestion.extraction_queue import ExtractionQueue
 from curbside_ingestion.fhir_http import fhir_routes, refused
 from curbside_ingestion.group_commit import GroupCommit
 from curbside_ingestion.hl7_exchange import answer_message
@@ -48,6 +47,7 @@ from curbside_ingestion.uploads.handlers import Uploads
 from curbside_ingestion.uploads.http import upload_routes
 from curbside_ingestion.uploads.reading import Archives
 from curbside_ingestion.uploads.working import UploadQueue
+from curbside_ingestion.waiting.queue import ExtractionQueue
 
 _LEASE: Final = timedelta(minutes=1)  # beyond what its parser may take: reading, writing, waiting
 

@@ -29,7 +29,7 @@ from curbside_ingestion.batches.http import batch_routes
 from curbside_ingestion.batches.watching import Watch
 from curbside_ingestion.domain.batches import EXTRACTING
 from curbside_ingestion.domain.states import ReportState
-from curbside_ingestion.extraction_queue import ExtractionQueue
+from curbside_ingestion.waiting.queue import ExtractionQueue
 
 pytestmark = pytest.mark.usefixtures("halves")
 

@@ -24,7 +24,7 @@ from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_ingestion.extraction.found import Extraction, Kind
 from curbside_ingestion.extraction.pool import ParserEnded
-from curbside_ingestion.extraction_queue import ExtractionQueue
+from curbside_ingestion.waiting.queue import ExtractionQueue
 
 HL7 = (
     "MSH|^~\\&|RIS|NORTH|CURBSIDE||20260301140500+0100||ORU^R01^ORU_R01|77|P|2.5.1\r"

@@ -17,8 +17,8 @@ from curbside.identity.principal import Role
 from curbside.storage.blobs import BlobRef
 from curbside.testing.intake import papers
 from curbside.testing.platform import TestPlatform, open_test_platform
-from curbside_ingestion import extractions
-from curbside_ingestion.extraction_queue import ExtractionQueue
+from curbside_ingestion.waiting import store as extractions
+from curbside_ingestion.waiting.queue import ExtractionQueue
 
 pytestmark = pytest.mark.usefixtures("halves")
 

@@ -26,7 +26,7 @@ from curbside.storage.blobs import BlobRef
 from curbside.testing.intake import papers
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_ingestion.extraction.found import MissingTesseract
-from curbside_ingestion.extraction_queue import ExtractionQueue
+from curbside_ingestion.waiting.queue import ExtractionQueue
 
 TESSERACT = shutil.which("tesseract")
 pytestmark = [

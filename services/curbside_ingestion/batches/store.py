@@ -26,8 +26,8 @@ from curbside.storage.tables import UtcDateTime
 from curbside.storage.writing import Writing
 from curbside_ingestion.domain.batches import EXTRACTING, Outcome
 from curbside_ingestion.domain.states import ReportState
-from curbside_ingestion.extractions import EXTRACTIONS
 from curbside_ingestion.store import METADATA, REPORTS, Session
+from curbside_ingestion.waiting.store import EXTRACTIONS
 
 BATCHES = Table(
     "batches",

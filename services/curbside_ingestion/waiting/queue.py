@@ -18,7 +18,7 @@ from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database
 from curbside.storage.keys import DataKeyErased, KeyRing
 from curbside.storage.zones import Zone
-from curbside_ingestion import extractions, store
+from curbside_ingestion import store
 from curbside_ingestion.arriving import document_of
 from curbside_ingestion.domain.report import Submission, read_submission
 from curbside_ingestion.domain.states import ReportState
@@ -26,6 +26,7 @@ from curbside_ingestion.extraction.found import Kind, Quality
 from curbside_ingestion.extraction.pool import CostlyDocument, Extractors, ParserEnded
 from curbside_ingestion.receiving import received
 from curbside_ingestion.sealing import SAID, opened
+from curbside_ingestion.waiting import store as extractions
 
 log = logging.getLogger(__name__)
 

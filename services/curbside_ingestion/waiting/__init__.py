@@ -1,0 +1,1 @@
+"""Documents that are acknowledged and whose text is still to be extracted."""
