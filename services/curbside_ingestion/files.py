@@ -19,9 +19,9 @@ from typing import IO, Any, Final, cast
 
 from curbside.errors import BadInput, CurbsideError
 from curbside_ingestion.domain import rows
+from curbside_ingestion.domain.formats import Format
 from curbside_ingestion.domain.problems import OversizedReport, UnreadableFile, UnsupportedType
 from curbside_ingestion.domain.report import Submission, read_submission, source_named
-from curbside_ingestion.domain.rows import Format
 
 FORMATS: Final = MappingProxyType(
     {

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from curbside.errors import BadInput, Conflict, NotFound, TooLarge
 from curbside_ingestion.domain.archives import ZIP
+from curbside_ingestion.domain.formats import Format
 from curbside_ingestion.domain.problems import UnsupportedType
-from curbside_ingestion.domain.rows import Format
 
 VERSION: Final = "1.0.0"
 PIECE_MEDIA: Final = "application/offset+octet-stream"
