@@ -26,7 +26,7 @@ _SAMPLE: Final = 500_000  # characters in which a table is recognised
 _SAMPLED: Final = 50  # rows
 # Excel's own: the first line may only say how the others are separated.
 _SEPARATED_BY: Final = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)")
-_FIRST_LINE: Final = re.compile(r"\A[\r\n]*([^\r\n]*)")
+_FIRST_LINE: Final = re.compile(r"[^\r\n]*")
 # What stands in no header: dates, numbers, an address of e-mail.
 _A_VALUE: Final = re.compile(r"[\d\s./:+-]*|.*@.*\..*|.*\d[/.-]\d+[/.-]\d.*")
 _MAX_NAME: Final = 64  # characters of a header
@@ -57,7 +57,7 @@ class Record:
 def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]) -> Iterator[Record]:
     """The rows of a table; `note` is told which field took which column. Raises BadShape, BadColumns,
     MissingColumns or EmptyReport where no row can be read."""
-    text, delimiter = _separated(text.removeprefix("\ufeff"), columns)
+    text, delimiter = _separated(_begun(text), columns)
     numbered = columns is not None and columns.numbered
     # A report may be one field of any length; the limit that counts is that of the body.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -101,7 +101,7 @@ def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]
 def is_table(text: str, columns: Columns | None = None) -> bool:
     """Whether a text that nobody declared is a table of reports: a line of headers, or columns that are given by
     number, and rows of as many cells. In doubt it is none."""
-    return _believed(text.removeprefix("\ufeff"), columns) is not None
+    return _believed(_begun(text), columns) is not None
 
 
 def _separated(text: str, columns: Columns | None) -> tuple[str, str]:
@@ -128,8 +128,9 @@ def _believed(text: str, columns: Columns | None) -> str | None:
     said = _SEPARATED_BY.match(text)
     if said is not None:
         text = text[said.end() :]
+    most = _SAMPLE if columns is not None and columns.numbered else MAX_HEADER
     for delimiter in said[1] if said else DELIMITERS:
-        header = _first_cells(text, delimiter)
+        header = _first_cells(text, delimiter, most)
         if len(header) > 1 and _is_table(text, delimiter, header, columns):
             return delimiter
     return None
@@ -144,13 +145,13 @@ def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns
     records = _sample(text, delimiter)
     rows = records[1:]
     even = sum(len(row) == len(header) for row in rows)
-    mostly, wholly = even * 2 >= len(rows), bool(rows) and even == len(rows)
+    wholly = bool(rows) and even == len(rows)
     if columns is not None:
         if columns.numbered:
             several = len(rows) > 1 or delimiter != ","
             return wholly and several and len(header) >= columns.width
         if columns.headers and columns.headers <= set(named) and columns.width <= len(header):
-            return mostly
+            return True
         if wholly and len(rows) > 1 and _is_header(header):
             return True  # with a name that is wrong: to say so is better than to take it for one text
     spaced = any(cell.startswith(" ") for cell in header[1:])
@@ -164,7 +165,9 @@ def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns
     if table.by["text"] == "content":
         return identified and wholly and len(rows) > 1
     if identified:
-        return mostly
+        # Rows that are all longer have separators in their texts: each is refused, and says why.
+        longer = not spaced and all(len(row) >= len(header) for row in rows)
+        return longer or (bool(rows) and even * 2 >= len(rows))
     others = any(named[place] for place in range(len(header)) if place not in table.taken["text"])
     words = [len(str(table.row(row)["text"]).split()) for row in rows if len(row) == len(header)]
     enough = wholly and len(rows) >= (2 if len(header) > 2 else 3)
@@ -183,15 +186,19 @@ def _is_header(cells: Sequence[str]) -> bool:
     )
 
 
-def _first_cells(text: str, delimiter: str) -> list[str]:
-    """The cells of the first line; none where it is longer than a header, or no line of a table."""
-    line = _FIRST_LINE.match(text)
-    if line is None or line.end() - line.start(1) > MAX_HEADER:
-        return []
+def _begun(text: str) -> str:
+    """`text` from its first line on that is not empty."""
+    return text.removeprefix("\ufeff").lstrip("\r\n")
+
+
+def _first_cells(text: str, delimiter: str, most: int = MAX_HEADER) -> list[str]:
+    """The cells of the first record; none where it has more than `most` characters, or is none of a table."""
+    lines = _Recorded(io.StringIO(text[:most], newline=""))
     try:
-        return next(csv.reader([line[1]], strict=True, delimiter=delimiter), [])
+        cells = next(csv.reader(lines, strict=True, delimiter=delimiter), [])
     except csv.Error:
         return []
+    return cells if len(text) <= most or len(lines.take()) < most else []
 
 
 def _sample(text: str, delimiter: str) -> list[list[str]]:
@@ -213,7 +220,7 @@ def _sample(text: str, delimiter: str) -> list[list[str]]:
 def _is_too_long(text: str) -> bool:
     """Whether the first line is longer than a header, and another follows it."""
     line = _FIRST_LINE.match(text)
-    return line is not None and len(line[1]) > MAX_HEADER and line.end() < len(text)
+    return line is not None and MAX_HEADER < line.end() < len(text)
 
 
 def _first(reader: Iterator[list[str]]) -> list[str]:
