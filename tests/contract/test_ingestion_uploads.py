@@ -726,3 +726,18 @@ async def test_the_command_sends_a_large_archive_in_pieces_and_goes_on_with_it(
         api.close()
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_the_tables_of_an_archive_are_read_by_the_columns_that_were_given(client: Client) -> None:
+    table = f"Befund;Nr;Wer\nNo nodule.;1;{NAME}\nClear.;2;{NAME}\n".encode()
+    packed = zipped({"a.txt": table, "b.txt": b"A text, no table.", "c.csv": b"id,text\n7,Other.\n"})
+    columns = '{"text": "Befund", "external_id": "Nr", "known.names": "Wer"}'
+    outcome = await client.worked(await client.upload(packed, source="ris", columns=columns))
+    assert of_rows(outcome) == (4, 3, 0, 1, 3)
+    (refused,) = outcome["rejected"]
+    assert refused["problem"]["code"] == "report.bad-columns"
+    assert refused["problem"]["place"] == "file 3", "c.csv has no such columns"
+    assert await client.texts() == ["A text, no table.", "Clear.", "No nodule."]
+    wrong = {"upload_metadata": f"columns {base64.b64encode(b'{').decode()}"}
+    answer = await client.ask("POST", upload_length=5, **wrong)
+    assert_problem(answer, 422, "report.bad-columns", "columns")

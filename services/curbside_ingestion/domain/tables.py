@@ -128,12 +128,16 @@ def _believed(text: str, columns: Columns | None) -> str | None:
     said = _SEPARATED_BY.match(text)
     if said is not None:
         text = text[said.end() :]
-    most = _SAMPLE if columns is not None and columns.numbered else MAX_HEADER
+    numbered = columns is not None and columns.numbered
+    width = columns.width if columns is not None else 0
+    narrow: str | None = None
     for delimiter in said[1] if said else DELIMITERS:
-        header = _first_cells(text, delimiter, most)
+        header = _first_cells(text, delimiter, _SAMPLE if numbered else MAX_HEADER)
         if len(header) > 1 and _is_table(text, delimiter, header, columns):
-            return delimiter
-    return None
+            if not numbered or len(header) >= width:
+                return delimiter
+            narrow = narrow or delimiter
+    return narrow
 
 
 def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns | None) -> bool:
@@ -148,12 +152,12 @@ def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns
     wholly = bool(rows) and even == len(rows)
     if columns is not None:
         if columns.numbered:
-            several = len(rows) > 1 or delimiter != ","
-            return wholly and several and len(header) >= columns.width
+            # One with fewer columns than are spoken of, too: to say so is better than to take it for one text.
+            return wholly and (len(rows) > 1 or (delimiter != "," and len(header) >= columns.width))
         if columns.headers and columns.headers <= set(named) and columns.width <= len(header):
             return True
         if wholly and len(rows) > 1 and _is_header(header):
-            return True  # with a name that is wrong: to say so is better than to take it for one text
+            return True  # with a name that is wrong
     spaced = any(cell.startswith(" ") for cell in header[1:])
     if not _is_header(header) or (spaced and delimiter == "|"):  # bars of a printout
         return False
