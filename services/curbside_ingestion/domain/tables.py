@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from statistics import median
@@ -61,7 +61,7 @@ def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]
     numbered = columns is not None and columns.numbered
     # A report may be one field of any length; the limit that counts is that of the body.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    lines = _Recorded(io.StringIO(text, newline=""))
+    lines = _Recorded(text)
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
     if not numbered and _is_too_long(text):
         raise _wide()
@@ -197,7 +197,7 @@ def _begun(text: str) -> str:
 
 def _first_cells(text: str, delimiter: str, most: int = MAX_HEADER) -> list[str]:
     """The cells of the first record; none where it has more than `most` characters, or is none of a table."""
-    lines = _Recorded(io.StringIO(text[:most], newline=""))
+    lines = _Recorded(text[:most])
     try:
         cells = next(csv.reader(lines, strict=True, delimiter=delimiter), [])
     except csv.Error:
@@ -283,21 +283,23 @@ def _broken_quote(reason: str) -> CurbsideError:
 
 
 class _Recorded:
-    """Lines on their way into the CSV reader, kept until taken: a record may span many."""
+    """Lines of a text on their way into the CSV reader, and where they stand: a record may span many."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._kept: list[str] = []
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = io.StringIO(text, newline="")
+        self._start = self._end = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self._kept.append(line)
+        self._end += len(line)
         return line
 
     def take(self) -> str:
-        taken = "".join(self._kept)
-        self._kept.clear()
+        """What was read since it was last taken."""
+        taken = self._text[self._start : self._end]
+        self._start = self._end
         return taken
