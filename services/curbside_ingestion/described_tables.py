@@ -1,4 +1,4 @@
-"""What /openapi.json says of tables: how their columns are given, and examples of tables and of their answers."""
+"""What /openapi.json says of tables: how columns are given, and examples of tables with their answers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ ROWS: Final = (
 )
 TABLE: Final = "Nr\tWhat was found\nT-1\tNo nodule.\nT-2\t\n"
 COLUMNS: Final = (
-    "Which columns of a table are which fields: a JSON object, or `text=Note Text;known.names=Surname,Forename`. "
-    "A column is named by its header, or by its number, the first 1; where all are numbers the file has no line of "
-    "headers. Fields that it does not name are found by their headers."
+    "Which columns of a table are which fields: a JSON object, or "
+    "`text=Note Text;known.names=Surname,Forename`. A column is named by its header, or by its number, the "
+    "first 1; where all are numbers the file has no line of headers. Fields that are not named are found by "
+    "headers."
 )
 # Read by `read_columns`, which says more of what is wrong.
 GivenColumns = Annotated[
@@ -32,8 +33,8 @@ NO_TEXT: Final = {
     "detail": "the CSV has no column of the report's text",
     "code": "report.missing-columns",
     "field": "text",
-    "mend": f"Name that column one of {', '.join(FIELD_NAMES['text'])} in the first line, or say which it is: "
-    'columns={"text": "its header, or its number"}.',
+    "mend": f"Name that column one of {', '.join(FIELD_NAMES['text'])} in the first line, or say which it "
+    'is: columns={"text": "its header, or its number"}.',
     "instance": "/ingestion/v1/reports:batch",
     "missing": ["text"],
     "accepted": {name: [*names] for name, names in load_names().fields.items()},

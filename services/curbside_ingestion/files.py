@@ -1,6 +1,7 @@
 """Files and folders of reports: texts, tables, JSON and lines of JSON, also compressed as .gz or .xz, and
-documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads. A file is told
-by its content; its name counts where that says nothing, and lines of JSON of any length are read as they come.
+documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads. A file is
+told by its content; its name counts where that says nothing, and lines of JSON of any length are read as they
+come.
 
 The rows of a path are the same every time, and in the same order, so that whoever posts them twice is
 told the second time that they are there. Nothing here needs the server.
@@ -201,8 +202,8 @@ def _shown(name: str) -> str:
 
 
 def _is_document(data: bytes, format: Format | None, tables: Tables) -> bool:
-    """Whether the file is sent as it is: what is no text, also where its name says so, and a text of an unknown
-    name, whose charset the service tells."""
+    """Whether the file is sent as it is: what is no text, also where its name says so, and a text of an
+    unknown name, whose charset the service tells."""
     try:
         if kind_of(data) is not Kind.TEXT:
             return True

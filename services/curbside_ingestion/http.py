@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -204,7 +204,7 @@ async def _one(
 
 
 async def _read_json(data: bytes, read: Reader, charset: str | None) -> GoodRow | None:
-    """The report of a JSON body; None where it is FHIR, lines or a table, which are read like any document."""
+    """The report of a JSON body; None where it is FHIR, lines or a table, which are read as documents are."""
     if len(data) <= _SMALL:
         return _json_row(data, read, charset)
     return await asyncio.to_thread(_json_row, data, read, charset)
@@ -288,7 +288,7 @@ def _unsupported(media: str, accepted: Sequence[str]) -> CurbsideError:
 
 
 def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str, tables: Tables) -> CurbsideError:
-    """The rows' own problem where all have the same, else NoGoodRow; with `rejected` and `tables` either way."""
+    """The rows' own problem where all have the same, else NoGoodRow; with `rejected` and `tables`."""
     if len({row.problem.code for row in refused}) == 1:
         problem = refused[0].problem
     else:
@@ -306,7 +306,11 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str, tables
 
 
 def _tables(tables: Tables, *, quoting: bool) -> list[TableRead]:
-    return [{"place": place, **table.told(quoting=quoting)} for place, table in tables.found]
+    return [_table(place, table.told(quoting=quoting)) for place, table in tables.found]
+
+
+def _table(place: str, told: Mapping[str, Any]) -> TableRead:
+    return {"place": place, "columns": told["columns"], "by": told["by"], "ignored": told["ignored"]}
 
 
 def _accepted(outcome: Accepted) -> AcceptedRow | ConsentRow:

@@ -45,8 +45,8 @@ class Documents:
         self, data: bytes, said: Mapping[str, object], tables: Tables | None = None
     ) -> list[GoodRow | BadRow]:
         """The reports of one document. One that is no text and holds one report gives a row without its text,
-        which is extracted later. `tables` is told of the table that it is. Raises a BadInput where the document
-        cannot be taken as a whole."""
+        which is extracted later. `tables` is told of the table that it is. Raises a BadInput where the
+        document cannot be taken as a whole."""
         return await self.rows_as(await _aside(data, kind_of, data), data, said, tables)
 
     async def rows_as(
@@ -63,8 +63,8 @@ class Documents:
         tables: Tables | None = None,
     ) -> list[GoodRow | BadRow]:
         """The reports of every file of a ZIP, numbered through. A file's name is its report's external id,
-        where it holds one that has none of its own, and no rows. `hold` is told of the bytes that each unpacks
-        to, and raises where there are too many."""
+        where it holds one that has none of its own, and no rows. `hold` is told of the bytes that each
+        unpacks to, and raises where there are too many."""
         rows: list[GoodRow | BadRow] = []
         tables = tables or Tables()
         members = read_members(
@@ -180,8 +180,8 @@ class Documents:
 
 
 def _told(data: bytes, tables: Tables) -> tuple[str, Format]:
-    """The characters of a text, and what it is by them. Where a broken byte spoils a few rows of many, and they
-    are in UTF-8, it stays in them, and only they are refused."""
+    """The characters of a text, and what it is by them. Where a broken byte spoils a few rows of many, and
+    they are in UTF-8, it stays in them, and only they are refused."""
     try:
         text = plain.decoded(data)
     except WrongEncoding:

@@ -385,7 +385,9 @@ HOSTILE: Final[Mapping[str, Hostile]] = {
     "CSV with a quote that is never closed": Hostile(
         lambda trap: b'id,text\n1,"' + b"x\n" * 2 * MEGA, CSV, "report.truncated", BATCH
     ),
-    "CSV of quotes": Hostile(lambda trap: b"id,text\n1," + b'"' * (3 * MEGA + 1), CSV, "report.truncated", BATCH),
+    "CSV of quotes": Hostile(
+        lambda trap: b"id,text\n1," + b'"' * (3 * MEGA + 1), CSV, "report.truncated", BATCH
+    ),
     "CSV of headers alone": Hostile(lambda trap: b"id,text\n\n\n", CSV, "report.empty", BATCH),
     "CSV with two columns of text": Hostile(
         lambda trap: b"id,text,Text\n1,a,b\n", CSV, "report.shape", BATCH

@@ -1,4 +1,4 @@
-"""Tables, JSON and lines over HTTP: told by their content however they come, with columns given, found and told."""
+"""Tables, JSON and lines over HTTP: told by content however they come, with columns given, found and told."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ pytestmark = pytest.mark.usefixtures("halves")
 
 NAME = "Katzenbach"
 ONE, MANY = "/ingestion/v1/reports", "/ingestion/v1/reports:batch"
-TABLE = f"ACCESSION_NO;MRN;Surname;First Name;NOTE_TEXT;Sex\nA-1;M-1;{NAME};Jo;No nodule.;F\nA-2;M-2;Roe;X;Clear.;M\n"
+TABLE = (
+    "ACCESSION_NO;MRN;Surname;First Name;NOTE_TEXT;Sex\n"
+    f"A-1;M-1;{NAME};Jo;No nodule.;F\nA-2;M-2;Roe;X;Clear.;M\n"
+)
 LINES = '{"id": "A-1", "mrn": "M-1", "text": "No nodule."}\n{"id": "A-2", "text": "Clear."}\n'
 LIST = json.dumps([json.loads(line) for line in LINES.splitlines()], indent=2)
 PROSE = (
@@ -50,10 +53,13 @@ class Client:
         sent = [("file", (name, data)) for name, data in files.items()]
         return await self.http.post(path, files=sent, data=fields)
 
+    async def received(self) -> list[Any]:
+        """The payloads of what was published."""
+        return [event.payload for event in await self.opened.published(REPORTS_RECEIVED)]
+
     async def documents(self) -> list[Any]:
         blobs = self.opened.platform.blobs
-        events = await self.opened.published(REPORTS_RECEIVED)
-        found = [from_bytes(await blobs.get(BlobRef.from_message(event.payload.text))) for event in events]
+        found = [from_bytes(await blobs.get(BlobRef.from_message(one.text))) for one in await self.received()]
         return sorted(found, key=lambda document: document.text.reveal())
 
     async def texts(self) -> list[str]:
@@ -104,8 +110,6 @@ async def sent_every_way(client: Client, content: str) -> AsyncIterator[tuple[st
 async def test_each_row_is_a_report_however_it_comes(content: str, client: Client) -> None:
     ways = 0
     async for way, said in sent_every_way(client, content):
-        if content == TABLE and way in ("application/json", "application/x-ndjson"):
-            assert len(said["accepted"]) == 2, way
         assert [row["external_id"] for row in said["accepted"]] == ["A-1", "A-2"], way
         assert said["rejected"] == []
         place = "file 1" if way == "form" else "body"
@@ -130,13 +134,12 @@ async def test_what_a_row_says_of_its_patient_travels_with_it(client: Client) ->
     clear, nodule = await client.documents()
     assert [name.reveal() for name in nodule.known.names] == [f"Jo {NAME}", NAME, "Jo"]
     assert [name.reveal() for name in nodule.known.staff] == ["Dr. Poe"]
-    assert [mrn.reveal() for mrn in nodule.known.mrns] == ["M-1"] or len("M-1") < 4
     assert [name.reveal() for name in clear.known.names] == ["X Roe", "Roe", "X"]
-    events = await client.opened.published(REPORTS_RECEIVED)
-    assert {event.payload.report_type for event in events} == {"radiology"}
-    assert [[*event.payload.exclusions] for event in events] == [["restricted"]] * 2
-    assert len({event.subject for event in events}) == 2, "each patient is a subject"
-    original = await client.opened.platform.blobs.get(BlobRef.from_message(events[0].payload.original))
+    received = await client.received()
+    assert {one.report_type for one in received} == {"radiology"}
+    assert [[*one.exclusions] for one in received] == [["restricted"]] * 2
+    assert len({one.text.subject for one in received}) == 2, "each patient is a subject"
+    original = await client.opened.platform.blobs.get(BlobRef.from_message(received[0].original))
     assert original.decode() in (TABLE.replace(TABLE.splitlines(True)[n], "") for n in (1, 2))
 
 

@@ -1,4 +1,4 @@
-"""Tables: what is one and what must stay a text, whose columns are which fields, and rows as they were written."""
+"""Tables: what is one and what must stay a text, which columns are which fields, and rows as written."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def test_mtsamples_as_it_is_shared_as_csv(shared: Path) -> None:
 
 
 EXPORT = (
-    "ACCESSION_NO,PatientID,PAT_ENC_CSN_ID,Last Name,First Name,Middle Name,Birth Date,Ordering Provider,Home-Phone,"
-    "Address,SSN,Note Type,NOTE_TEXT,Sex\n"
+    "ACCESSION_NO,PatientID,PAT_ENC_CSN_ID,Last Name,First Name,Middle Name,Birth Date,Ordering Provider,"
+    "Home-Phone,Address,SSN,Note Type,NOTE_TEXT,Sex\n"
     'ACC-1,MRN-1,CSN-17,Doe,Jane,Q,2/3/1960,"Roe, Max; Poe, Ann",555 0100,"12 Elm St\nBoston",000-11-2222,'
     "CT CHEST,No nodule.,F\n"
 )
@@ -183,7 +183,8 @@ def test_of_several_ids_the_preferred_counts_and_the_others_are_searched_for() -
 
 
 def test_sections_in_columns_of_their_own_are_one_report_in_the_order_of_the_table() -> None:
-    table = "MRN,Indication?,Findings?,Impression?\n1,Cough.,Clear lungs.,IMPRESSION: normal\n2,NULL,None seen.,\n"
+    rows = "1,Cough.,Clear lungs.,IMPRESSION: normal\n2,NULL,None seen.,\n"
+    table = f"MRN,Indication?,Findings?,Impression?\n{rows}"
     first, second = submissions(table)
     assert first.text.reveal() == "INDICATION: Cough.\n\nFINDINGS: Clear lungs.\n\nIMPRESSION: normal"
     assert second.text.reveal() == "FINDINGS: None seen."
@@ -251,7 +252,7 @@ def test_of_a_file_without_headers_every_line_is_a_report() -> None:
     rows, tables = read(table, "text=3;patient_id=1;known.names=2")
     assert [row.submission.text.reveal() for row in rows] == ["No nodule; no\neffusion.", "Clear."]
     assert [known(row.submission)["names"] for row in rows] == [[NAME], [NAME]]
-    assert [row.original.decode() for row in rows] == table.split("18")[:1] + ["18" + table.split("18")[1]]
+    assert [row.original.decode() for row in rows] == [table[: table.index("18")], table[table.index("18") :]]
     said = tables.found[0][1].told(quoting=True)
     assert said["columns"] == {"text": [3], "patient_id": [1], "known.names": [2]}
     with pytest.raises(BadColumns, match="by number"):
@@ -403,7 +404,7 @@ def test_a_table_in_any_form_gives_back_its_rows(
     rows = [[text, f"P-{n}", names[n], ignored[n]] for n, text in enumerate(texts)]
     out = io.StringIO(newline="")
     # Python's writer quotes only the line breaks that it ends lines with.
-    quoting = csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL
+    quoting: Any = csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL
     writer = csv.writer(out, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerows([row[place] for place in order] for row in [header, *rows])
     tables = Tables(Columns({"text": ("befund",), "patient_id": ("patients_no",), "known.names": ("wer",)}))

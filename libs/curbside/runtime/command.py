@@ -189,7 +189,7 @@ def ingest(
     column: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            help='Which columns of tables are a field, e.g. text="Note Text", known.names=Surname,Forename, or '
+            help='Which columns of tables are a field, e.g. text="Note Text", known.names=Surname,Forename; '
             "by number where they have no headers. Fields not named here are found by their headers."
         ),
     ] = None,

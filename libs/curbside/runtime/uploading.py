@@ -32,8 +32,8 @@ def send_archive(
     """Send `path`, and wait until it is worked through; what became of it, with all refused rows.
 
     Where an upload was begun before, as a file in the directory `memory` says, it goes on. `told` hears how
-    many of its bytes, then of its rows, there are. `columns` says of its tables which columns are which fields,
-    in JSON. Raises ApiProblem, Unavailable.
+    many of its bytes, then of its rows, there are. `columns` says of its tables which columns are which
+    fields, in JSON. Raises ApiProblem, Unavailable.
     """
     said = {"filetype": "application/zip", "source": source} | ({"columns": columns} if columns else {})
     note = memory / _name(api, path, source, columns)

@@ -73,7 +73,7 @@ def load_names() -> Names:
 
 @dataclass(frozen=True)
 class Columns:
-    """What a sender says: for each field its columns. A field without any takes none, whatever the headers say."""
+    """What a sender says: for each field its columns. One without any takes none, whatever headers say."""
 
     given: Mapping[str, tuple[Column, ...]]
 

@@ -1,7 +1,7 @@
 """What a text is, by its content: a table, JSON, lines of JSON, or a report as it stands.
 
-Every way in asks here: what is declared, and what a file is called, are wrong too often, and a table that is taken
-for one text puts many patients into one report.
+Every way in asks here: what is declared, and what a file is called, are wrong too often, and a table that is
+taken for one text puts many patients into one report.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Format(StrEnum):
     NDJSON = "application/x-ndjson"
 
 
-# An object with a first member, or a list of such: no prose begins so. "[1] see below" and "{name}" are prose.
+# An object with a first member, or a list of such: no prose begins so, as "[1] see below" and "{name}" do.
 _JSON: Final = re.compile(r'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\\n]|\\.){0,200}"\s*:|\}\s*[,\]]|\}\s*\Z)')
 _LINE: Final = re.compile(r"[^\r\n]+")
 _LONGEST: Final = 5_000_000  # characters that are read to tell lines of JSON from one object
 
 
 def format_of(text: str, columns: Columns | None = None) -> Format:
-    """The format of `text`, which nobody declared or whose declaration is not believed. `columns` are those that
-    its sender gave for a table. In doubt it is plain text."""
+    """The format of `text`, which nobody declared or whose declaration is not believed. `columns` are those
+    that its sender gave for a table. In doubt it is plain text."""
     text = text.removeprefix("\ufeff")
     if _JSON.match(text):
         return Format.NDJSON if _is_lines(text) else Format.JSON
@@ -38,8 +38,8 @@ def format_of(text: str, columns: Columns | None = None) -> Format:
 
 
 def _is_lines(text: str) -> bool:
-    """Whether there are several lines, and the first is an object by itself; or the second is, where the first is
-    broken."""
+    """Whether there are several lines, and the first is an object by itself; or the second is, where the
+    first is broken."""
     filled = (line[0] for line in _LINE.finditer(text) if not line[0].isspace())
     first, second = next(filled, ""), next(filled, "")
     if not first.lstrip().startswith("{") or not second:

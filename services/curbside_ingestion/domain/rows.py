@@ -84,8 +84,8 @@ def read_rows(
     name: str | None = None,
     tables: Tables | None = None,
 ) -> Rows:
-    """The rows of a whole body or file that is said to be of `format`. Raises a BadInput where the whole cannot
-    be read.
+    """The rows of a whole body or file that is said to be of `format`. Raises a BadInput where the whole
+    cannot be read.
 
     `name` becomes the external id of a plain text, which has no field for one.
     """
@@ -121,8 +121,8 @@ def rows_of(
 
 
 def _declared(text: str, format: Format, tables: Tables) -> Format:
-    """The format of a text that is declared: what its content clearly is, else as declared. Lines of JSON may be
-    one line, and a table is one by its declaration, whatever its headers are."""
+    """The format of a text that is declared: what its content clearly is, else as declared. Lines of JSON may
+    be one line, and a table is one by its declaration, whatever its headers are."""
     told = format_of(text, tables.columns)
     if told is Format.TEXT:
         return format

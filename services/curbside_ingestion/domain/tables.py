@@ -1,4 +1,4 @@
-"""Tables (CSV, TSV, separated by semicolons or bars): what of a table is a report, and whether a text is one."""
+"""Tables (CSV, TSV, by semicolons, by bars): whether a text is one, and its rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from curbside_ingestion.domain.problems import BadColumns, BadShape, EmptyReport
 
 # Hospitals' exports separate by comma, and by semicolon where the comma is the decimal sign.
 DELIMITERS: Final = ",;\t|"
-# Each row is kept with the header. Excel has 16,384 columns, PostgreSQL 1,600, SQL Server 1,024; the widest table
-# of Epic's export 190.
+# Each row is kept with the header. A table of PostgreSQL has 1,600 columns at most, one of SQL Server 1,024.
 MAX_HEADER: Final = 32_768  # characters
 MAX_COLUMNS: Final = 2_000
 _SAMPLE: Final = 500_000  # characters in which a table is recognised
@@ -47,7 +46,7 @@ _WORDS_OF_TEXT: Final = 6  # median of a column that is called as a text is, whe
 
 @dataclass(frozen=True)
 class Record:
-    """A row, numbered from 1: what `read_submission` reads, or its problem; and its own lines with the header."""
+    """A row, the first 1: what `read_submission` reads, or its problem; and its own lines with the header."""
 
     number: int
     row: dict[str, object] | CurbsideError = field(repr=False)
@@ -99,8 +98,8 @@ def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]
 
 
 def is_table(text: str, columns: Columns | None = None) -> bool:
-    """Whether a text that nobody declared is a table of reports: a line of headers, or columns that are given by
-    number, and rows of as many cells. In doubt it is none."""
+    """Whether a text that nobody declared is a table of reports: a line of headers, or columns that are given
+    by number, and rows of as many cells. In doubt it is none."""
     return _believed(_begun(text), columns) is not None
 
 
@@ -141,8 +140,8 @@ def _believed(text: str, columns: Columns | None) -> str | None:
 
 
 def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns | None) -> bool:
-    """By one of: columns that are given; a text and what identifies a row, both by name; a text by name that is
-    prose in rows without exception; what identifies a row, and one column that is clearly prose."""
+    """By one of: columns that are given; a text and what identifies a row, both by name; a text by name that
+    is prose in rows without exception; what identifies a row, and one column that is clearly prose."""
     named = [plain(cell) for cell in header]
     if columns is None and load_names().all.isdisjoint(named):
         return False  # nearly every prose goes here
@@ -152,7 +151,7 @@ def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns
     wholly = bool(rows) and even == len(rows)
     if columns is not None:
         if columns.numbered:
-            # One with fewer columns than are spoken of, too: to say so is better than to take it for one text.
+            # One that is narrower than what is spoken of, too: to say so is better than one text of all.
             return wholly and (len(rows) > 1 or (delimiter != "," and len(header) >= columns.width))
         if columns.headers and columns.headers <= set(named) and columns.width <= len(header):
             return True
@@ -241,7 +240,7 @@ def _first(reader: Iterator[list[str]]) -> list[str]:
 
 
 def _refuse_header(table: Table, cells: Sequence[str]) -> None:
-    """Where columns are given by number the first line is a report: one that is called "note_text" is none."""
+    """Where columns are given by number the first line is a report, and "note_text" is none."""
     texts = load_names().fields["text"]
     if cells and any(plain(cells[place]) in texts for place in table.taken["text"]):
         raise BadColumns(

@@ -163,8 +163,8 @@ def read_checksum(value: str | None) -> Checksum | None:
 
 
 def read_metadata(value: str | None) -> Metadata:
-    """`filetype` says what the archive is, `source` where it comes from, `columns` which columns of its tables
-    are which fields; the rest is only given back. Raises BadHeader, UnsupportedType, BadColumns."""
+    """`filetype` says what the archive is, `source` where it comes from, `columns` which columns of its
+    tables are which fields; the rest is only given back. Raises BadHeader, UnsupportedType, BadColumns."""
     said: dict[str, str] = {}
     given = (value or "").strip()
     if len(given) > _MAX_METADATA or not given.isascii():

@@ -49,8 +49,8 @@ class Archives:
     async def lots(
         self, upload: Upload, pieces: list[Piece], columns: Columns | None = None
     ) -> AsyncIterator[Lot]:
-        """The rows behind those that `upload` says were taken in; `columns` is what its sender said of tables.
-        Raises a BadInput where the archive cannot be read as a whole."""
+        """The rows behind those that `upload` says were taken in; `columns` is what its sender said of
+        tables. Raises a BadInput where the archive cannot be read as a whole."""
         loop = asyncio.get_running_loop()
 
         def read(ref: BlobRef) -> bytes:  # in a thread, while the loop goes on
