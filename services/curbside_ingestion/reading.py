@@ -122,7 +122,7 @@ class Documents:
     def _rows_of_text(
         self, data: bytes, said: Mapping[str, object], tables: Tables, name: str
     ) -> list[GoodRow | BadRow]:
-        text, format = _told(data, tables)
+        text, format = _told(data, tables, name)
         if format is Format.TEXT:
             fields = {"external_id": name or None, **said, "text": plain.read_characters(text).text}
             read = read_submission(fields, max_characters=self.max_characters)
@@ -179,18 +179,18 @@ class Documents:
         return rows
 
 
-def _told(data: bytes, tables: Tables) -> tuple[str, Format]:
+def _told(data: bytes, tables: Tables, name: str) -> tuple[str, Format]:
     """The characters of a text, and what it is by them. Where a broken byte spoils a few rows of many, and
     they are in UTF-8, it stays in them, and only they are refused."""
     try:
         text = plain.decoded(data)
     except WrongEncoding:
         text = decode(data)
-        format = format_of(text, tables.columns)
+        format = format_of(text, tables.columns, name=name)
         if format not in (Format.CSV, Format.NDJSON):
             raise
         return text, format
-    return text, format_of(text, tables.columns)
+    return text, format_of(text, tables.columns, name=name)
 
 
 def _of_format(row: GoodRow | BadRow, format: Format, own: PhiText | None, in_file: bool) -> GoodRow | BadRow:

@@ -284,6 +284,7 @@ async def test_a_table_without_a_text_is_refused_beside_good_files(client: Clien
         "b.csv": "MRN,Text\n1,a,b\n",
         "c.txt": PROSE,
         "d.ndjson": LINES,
+        "e.tsv": f"Nr\tBefund\n1\t{NAME}\n2\tclear\n",
     }
     answer = await client.post(MANY, zipped(files), "application/zip")
     assert answer.status_code == 202, answer.text
@@ -292,6 +293,8 @@ async def test_a_table_without_a_text_is_refused_beside_good_files(client: Clien
     refused = {row["row"]: row["problem"] for row in said["rejected"]}
     assert refused[3]["place"] == "file 2, row 1"
     assert {refused[row]["code"] for row in (5, 6)} == {"report.changed", "report.duplicate"}
+    assert (refused[7]["code"], refused[7]["place"]) == ("report.missing-columns", "file 5")
+    assert NAME not in answer.text
     assert [table["place"] for table in said["tables"]] == ["file 1", "file 2"]
 
 

@@ -100,6 +100,18 @@ def test_a_text_is_told_by_its_content(text: str, format: Format) -> None:
     assert format_of(text) is format
 
 
+@pytest.mark.parametrize("table", [f"Nr;Befund\n1;{NAME}\n2;clear\n", f"1,{NAME},a\n2,Roe,b\n3,Poe,c\n"])
+def test_a_file_that_is_named_as_a_table_is_no_text_of_many_patients(table: str) -> None:
+    assert format_of(table) is Format.TEXT
+    assert format_of(table, name="x/Export.CSV") is Format.CSV
+    with pytest.raises(MissingColumns):
+        read(table)
+    assert (
+        format_of("Note, text\nof a letter, which is no table, at all.\nYours, A, B\n", name="a.csv")
+        is Format.TEXT
+    )
+
+
 def test_every_real_report_stays_a_text(shared: Path) -> None:
     import lzma
 

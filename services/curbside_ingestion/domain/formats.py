@@ -24,17 +24,18 @@ class Format(StrEnum):
 
 # An object with a first member, or a list of such: no prose begins so, as "[1] see below" and "{name}" do.
 _JSON: Final = re.compile(r'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\\n]|\\.){0,200}"\s*:|\}\s*[,\]]|\}\s*\Z)')
+_TABLES: Final = (".csv", ".tsv", ".tab")
 _LINE: Final = re.compile(r"[^\r\n]+")
 _LONGEST: Final = 5_000_000  # characters that are read to tell lines of JSON from one object
 
 
-def format_of(text: str, columns: Columns | None = None) -> Format:
+def format_of(text: str, columns: Columns | None = None, *, name: str = "") -> Format:
     """The format of `text`, which nobody declared or whose declaration is not believed. `columns` are those
-    that its sender gave for a table. In doubt it is plain text."""
+    that its sender gave for a table, `name` is its file's. In doubt it is plain text."""
     text = text.removeprefix("\ufeff")
     if _JSON.match(text):
         return Format.NDJSON if _is_lines(text) else Format.JSON
-    return Format.CSV if is_table(text, columns) else Format.TEXT
+    return Format.CSV if is_table(text, columns, named=name.casefold().endswith(_TABLES)) else Format.TEXT
 
 
 def _is_lines(text: str) -> bool:

@@ -15,9 +15,8 @@ from curbside_ingestion.domain.report import FIELD_NAMES
 
 How = Literal["given", "name", "content"]
 
-# A column is clearly prose by the median of its words. The shortest of MTSamples' 1,652 reports has 42, and the
-# first line of an IMPRESSION there 13 at the median; names, types and addresses have fewer than six. Where
-# another column has as many, content does not decide.
+# A column is clearly prose by the median of its words. The shortest of MTSamples' 1,652 reports has 42, and
+# the first line of an IMPRESSION there 13 at the median; names, types and addresses have fewer than six.
 PROSE_WORDS: Final = 12
 OTHER_WORDS: Final = 6
 # What databases write where there is nothing. "NA" is not among them: it is a surname.

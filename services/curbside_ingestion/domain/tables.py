@@ -97,10 +97,11 @@ def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]
         raise EmptyReport("the CSV has a header and no row", field="body", mend="Send at least one report.")
 
 
-def is_table(text: str, columns: Columns | None = None) -> bool:
+def is_table(text: str, columns: Columns | None = None, *, named: bool = False) -> bool:
     """Whether a text that nobody declared is a table of reports: a line of headers, or columns that are given
-    by number, and rows of as many cells. In doubt it is none."""
-    return _believed(_begun(text), columns) is not None
+    by number, and rows of as many cells. In doubt it is none; but one whose file is `named` as a table needs no
+    such headers, since else its patients would be one text."""
+    return _believed(_begun(text), columns, named) is not None
 
 
 def _separated(text: str, columns: Columns | None) -> tuple[str, str]:
@@ -122,7 +123,7 @@ def _separated(text: str, columns: Columns | None) -> tuple[str, str]:
     return text, max(DELIMITERS, key=said_of)
 
 
-def _believed(text: str, columns: Columns | None) -> str | None:
+def _believed(text: str, columns: Columns | None, named: bool = False) -> str | None:
     """The separator under which `text` is clearly a table; None where it is under none."""
     said = _SEPARATED_BY.match(text)
     if said is not None:
@@ -132,23 +133,27 @@ def _believed(text: str, columns: Columns | None) -> str | None:
     narrow: str | None = None
     for delimiter in said[1] if said else DELIMITERS:
         header = _first_cells(text, delimiter, _SAMPLE if numbered else MAX_HEADER)
-        if len(header) > 1 and _is_table(text, delimiter, header, columns):
+        if len(header) > 1 and _is_table(text, delimiter, header, columns, named):
             if not numbered or len(header) >= width:
                 return delimiter
             narrow = narrow or delimiter
     return narrow
 
 
-def _is_table(text: str, delimiter: str, header: Sequence[str], columns: Columns | None) -> bool:
+def _is_table(
+    text: str, delimiter: str, header: Sequence[str], columns: Columns | None, called: bool
+) -> bool:
     """By one of: columns that are given; a text and what identifies a row, both by name; a text by name that
     is prose in rows without exception; what identifies a row, and one column that is clearly prose."""
     named = [plain(cell) for cell in header]
-    if columns is None and load_names().all.isdisjoint(named):
+    if columns is None and not called and load_names().all.isdisjoint(named):
         return False  # nearly every prose goes here
     records = _sample(text, delimiter)
     rows = records[1:]
     even = sum(len(row) == len(header) for row in rows)
     wholly = bool(rows) and even == len(rows)
+    if called and wholly and len(rows) > 1:
+        return True
     if columns is not None:
         if columns.numbered:
             # One that is narrower than what is spoken of, too: to say so is better than one text of all.
