@@ -127,7 +127,7 @@ def read_pairs(pairs: Iterable[str]) -> Columns:
             raise BadColumns(
                 "columns names a field without its column",
                 field="columns",
-                mend=f"Say e.g. {_SHORT}, or JSON.",
+                mend=f"Say e.g. {_SHORT}.",
             )
         said.append((field.strip(), [one for one in columns.split(",") if one.strip()]))
     return _columns(_members(said))

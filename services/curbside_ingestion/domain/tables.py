@@ -99,8 +99,8 @@ def read_table(text: str, columns: Columns | None, note: Callable[[Table], None]
 
 def is_table(text: str, columns: Columns | None = None, *, named: bool = False) -> bool:
     """Whether a text that nobody declared is a table of reports: a line of headers, or columns that are given
-    by number, and rows of as many cells. In doubt it is none; but one whose file is `named` as a table needs no
-    such headers, since else its patients would be one text."""
+    by number, and rows of as many cells. In doubt it is none; but one whose file is `named` as a table needs
+    no such headers, since else its patients would be one text."""
     return _believed(_begun(text), columns, named) is not None
 
 
