@@ -5,7 +5,7 @@ Dictionaries and not models: making a hundred models of a batch's rows takes lon
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on
@@ -45,12 +45,35 @@ class RejectedRow(TypedDict):
     problem: Problem
 
 
+Column = Annotated[
+    str | int, Field(description="its header, or its number where it has none; the first is 1")
+]
+
+
+class TableRead(TypedDict):
+    """Which column of a table became which field. It is told to the sender, and kept nowhere."""
+
+    place: Annotated[str, Field(description="`body`, or which file of a ZIP or form", examples=["file 3"])]
+    columns: Annotated[
+        dict[str, list[Column]],
+        Field(description="each field of a report, `known.names` and the like among them, and its columns"),
+    ]
+    by: Annotated[
+        dict[str, Literal["given", "name", "content"]],
+        Field(
+            description="how each field found them: the sender gave them, by their headers, by what they hold"
+        ),
+    ]
+    ignored: Annotated[list[Column], Field(description="columns that no field took")]
+
+
 class BatchAnswer(TypedDict):
     """The accepted rows are durable; the others were not taken in."""
 
     batch_id: Annotated[BatchId, Field(description="under which /ingestion/v1/batches tells of them")]
     accepted: list[AcceptedRow | ConsentRow]
     rejected: list[RejectedRow]
+    tables: Annotated[list[TableRead], Field(description="every table that was read, in the body's order")]
 
 
 class ReportShown(TypedDict):

@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from curbside_ingestion.domain.columns import Columns, read_columns
 from curbside_ingestion.domain.problems import (
     BadShape,
     DigestMismatch,
@@ -27,7 +28,8 @@ from curbside_ingestion.domain.report import FIELD_NAMES
 FORM: Final = "multipart/form-data"
 _DIGESTS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 _IN_MEMORY: Final = 2**40  # bytes: a patient's report never goes into a temporary file
-_FORM_FIELDS: Final = (*(name for name in FIELD_NAMES if name != "text"), "known", "exclusions")
+_COLUMNS: Final = "columns"
+_FORM_FIELDS: Final = (*(name for name in FIELD_NAMES if name != "text"), "known", "exclusions", _COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Form:
 
     files: Sequence[File]
     said: dict[str, object] = field(repr=False)
+    columns: Columns | None = None  # of tables among them
 
 
 def media_type(request: Request) -> tuple[str, str | None]:
@@ -106,7 +109,7 @@ class _FormParser(MultiPartParser):
 
 async def read_form(request: Request, *, max_files: int) -> Form:
     """A form of one or more files, and fields as a report's JSON has them, where `known` is JSON and
-    `exclusions` are separated by semicolons. It stays in memory."""
+    `exclusions` are separated by semicolons; and `columns` of tables. It stays in memory."""
     digests = _Digests(request)
 
     async def noted() -> AsyncGenerator[bytes, None]:
@@ -138,6 +141,7 @@ async def read_form(request: Request, *, max_files: int) -> Form:
         raise TruncatedReport("the form ends before its last boundary", field="body", mend="Send it again.")
     files: list[File] = []
     said: dict[str, Any] = {}
+    columns: Columns | None = None
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             files.append(File(value.filename or "", await value.read()))
@@ -147,11 +151,13 @@ async def read_form(request: Request, *, max_files: int) -> Form:
                 field="body",
                 mend=f"Send only file, {', '.join(_FORM_FIELDS)}.",
             )
+        elif name == _COLUMNS:
+            columns = read_columns(value) if value.strip() else columns
         elif value:
             said[name] = _known(value) if name == "known" else value
     if not files:
         raise EmptyReport("the form holds no file", field="file", mend="Send the report in `file`.")
-    return Form(files, said)
+    return Form(files, said, columns)
 
 
 def _known(value: str) -> object:

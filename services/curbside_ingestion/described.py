@@ -14,8 +14,18 @@ from fastapi import Query
 
 from curbside.runtime.openapi import Responses
 from curbside_ingestion.bodies import FORM
+from curbside_ingestion.described_tables import (
+    GIVEN_SCHEMA,
+    NO_TEXT,
+    ROWS,
+    ROWS_READ,
+    TABLE,
+    TABLE_READ,
+    WRONG_COLUMNS,
+)
 from curbside_ingestion.describing import BRINGING, answered, body, refused
 from curbside_ingestion.domain.archives import ZIP
+from curbside_ingestion.domain.formats import Format
 from curbside_ingestion.domain.report import (
     EXCLUSIONS,
     FIELD_NAMES,
@@ -25,12 +35,10 @@ from curbside_ingestion.domain.report import (
     SOURCE_PATTERN,
 )
 from curbside_ingestion.domain.revisions import ReportStatus
-from curbside_ingestion.domain.rows import Format
 from curbside_ingestion.extraction.found import Kind
 from curbside_ingestion.idempotency.http import KEY_PARAMETER
 
 _NDJSON_LINES: Final = '{"id": "A-1", "text": "No nodule."}\n{"id": "A-2", "text": ""}\n'
-_CSV: Final = "id,text\nC-1,No nodule.\nC-2,\n"
 # A line without control characters.
 _LINE: Final = {"type": "string", "maxLength": MAX_ID, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
 _FIELDS: Final[dict[str, Any]] = {
@@ -86,6 +94,7 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
             "description": "separated by semicolons",
             "pattern": f"^({'|'.join(EXCLUSIONS)})(;({'|'.join(EXCLUSIONS)}))*$",
         },
+        "columns": GIVEN_SCHEMA,
     },
 }
 _FORM_FILE: Final = {"file": "FINDINGS: Lungs are clear.", "patient_id": "MRN-4471", "exclusions": "42cfr2"}
@@ -225,37 +234,33 @@ MANY: Final = body(
         Format.NDJSON: ({"type": "string"}, {"lines": _NDJSON_LINES}),
         Format.CSV: (
             {"type": "string"},
-            {"rows": "id,text\nC-1,No nodule.\nC-2,\n", "no_text": "id,age\nC-1,50\n"},
+            {"rows": ROWS, "no_text": "id,age\nC-1,50\n"},
         ),
         Format.TEXT: ({"type": "string"}, {"a_text": "FINDINGS: The liver is normal."}),
         ZIP: (_BINARY, {}),
-        FORM: (_FORM_SCHEMA, {"a_form": _FORM_FILE | {"file": "FINDINGS: The spleen is normal."}}),
+        FORM: (
+            _FORM_SCHEMA,
+            {
+                "a_form": _FORM_FILE | {"file": "FINDINGS: The spleen is normal."},
+                "a_table": {"file": TABLE, "columns": '{"text": "What was found", "external_id": "Nr"}'},
+                "wrong_columns": {"file": TABLE, "columns": '{"text": "Befund"}'},
+            },
+        ),
         Kind.FHIR: ({"type": "object"}, {"fhir": _FHIR | {"id": "r2"}}),
         Kind.HL7: ({"type": "string"}, {"hl7": _HL7.format(id="A102") + _HL7_RESULT}),
     },
     KEY_PARAMETER,
 )
-_NO_TEXT: Final = {
-    "type": "urn:curbside:problem:report.missing-columns",
-    "title": "The input cannot be accepted",
-    "status": 422,
-    "detail": "the CSV has no column of the report's text",
-    "code": "report.missing-columns",
-    "field": "text",
-    "mend": f"Name that column one of {', '.join(FIELD_NAMES['text'])} in the first line.",
-    "instance": "/ingestion/v1/reports:batch",
-    "missing": ["text"],
-    "accepted": {name: [*names] for name, names in (FIELD_NAMES | KNOWN_NAMES).items()},
-}
 
 
 def _taken(external_id: str | None, type_: str = "") -> dict[str, Any]:
     accepted = {"row": 1, "report_id": _REPORT_ID, "external_id": external_id, "type": type_}
-    return {"batch_id": _BATCH_ID, "accepted": [accepted], "rejected": []}
+    return {"batch_id": _BATCH_ID, "accepted": [accepted], "rejected": [], "tables": []}
 
 
-def _half(external_id: str) -> dict[str, Any]:
-    return {**_taken(external_id), "rejected": [{"row": 2, "problem": _EMPTY}]}
+def _half(external_id: str, *tables: object, place: str = "") -> dict[str, Any]:
+    problem = _EMPTY | {"place": place} if place else _EMPTY
+    return {**_taken(external_id), "rejected": [{"row": 2, "problem": problem}], "tables": [*tables]}
 
 
 MANY_ANSWERED: Final = answered(
@@ -265,12 +270,22 @@ MANY_ANSWERED: Final = answered(
     {},
     a_list=_half("B-1"),
     lines=_half("A-1"),
-    rows=_half("C-1"),
+    rows=_half("C-1", ROWS_READ),
     a_text=_taken(None),
     a_form=_taken("report.txt"),  # the name of the file
+    a_table=_half("T-1", TABLE_READ, place="file 1, row 2"),
     fhir=_taken("DiagnosticReport/r2", "radiology"),
     hl7=_taken("A102-18748-4", "radiology"),
-) | refused(*_REFUSED, no_text=_NO_TEXT)
+) | refused(
+    *_REFUSED,
+    no_text=NO_TEXT,
+    wrong_columns=WRONG_COLUMNS
+    | {
+        "instance": "/ingestion/v1/reports:batch",
+        "rejected": [{"row": 1, "problem": WRONG_COLUMNS}],
+        "batch_id": _BATCH_ID,
+    },
+)
 SHOWN_ANSWERED: Final = refused(HTTPStatus.NOT_FOUND)
 
 _LOST: Final = {

@@ -1,5 +1,7 @@
-"""Files and folders of reports: rows of .txt, .csv, .json, .jsonl, .ndjson, also compressed as .gz or .xz,
-and documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads.
+"""Files and folders of reports: texts, tables, JSON and lines of JSON, also compressed as .gz or .xz, and
+documents of any other kind (PDF, DOCX, scans, HL7 v2, FHIR, C-CDA, ZIP), which the service reads. A file is
+told by its content; its name counts where that says nothing, and lines of JSON of any length are read as they
+come.
 
 The rows of a path are the same every time, and in the same order, so that whoever posts them twice is
 told the second time that they are there. Nothing here needs the server.
@@ -11,7 +13,7 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,14 +21,20 @@ from typing import IO, Any, Final, cast
 
 from curbside.errors import BadInput, CurbsideError
 from curbside_ingestion.domain import rows
+from curbside_ingestion.domain.encoding import decode_unlabelled
+from curbside_ingestion.domain.formats import Format, format_of
 from curbside_ingestion.domain.problems import OversizedReport, UnreadableFile, UnsupportedType
 from curbside_ingestion.domain.report import Submission, read_submission, source_named
-from curbside_ingestion.domain.rows import Format
+from curbside_ingestion.domain.rows import Tables
+from curbside_ingestion.extraction.found import Kind
+from curbside_ingestion.extraction.sniffing import kind_of
 
 FORMATS: Final = MappingProxyType(
     {
         ".txt": Format.TEXT,
         ".csv": Format.CSV,
+        ".tsv": Format.CSV,
+        ".tab": Format.CSV,
         ".json": Format.JSON,
         ".jsonl": Format.NDJSON,
         ".ndjson": Format.NDJSON,
@@ -36,7 +44,7 @@ _COMPRESSED: Final = (".gz", ".xz")
 # 256 MB decompressed: CSV and JSON are read whole, and a small archive may hold terabytes. NDJSON streams.
 _MAX_WHOLE: Final = 256_000_000
 _NO_SOURCE: Final = ""
-_ENDS: Final = 4_096  # bytes at each end of a file in which FHIR says that it is FHIR
+_HEAD: Final = 4_096  # bytes by which lines of JSON are believed to be some
 
 
 @dataclass(frozen=True)
@@ -76,16 +84,18 @@ class BadRow:
     problem: CurbsideError
 
 
-def read_rows(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row | BadRow]:
+def read_rows(
+    paths: Sequence[Path], limit: int | None = None, *, tables: Tables | None = None
+) -> Iterator[Row | BadRow]:
     """The rows of `paths` in order, folders by name; stops after `limit` good ones.
 
     A plain text's external id is its file name (below a folder, its path in that folder). Hidden files
-    are passed over; a file of another kind is listed as a BadRow.
+    are passed over; a file of another kind is listed as a BadRow. `tables` is told of each table.
     """
     good = 0
     for path in paths:
         for file, name in _files(path):
-            for row in _read_file(file, name):
+            for row in _read_file(file, name, tables or Tables()):
                 yield row
                 good += isinstance(row, Row)
                 if good == limit:
@@ -93,7 +103,7 @@ def read_rows(paths: Sequence[Path], limit: int | None = None) -> Iterator[Row |
 
 
 def read_paths(
-    paths: Sequence[Path], limit: int | None = None, *, large: int
+    paths: Sequence[Path], limit: int | None = None, *, large: int, tables: Tables | None = None
 ) -> Iterator[Row | Document | LargeArchive | BadRow]:
     """As `read_rows`, with files of every other kind as Documents, each of which counts as one, and ZIPs of
     more than `large` bytes by their paths."""
@@ -104,7 +114,7 @@ def read_paths(
             if file.suffix.casefold() == ".zip" and file.is_file() and file.stat().st_size > large:
                 read = [LargeArchive(_shown(name), file)]
             else:
-                read = [_read_document(file, name)] if _is_document(file) else _read_file(file, name)
+                read = _read_any(file, name, tables or Tables())
             for row in read:
                 yield row
                 good += not isinstance(row, BadRow)
@@ -123,10 +133,10 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
             yield file, relative.as_posix()
 
 
-def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
-    shown = _shown(name)
+def _read_file(file: Path, name: str, tables: Tables) -> Iterator[Row | BadRow]:
+    """The rows of a file whose name says that it has some."""
     format = _format_of(file)
-    try:
+    with _listing(_shown(name)) as bad:
         if not file.exists():
             raise UnreadableFile(
                 "the file cannot be read: there is none of that name", field="path", mend="Check its name."
@@ -138,39 +148,52 @@ def _read_file(file: Path, name: str) -> Iterator[Row | BadRow]:
                 mend=f"Give it as {', '.join(FORMATS)}, also with {' or '.join(_COMPRESSED)}.",
             )
         with _open(file) as stream:
-            for row in _rows(stream, format, name):
-                place = shown if format is Format.TEXT else f"{shown} row {row.row}"
-                yield (
-                    Row(place, row.submission)
-                    if isinstance(row, rows.GoodRow)
-                    else BadRow(place, row.problem)
-                )
+            yield from _rows(stream, format, name, tables)
+    yield from bad
+
+
+def _read_any(file: Path, name: str, tables: Tables) -> Iterator[Row | Document | BadRow]:
+    """The rows of a file of whatever name, or the file where it is for the service to read."""
+    shown, format = _shown(name), _format_of(file)
+    if not file.exists():
+        yield from _read_file(file, name, tables) if format else [_unreadable(shown, "there is no such file")]
+        return
+    with _listing(shown) as bad, _open(file) as stream:
+        if format is Format.NDJSON and _begins_with_objects(stream):
+            yield from _rows(stream, format, name, tables)
+            return
+        data = _whole(stream)
+        if _is_document(data, format, tables):
+            yield Document(shown, shown, data)
+        else:
+            yield from _rows_of(data, format or Format.TEXT, name, tables)
+    yield from bad
+
+
+@contextmanager
+def _listing(shown: str) -> Iterator[list[BadRow]]:
+    """A list for what goes wrong with a file: why it cannot be read, or not to its end."""
+    bad: list[BadRow] = []
+    try:
+        yield bad
     except BadInput as problem:
-        yield BadRow(shown, problem)
+        bad.append(BadRow(shown, problem))
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         # gzip and lzma raise EOFError and their own errors where an archive is cut off or damaged.
         reason = getattr(error, "strerror", None) or "its compression is damaged or cut off"
-        yield BadRow(
-            shown, UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
-        )
+        bad.append(_unreadable(shown, reason))
 
 
-def _read_document(file: Path, name: str) -> Document | BadRow:
-    shown = _shown(name)
-    try:
-        with _open(file) as stream:
-            data = stream.read(_MAX_WHOLE + 1)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or "its compression is damaged or cut off"
-        return BadRow(
-            shown, UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
-        )
-    if len(data) > _MAX_WHOLE:
-        return BadRow(
-            shown,
-            OversizedReport(f"the file has more than {_MAX_WHOLE} bytes", field="path", mend="Split it."),
-        )
-    return Document(shown, shown, data)
+def _begins_with_objects(stream: IO[bytes]) -> bool:
+    """Whether lines of JSON are so by their beginning, too: they are read as they come, however many."""
+    head: bytes = cast(Any, stream).peek(_HEAD)
+    head = head.lstrip(b"\xef\xbb\xbf \r\n\t")
+    return not head or head.startswith(b"{")
+
+
+def _unreadable(shown: str, reason: str) -> BadRow:
+    problem = UnreadableFile(f"the file cannot be read: {reason}", field="path", mend="Check the file.")
+    return BadRow(shown, problem)
 
 
 def _shown(name: str) -> str:
@@ -178,18 +201,15 @@ def _shown(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _is_document(file: Path) -> bool:
-    """Whether the file is sent as it is: by its name, and for JSON by whether it is FHIR."""
-    format = _format_of(file)
-    if format is not Format.JSON:
-        return format is None
+def _is_document(data: bytes, format: Format | None, tables: Tables) -> bool:
+    """Whether the file is sent as it is: what is no text, also where its name says so, and a text of an
+    unknown name, whose charset the service tells."""
     try:
-        with _open(file) as stream:
-            data = stream.read(_MAX_WHOLE)
-            # First in FHIR's own order, last in that of the alphabet.
-            return b'"resourceType"' in data[:_ENDS] + data[-_ENDS:]
-    except (OSError, EOFError, lzma.LZMAError, zlib.error):
-        return False  # reading it says why
+        if kind_of(data) is not Kind.TEXT:
+            return True
+        return format is None and format_of(decode_unlabelled(data), tables.columns) is Format.TEXT
+    except BadInput:
+        return format is None  # the service says what is wrong with it
 
 
 def _format_of(file: Path) -> Format | None:
@@ -197,15 +217,48 @@ def _format_of(file: Path) -> Format | None:
     return FORMATS.get(plain.suffix.casefold())
 
 
-def _rows(stream: IO[bytes], format: Format, name: str) -> rows.Rows:
+def _rows(stream: IO[bytes], format: Format, name: str, tables: Tables) -> Iterator[Row | BadRow]:
     if format is Format.NDJSON:
-        return rows.read_lines(stream, _read)
+        yield from _placed(rows.read_lines(stream, _read), format, name)
+    else:
+        yield from _rows_of(_whole(stream), format, name, tables)
+
+
+def _rows_of(data: bytes, format: Format, name: str, tables: Tables) -> Iterator[Row | BadRow]:
+    tables.place = _shown(name)
+    read = rows.read_rows(_in_utf8(data), format, _read, name=name, tables=tables)
+    yield from _placed(read, format, name)
+
+
+def _placed(read: rows.Rows, format: Format, name: str) -> Iterator[Row | BadRow]:
+    for row in read:
+        other = row.row > 1 or (isinstance(row, rows.GoodRow) and row.media_type)
+        place = f"{_shown(name)} row {row.row}" if format is not Format.TEXT or other else _shown(name)
+        if isinstance(row, rows.GoodRow):
+            yield Row(place, row.submission)
+        else:
+            yield BadRow(place, row.problem)
+
+
+def _whole(stream: IO[bytes]) -> bytes:
     data = stream.read(_MAX_WHOLE + 1)
     if len(data) > _MAX_WHOLE:
         raise OversizedReport(
             f"the file has more than {_MAX_WHOLE} bytes", field="path", mend="Split it, or give it as .jsonl."
         )
-    return rows.read_rows(data, format, _read, name=name)
+    return data
+
+
+def _in_utf8(data: bytes) -> bytes:
+    """`data` in UTF-8 where its charset can be told, as spreadsheets save windows-1252; else as it is."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        try:
+            return decode_unlabelled(data).encode()
+        except (BadInput, UnicodeEncodeError):
+            return data
+    return data
 
 
 def _read(row: dict[str, object]) -> Submission:

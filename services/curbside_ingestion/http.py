@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Query, Request
 from fastapi.routing import APIRoute
 
-from curbside.errors import CurbsideError
+from curbside.errors import BadInput, CurbsideError
 from curbside.identity.http import CanIngest, CanReadReports
 from curbside.identity.principal import Principal
 from curbside.runtime.bodies import hold
@@ -26,17 +26,22 @@ from curbside_ingestion.answers import (
     ReportShown,
     ReportWithHistory,
     StateReached,
+    TableRead,
 )
 from curbside_ingestion.bodies import FORM, media_type, read_form, whole_body
 from curbside_ingestion.consents.answers import ConsentRow, ConsentTaken
 from curbside_ingestion.consents.http import taken
 from curbside_ingestion.described import MANY, MANY_ANSWERED, ONE, ONE_ANSWERED, SHOWN_ANSWERED, Source
+from curbside_ingestion.described_tables import GivenColumns
 from curbside_ingestion.domain.archives import ZIP
+from curbside_ingestion.domain.columns import read_columns
+from curbside_ingestion.domain.formats import Format, format_of
 from curbside_ingestion.domain.problems import BadShape, NoGoodRow, UnsupportedType
 from curbside_ingestion.domain.report import DEFAULT_SOURCE, Submission, read_source, read_submission
-from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, Reader, read_object, read_rows
+from curbside_ingestion.domain.rows import BadRow, GoodRow, Reader, Tables, read_object, read_rows
 from curbside_ingestion.domain.states import ReportState
 from curbside_ingestion.extraction.found import Kind
+from curbside_ingestion.extraction.sniffing import is_archive, kind_of
 from curbside_ingestion.handlers import Receive, ReportLedger, ShownReport
 from curbside_ingestion.reading import Documents, placed
 from curbside_ingestion.receiving import Accepted, Refused
@@ -112,12 +117,16 @@ def routes(
         principal: CanIngest,
         source: Source = DEFAULT_SOURCE,
         filename: Annotated[str | None, Query(max_length=200)] = None,
+        columns: GivenColumns = None,
     ) -> BatchAnswer:
         """Take in the good reports of a body (rows, a ZIP or a form of files, a bundle, messages), and list
-        the bad ones with their problems. `GET /ingestion/v1/batches/{batch_id}` says what becomes of them."""
+        the bad ones with their problems. `GET /ingestion/v1/batches/{batch_id}` says what becomes of them.
+        Each is told by its content, and `tables` says which column of a table became which field."""
         begun_at = datetime.now(UTC)
         media, charset = media_type(request)
-        rows = await _many(request, media, charset, read_source(source), filename, documents, settings)
+        tables = Tables(read_columns(columns) if columns else None)
+        source = read_source(source)
+        rows = await _many(request, media, charset, source, filename, documents, tables, settings)
         good = [row for row in rows if isinstance(row, GoodRow)]
         outcomes = await receive(good, media, principal)
         refused = [row for row in (*rows, *outcomes) if isinstance(row, BadRow | Refused)]
@@ -125,11 +134,12 @@ def routes(
         accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
         batch_id = await note([*accepted, *refused], principal, begun_at, datetime.now(UTC))
         if not accepted:
-            raise _nothing_accepted(refused, batch_id)
+            raise _nothing_accepted(refused, batch_id, tables)
         return {
             "batch_id": batch_id,
             "accepted": [_accepted(outcome) for outcome in accepted],
             "rejected": _rejected(refused),
+            "tables": _tables(tables, quoting=True),
         }
 
     @router.get("/reports")
@@ -169,7 +179,7 @@ async def _one(
     """The one report of a request. Raises its problem, or BadShape where there are several."""
     if media == FORM:
         form = await read_form(request, max_files=1)
-        rows = await documents.rows(form.files[0].data, form.said)
+        rows = await documents.rows(form.files[0].data, form.said, Tables(form.columns))
     elif media == Format.JSON:
         data = await whole_body(request)
         read = partial(read_submission, max_characters=settings.max_report_characters, closed=True)
@@ -194,7 +204,7 @@ async def _one(
 
 
 async def _read_json(data: bytes, read: Reader, charset: str | None) -> GoodRow | None:
-    """The report of a JSON body; None where it is FHIR, which is read like any document."""
+    """The report of a JSON body; None where it is FHIR, lines or a table, which are read as documents are."""
     if len(data) <= _SMALL:
         return _json_row(data, read, charset)
     return await asyncio.to_thread(_json_row, data, read, charset)
@@ -208,7 +218,12 @@ def _json_row(data: bytes, read: Reader, charset: str | None) -> GoodRow | None:
         fhir = isinstance(row.get("resourceType"), str)
         return read({"text": "FHIR"} if fhir else row)
 
-    submission = read_object(data, read_unless_fhir, charset=charset)
+    try:
+        submission = read_object(data, read_unless_fhir, charset=charset)
+    except BadShape:
+        if format_of(data.decode("utf-8", "replace")) in (Format.CSV, Format.NDJSON):
+            return None
+        raise
     return None if fhir else GoodRow(1, submission, data)
 
 
@@ -219,38 +234,49 @@ async def _many(
     source: str,
     filename: str | None,
     documents: Documents,
+    tables: Tables,
     settings: IngestionSettings,
 ) -> list[GoodRow | BadRow]:
     said: dict[str, object] = {"source": source}
     if media == FORM:
         form = await read_form(request, max_files=settings.max_batch_reports)
+        tables.columns = form.columns or tables.columns
         rows: list[GoodRow | BadRow] = []
         for number, file in enumerate(form.files, 1):
-            found = await documents.rows_of_file(file.data, said | form.said, name=file.name)
-            rows += [placed(row, len(rows) + index, f"file {number}") for index, row in enumerate(found, 1)]
+            tables.place = f"file {number}"
+            found = await documents.rows_of_file(file.data, said | form.said, name=file.name, tables=tables)
+            rows += [placed(row, len(rows) + index, tables.place) for index, row in enumerate(found, 1)]
             documents.check(len(rows))
         return rows
     format = _FORMATS.get(media)
     if format is None and media != ZIP and media not in _DOCUMENTS:
         raise _unsupported(media, (*Format, ZIP, FORM, *_DOCUMENTS))
     data = await whole_body(request)
-    if media == ZIP:
-        return await documents.rows_of_archive(data, said, partial(hold, request))
+    if media == ZIP or is_archive(data):
+        return await documents.rows_of_archive(data, said, partial(hold, request), tables)
     if format is None:
-        return await documents.rows(data, said)
+        return await documents.rows(data, said, tables)
+    if (kind := await asyncio.to_thread(_kind_beside, data)) is not None:
+        return await documents.rows_as(kind, data, said, tables)
     read = partial(read_submission, source=source, max_characters=settings.max_report_characters)
-    rows = await asyncio.to_thread(
-        _read_batch, data, format, read, charset, filename, settings.max_batch_reports
-    )
+
+    def read_batch() -> list[GoodRow | BadRow]:
+        """The rows of a body, and one more than there may be where there are more."""
+        found = read_rows(data, format, read, charset=charset, name=filename, tables=tables)
+        return [*islice(found, settings.max_batch_reports + 1)]
+
+    rows = await asyncio.to_thread(read_batch)
     documents.check(len(rows))
     return rows
 
 
-def _read_batch(
-    data: bytes, format: Format, read: Reader, charset: str | None, filename: str | None, limit: int
-) -> list[GoodRow | BadRow]:
-    """The rows of a body, and one more than `limit` where there are more."""
-    return [*islice(read_rows(data, format, read, charset=charset, name=filename), limit + 1)]
+def _kind_beside(data: bytes) -> Kind | None:
+    """What a body that is declared as text, a table or JSON is instead; None where it may be that."""
+    try:
+        kind = kind_of(data)
+    except BadInput:
+        return None  # whoever reads it as declared says why it cannot be read
+    return None if kind is Kind.TEXT else kind
 
 
 def _unsupported(media: str, accepted: Sequence[str]) -> CurbsideError:
@@ -261,8 +287,8 @@ def _unsupported(media: str, accepted: Sequence[str]) -> CurbsideError:
     )
 
 
-def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str) -> CurbsideError:
-    """The rows' own problem where all have the same, else NoGoodRow; with `rejected` either way."""
+def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str, tables: Tables) -> CurbsideError:
+    """The rows' own problem where all have the same, else NoGoodRow; with `rejected` and `tables`."""
     if len({row.problem.code for row in refused}) == 1:
         problem = refused[0].problem
     else:
@@ -272,8 +298,19 @@ def _nothing_accepted(refused: Sequence[BadRow | Refused], batch_id: str) -> Cur
             mend="Mend the rows as `rejected` says.",
         )
     rejected = _rejected(refused)
-    problem.extensions |= {"rejected": rejected, "batch_id": batch_id}
+    said: dict[str, Any] = {"rejected": rejected, "batch_id": batch_id}
+    if tables.found:
+        said["tables"] = _tables(tables, quoting=False)
+    problem.extensions |= said
     return problem
+
+
+def _tables(tables: Tables, *, quoting: bool) -> list[TableRead]:
+    return [_table(place, table.told(quoting=quoting)) for place, table in tables.found]
+
+
+def _table(place: str, told: Mapping[str, Any]) -> TableRead:
+    return {"place": place, "columns": told["columns"], "by": told["by"], "ignored": told["ignored"]}
 
 
 def _accepted(outcome: Accepted) -> AcceptedRow | ConsentRow:

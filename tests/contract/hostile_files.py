@@ -225,6 +225,7 @@ def message(segments: str) -> bytes:
 JSON: Final = "application/json"
 FHIR: Final = "application/fhir+json"
 TEXT: Final = "text/plain"
+CSV: Final = "text/csv"
 OCTETS: Final = "application/octet-stream"
 ZIP: Final = "application/zip"
 HL7: Final = "application/hl7-v2"
@@ -370,6 +371,32 @@ HOSTILE: Final[Mapping[str, Hostile]] = {
         later=True,
     ),
     # JSON and FHIR
+    # Tables
+    "CSV of 100,000 columns": Hostile(
+        lambda trap: ",".join(["text", *map(str, range(100_000))]).encode() + b"\na\n",
+        CSV,
+        "report.shape",
+        BATCH,
+    ),
+    "CSV of one line of 5 MB": Hostile(lambda trap: b"text," + b"x" * 5 * MEGA, CSV, "report.shape", BATCH),
+    "CSV with a header of 1 MB above 1,000 rows": Hostile(
+        lambda trap: b"text," + b"x" * MEGA + b"\na,b" * 1_000, CSV, "report.shape", BATCH
+    ),
+    "CSV with a quote that is never closed": Hostile(
+        lambda trap: b'id,text\n1,"' + b"x\n" * 2 * MEGA, CSV, "report.truncated", BATCH
+    ),
+    "CSV of quotes": Hostile(
+        lambda trap: b"id,text\n1," + b'"' * (3 * MEGA + 1), CSV, "report.truncated", BATCH
+    ),
+    "CSV of headers alone": Hostile(lambda trap: b"id,text\n\n\n", CSV, "report.empty", BATCH),
+    "CSV with two columns of text": Hostile(
+        lambda trap: b"id,text,Text\n1,a,b\n", CSV, "report.shape", BATCH
+    ),
+    "CSV with NULs": Hostile(lambda trap: b"id,text\n1,a\x00b\n", CSV, "report.binary", BATCH),
+    "CSV of 500,000 rows": Hostile(
+        lambda trap: b"id,text\n" + b"1,a\n" * 500_000, OCTETS, "report.too-many", BATCH
+    ),
+    "a text of 5 MB of separators": Hostile(lambda trap: b",;\t|" * 1_250_000, OCTETS, "document.empty"),
     "JSON of 100,000 arrays in each other": Hostile(
         lambda trap: b'{"text": ' + b"[" * 100_000, JSON, "report.shape"
     ),

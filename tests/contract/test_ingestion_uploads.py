@@ -726,3 +726,50 @@ async def test_the_command_sends_a_large_archive_in_pieces_and_goes_on_with_it(
         api.close()
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_the_tables_of_an_archive_are_read_by_the_columns_that_were_given(client: Client) -> None:
+    table = f"Befund;Nr;Wer\nNo nodule.;1;{NAME}\nClear.;2;{NAME}\n".encode()
+    packed = zipped({"a.txt": table, "b.txt": b"A text, no table.", "c.csv": b"id,text\n7,Other.\n"})
+    columns = '{"text": "Befund", "external_id": "Nr", "known.names": "Wer"}'
+    outcome = await client.worked(await client.upload(packed, source="ris", columns=columns))
+    assert of_rows(outcome) == (4, 3, 0, 1, 3)
+    (refused,) = outcome["rejected"]
+    assert refused["problem"]["code"] == "report.bad-columns"
+    assert refused["problem"]["place"] == "file 3", "c.csv has no such columns"
+    assert await client.texts() == ["A text, no table.", "Clear.", "No nodule."]
+    wrong = {"upload_metadata": f"columns {base64.b64encode(b'{').decode()}"}
+    answer = await client.ask("POST", upload_length=5, **wrong)
+    assert_problem(answer, 422, "report.bad-columns", "columns")
+
+
+async def test_the_command_reads_tables_of_any_name_and_prints_their_columns(
+    client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"{number}.tsv").write_text(f"Nr\tWer\tBefund [neu]\n{number}\tRoe\tNote {number}.\n")
+    (folder / "export.dat").write_text("id;text\n7;Seven.\n8;Eight.\n")
+    (folder / "letter.csv").write_text("Note, text\nof a letter, which is no table.\n")
+    (folder / "old.zip").write_bytes(zipped({"x": "Nr;Befund neu;Wer\n9;Müller.;Roe\n".encode("cp1252")}))
+    async with served(client.opened.app) as url:
+        api = Api(url, client.http.headers["authorization"][7:])
+        columns = ["text=Befund neu", "external_id=1", "known.names=Wer"]
+        sent = partial(
+            ingest_paths, api, [folder], limit=None, source="ward", memory=tmp_path, columns=columns
+        )
+        assert not await asyncio.to_thread(sent), "two files have no such columns"
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "3 acknowledged, 0 already there, 2 refused" in printed
+        assert "1.tsv and 1 more with the same columns" in printed
+        assert "Befund [neu] │ as given" in printed
+        assert "old.zip, file 1" in printed
+        assert not await asyncio.to_thread(sent)
+        assert "0 acknowledged, 3 already there, 2 refused" in capsys.readouterr().out
+        alone = partial(ingest_paths, api, [folder / "export.dat"], limit=None, source="ward")
+        assert await asyncio.to_thread(alone)
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "2 acknowledged" in printed
+        assert "│ text │ text │ by name │" in printed
+    assert await client.texts() == ["Eight.", "Müller.", "Note 1.", "Note 2.", "Seven."]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from curbside_ingestion.domain.columns import read_pairs
 from curbside_ingestion.domain.report import read_submission
-from curbside_ingestion.files import BadRow, Row, read_rows
+from curbside_ingestion.domain.rows import Tables
+from curbside_ingestion.files import BadRow, Document, LargeArchive, Row, read_paths, read_rows
 
 
 def told(paths: list[Path], limit: int | None = None) -> list[tuple[str, str]]:
@@ -110,3 +112,72 @@ def test_real_reports_are_read(shared: Path) -> None:
     notes = list(read_rows([shared / "data" / "aci_bench" / "valid.csv"]))
     assert notes
     assert all(isinstance(row, Row) for row in notes)
+
+
+TABLE = "id;text\n1;first\n2;M\u00fcller\n"
+LINES = '{"text": "a"}\n{"text": "b"}\n'
+
+
+def sent(paths: list[Path], tables: Tables | None = None) -> list[tuple[str, str]]:
+    """Place, and text, problem code or `sent as it is`, of what would be posted."""
+    return [
+        (
+            one.place,
+            "sent as it is"
+            if isinstance(one, Document | LargeArchive)
+            else one.submission.text.reveal()
+            if isinstance(one, Row)
+            else one.problem.code,
+        )
+        for one in read_paths(paths, large=10**6, tables=tables)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.tsv", "a.txt", "a.json", "a.dat", "a", "a.jsonl", "a.pdf", "a.csv.gz"]
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_table_is_one_under_any_name_and_in_any_charset(name: str, codec: str, tmp_path: Path) -> None:
+    data = TABLE.encode(codec)
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    tables = Tables()
+    read = sent([tmp_path / name], tables)
+    assert read == [(f"{name} row 1", "first"), (f"{name} row 2", "M\u00fcller")]
+    ((place, table),) = tables.found
+    assert place == name
+    assert table.told(quoting=True)["columns"] == {"text": ["text"], "external_id": ["id"]}
+    assert sent([tmp_path / name]) == read
+
+
+def test_what_a_file_holds_counts_more_than_its_name(tmp_path: Path) -> None:
+    files = {
+        "a.csv": b"%PDF-1.7",
+        "b.jsonl": b"%PDF-1.7",
+        "c.json": b'{"resourceType": "Bundle", "entry": []}',
+        "d.txt": LINES.encode(),
+        "e.csv": b'[{"text": "c"}]',
+        "f.dat": b"A text, and no table.",
+        "g.csv": b"A text, and no table.",
+        "h.txt": b"MSH|^~\\&|A|B",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    assert sent([tmp_path]) == [
+        ("a.csv", "sent as it is"),
+        ("b.jsonl", "sent as it is"),
+        ("c.json", "sent as it is"),
+        ("d.txt row 1", "a"),
+        ("d.txt row 2", "b"),
+        ("e.csv row 1", "c"),
+        ("f.dat", "sent as it is"),
+        ("g.csv", "report.missing-columns"),
+        ("h.txt", "sent as it is"),
+    ]
+
+
+def test_columns_are_given_for_the_tables_of_all_files(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("Nr\tBefund\n1\tclear\n")
+    (tmp_path / "b.x").write_text("Befund,Nr\nnodule,2\n")
+    tables = Tables(read_pairs(["text=Befund", "external_id=Nr"]))
+    assert sent([tmp_path], tables) == [("a.tsv row 1", "clear"), ("b.x row 1", "nodule")]
+    assert [place for place, _ in tables.found] == ["a.tsv", "b.x"]

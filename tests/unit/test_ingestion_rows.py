@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curbside.errors import CurbsideError
 from curbside.phi import PhiText
+from curbside_ingestion.domain.formats import Format
 from curbside_ingestion.domain.problems import (
     BadField,
     BadShape,
@@ -25,7 +26,7 @@ from curbside_ingestion.domain.problems import (
 )
 from curbside_ingestion.domain.report import FIELD_NAMES, KNOWN_NAMES, Submission, read_submission
 from curbside_ingestion.domain.revisions import ReportStatus
-from curbside_ingestion.domain.rows import BadRow, Format, GoodRow, read_object, read_rows
+from curbside_ingestion.domain.rows import BadRow, GoodRow, read_object, read_rows
 from curbside_ingestion.domain.types import load_types
 
 NAME = "Wolfgang Katzenbach"

@@ -186,6 +186,13 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders of reports.")],
     limit: Annotated[Optional[int], typer.Option(min=1, help="At most so many reports.")] = None,  # noqa: UP045
     source: Annotated[str, typer.Option(help="The name of the system they come from.")] = "files",
+    column: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help='Which columns of tables are a field, e.g. text="Note Text", known.names=Surname,Forename; '
+            "by number where they have no headers. Fields not named here are found by their headers."
+        ),
+    ] = None,
     data: Data = None,
     url: Url = None,
     token_file: TokenFile = None,
@@ -194,7 +201,8 @@ def ingest(
     from curbside.runtime.ingesting import ingest_paths
 
     memory = _settings(data).cache / "uploads"
-    whole = ingest_paths(_api(data, url, token_file), paths, limit=limit, source=source, memory=memory)
+    api = _api(data, url, token_file)
+    whole = ingest_paths(api, paths, limit=limit, source=source, memory=memory, columns=column or ())
     raise typer.Exit(0 if whole else 1)
 
 

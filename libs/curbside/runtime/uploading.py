@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -26,14 +26,18 @@ _GONE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 Told = Callable[[int, str], None]
 
 
-def send_archive(api: Api, path: Path, *, source: str, memory: Path, told: Told) -> dict[str, Any]:
+def send_archive(
+    api: Api, path: Path, *, source: str, columns: str | None = None, memory: Path, told: Told
+) -> dict[str, Any]:
     """Send `path`, and wait until it is worked through; what became of it, with all refused rows.
 
     Where an upload was begun before, as a file in the directory `memory` says, it goes on. `told` hears how
-    many of its bytes, then of its rows, there are. Raises ApiProblem, Unavailable.
+    many of its bytes, then of its rows, there are. `columns` says of its tables which columns are which
+    fields, in JSON. Raises ApiProblem, Unavailable.
     """
-    note = memory / _name(api, path, source)
-    batch_id = _sent(api, path, source, note, told)
+    said = {"filetype": "application/zip", "source": source} | ({"columns": columns} if columns else {})
+    note = memory / _name(api, path, source, columns)
+    batch_id = _sent(api, path, said, note, told)
     while True:
         outcome: dict[str, Any] = api.poll(f"/ingestion/v1/batches/{batch_id}", limit=1)
         told(outcome["rows"], "reports")
@@ -46,13 +50,13 @@ def send_archive(api: Api, path: Path, *, source: str, memory: Path, told: Told)
     return outcome | {"rejected": [*_refused(api, batch_id)]}
 
 
-def _sent(api: Api, path: Path, source: str, note: Path, told: Told) -> str:
+def _sent(api: Api, path: Path, said: Mapping[str, str], note: Path, told: Told) -> str:
     """Send what is not there yet; the id of the batch."""
     location = note.read_text() if note.exists() else ""
     with path.open("rb") as file:
         while True:
             try:
-                location = location or _begun(api, path, source, note)
+                location = location or _begun(api, path, said, note)
                 batch_id = patiently(partial(_add, api, location, file, told))
             except ApiProblem as problem:
                 if problem.body["status"] not in _GONE:
@@ -63,8 +67,7 @@ def _sent(api: Api, path: Path, source: str, note: Path, told: Told) -> str:
                     return batch_id
 
 
-def _begun(api: Api, path: Path, source: str, note: Path) -> str:
-    said = {"filetype": "application/zip", "source": source}
+def _begun(api: Api, path: Path, said: Mapping[str, str], note: Path) -> str:
     metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items())
     headers = {"upload-length": str(path.stat().st_size), "upload-metadata": metadata}
     answer = patiently(lambda: api.exchange("POST", _UPLOADS, headers=headers | _VERSIONED))
@@ -106,8 +109,10 @@ def _refused(api: Api, batch_id: str) -> Iterator[dict[str, Any]]:
         after = page["next"]
 
 
-def _name(api: Api, path: Path, source: str) -> str:
-    """Of the same file, sent to the same place as from the same source."""
+def _name(api: Api, path: Path, source: str, columns: str | None) -> str:
+    """Of the same file, sent to the same place as from the same source, with the same columns."""
     there = path.stat()
-    said = (api.base_url, str(path.resolve()), there.st_size, there.st_mtime_ns, source)
+    said: tuple[object, ...] = (api.base_url, str(path.resolve()), there.st_size, there.st_mtime_ns, source)
+    if columns is not None:
+        said = (*said, columns)
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]

@@ -47,6 +47,12 @@ class MissingColumns(BadShape):
     code = "report.missing-columns"
 
 
+class BadColumns(BadInput):
+    """What is said of a table's columns is none, or not of this table."""
+
+    code = "report.bad-columns"
+
+
 class BadField(BadInput):
     code = "report.bad-field"
 

@@ -183,6 +183,11 @@ def read_submission(
     )
 
 
+def fills(row: Mapping[str, object], name: str) -> bool:
+    """Whether `row` says anything of field `name`, whatever it calls it."""
+    return any(row.get(alias) not in (None, "") for alias in FIELD_NAMES.get(name, (name,)))
+
+
 def read_source(value: object) -> str:
     """A source's name. It goes into events, so it is a plain name of a system."""
     if not isinstance(value, str) or not _SOURCE.fullmatch(value.strip()):

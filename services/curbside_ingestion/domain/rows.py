@@ -1,4 +1,4 @@
-"""Bodies and files of reports, row by row: TXT, CSV, JSON, NDJSON.
+"""Bodies and files of reports, row by row: TXT, CSV, JSON, NDJSON, told by content.
 
 Good rows and bad rows come out in the order of the input; a bad row never stops those beside it. The
 `original` of a row is that row alone (with the header in CSV), because each patient's originals are
@@ -8,37 +8,37 @@ encrypted under a key of their own; what came in another charset is kept in UTF-
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Final
+from dataclasses import dataclass, field, replace
 
 from curbside.errors import BadInput, CurbsideError
+from curbside_ingestion.domain.columns import Columns
 from curbside_ingestion.domain.consents import Consent
 from curbside_ingestion.domain.encoding import decode, refuse_other_formats
-from curbside_ingestion.domain.problems import (
-    BadShape,
-    EmptyReport,
-    MissingColumns,
-    TruncatedReport,
-)
-from curbside_ingestion.domain.report import FIELD_NAMES, KNOWN_NAMES, Submission
+from curbside_ingestion.domain.formats import Format, format_of
+from curbside_ingestion.domain.layouts import Table
+from curbside_ingestion.domain.problems import BadShape, EmptyReport, TruncatedReport
+from curbside_ingestion.domain.report import Submission
+from curbside_ingestion.domain.tables import read_table
 from curbside_ingestion.extraction.found import Kind, Quality
-
-# Hospitals' exports separate by comma, and by semicolon where the comma is the decimal sign.
-_DELIMITERS: Final = ",;\t|"
 
 Reader = Callable[[dict[str, object]], Submission]
 
 
-class Format(StrEnum):
-    TEXT = "text/plain"
-    CSV = "text/csv"
-    JSON = "application/json"
-    NDJSON = "application/x-ndjson"
+@dataclass
+class Tables:
+    """The tables of one request: what its sender said of columns, and what each of them was found to be.
+
+    `place` is where the next one stands, e.g. "file 3".
+    """
+
+    columns: Columns | None = None
+    place: str = "body"
+    found: list[tuple[str, Table]] = field(default_factory=list)
+
+    def note(self, table: Table) -> None:
+        self.found.append((self.place, table))
 
 
 @dataclass(frozen=True)
@@ -76,27 +76,60 @@ Rows = Iterator[GoodRow | BadRow]
 
 
 def read_rows(
-    data: bytes, format: Format, read: Reader, *, charset: str | None = None, name: str | None = None
+    data: bytes,
+    format: Format,
+    read: Reader,
+    *,
+    charset: str | None = None,
+    name: str | None = None,
+    tables: Tables | None = None,
 ) -> Rows:
-    """The rows of a whole body or file. Raises a BadInput where the whole cannot be read.
+    """The rows of a whole body or file that is said to be of `format`. Raises a BadInput where the whole
+    cannot be read.
 
     `name` becomes the external id of a plain text, which has no field for one.
     """
+    tables = tables if tables is not None else Tables()
     if format is Format.NDJSON and _is_utf8(data, charset):
-        # Line by line, so that a line with a broken byte does not spoil the others.
         refuse_other_formats(data[:256], "body")
-        yield from read_lines(data.split(b"\n"), read)
-        return
+        if _declared(data.decode("utf-8", "surrogateescape"), format, tables) is Format.NDJSON:
+            # Line by line, so that a line with a broken byte does not spoil the others.
+            yield from read_lines(data.split(b"\n"), read)
+            return
     text = decode(data, charset=charset)
+    told = _declared(text, format, tables)
+    media_type = "" if told is format else told.value
+    for row in rows_of(text, data, told, read, name=name, tables=tables):
+        yield replace(row, media_type=media_type) if media_type and isinstance(row, GoodRow) else row
+
+
+def rows_of(
+    text: str, data: bytes, format: Format, read: Reader, *, name: str | None, tables: Tables
+) -> Rows:
+    """As `read_rows`, for `data` whose text and format are known."""
     match format:
         case Format.TEXT:
             yield _row(1, {"text": text, "external_id": name}, data, read)
         case Format.CSV:
-            yield from _read_csv(text, read)
+            yield from _read_table(text, read, tables)
         case Format.JSON:
             yield from _read_json(text, data, read)
         case Format.NDJSON:
-            yield from read_lines((line.encode("utf-8", "surrogatepass") for line in text.split("\n")), read)
+            yield from read_lines(
+                (line.encode("utf-8", "surrogateescape") for line in text.split("\n")), read
+            )
+
+
+def _declared(text: str, format: Format, tables: Tables) -> Format:
+    """The format of a text that is declared: what its content clearly is, else as declared. Lines of JSON may
+    be one line, and a table is one by its declaration, whatever its headers are."""
+    told = format_of(text, tables.columns)
+    if told is Format.TEXT:
+        return format
+    lines = (
+        format is Format.NDJSON and told is Format.JSON and not text.lstrip("\ufeff \r\n\t").startswith("[")
+    )
+    return format if lines else told
 
 
 def read_lines(lines: Iterable[bytes], read: Reader) -> Rows:
@@ -149,116 +182,13 @@ def _read_json(text: str, data: bytes, read: Reader) -> Rows:
         yield _object_row(number, item, original, read)
 
 
-def _read_csv(text: str, read: Reader) -> Rows:
-    text = text.removeprefix("\ufeff")
-    lines = _Recorded(io.StringIO(text, newline=""))
-    # A report may be one field of any length; the limit that counts is that of the body.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    head = io.StringIO(text.lstrip("\r\n"), newline="").readline()
-    reader = csv.reader(lines, strict=True, delimiter=_delimiter(head))
-    try:
-        header = [_column(cell) for cell in _first(reader)]
-    except csv.Error:
-        raise BadShape(
-            "the header of the CSV has a quote that is never closed", field="body", mend="Close it."
-        ) from None
-    _require_columns(header)
-    header_lines = lines.take()
-    number = 0
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            # After a broken quote no row's borders are sure: what follows could put a name into a text.
-            yield BadRow(number + 1, _broken_quote(str(error)))
-            return
-        if cells is None:
-            break
-        original = (header_lines + lines.take()).encode("utf-8", "surrogateescape")
-        if not cells:
-            continue
-        number += 1
-        if len(cells) != len(header):
-            yield BadRow(
-                number,
-                BadShape(
-                    f"the row has {len(cells)} columns, the header {len(header)}",
-                    field="body",
-                    mend="Quote fields that hold separators, quotes or line breaks (RFC 4180).",
-                ),
-            )
+def _read_table(text: str, read: Reader, tables: Tables) -> Rows:
+    for record in read_table(text, tables.columns, tables.note):
+        if isinstance(record.row, CurbsideError):
+            yield BadRow(record.number, record.row)
         else:
-            yield _row(number, dict(zip(header, cells, strict=True)), original, read)
-    if not number:
-        raise EmptyReport("the CSV has a header and no row", field="body", mend="Send at least one report.")
-
-
-class _Recorded:
-    """Lines on their way into the CSV reader, kept until taken: a record may span many."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._kept: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self._kept.append(line)
-        return line
-
-    def take(self) -> str:
-        taken = "".join(self._kept)
-        self._kept.clear()
-        return taken
-
-
-def _column(cell: str) -> str:
-    return cell.strip().casefold().replace(" ", "_").replace("-", "_")
-
-
-def _first(reader: Iterator[list[str]]) -> list[str]:
-    return next((cells for cells in reader if cells), [])
-
-
-def _delimiter(head: str) -> str:
-    """The separator under which the header names a column of text; a comma where none does."""
-    for delimiter in _DELIMITERS:
-        cells = {_column(cell.strip('" \r\n')) for cell in head.split(delimiter)}
-        if cells & set(FIELD_NAMES["text"]):
-            return delimiter
-    return ","
-
-
-def _require_columns(header: list[str]) -> None:
-    if not set(header) & set(FIELD_NAMES["text"]):
-        # The header is not shown: in a file without one it is the first patient.
-        accepted = {name: list(names) for name, names in (FIELD_NAMES | KNOWN_NAMES).items()}
-        raise MissingColumns(
-            "the CSV has no column of the report's text",
-            field="text",
-            mend=f"Name that column one of {', '.join(FIELD_NAMES['text'])} in the first line.",
-            missing=["text"],
-            accepted=accepted,
-        )
-    named = [name for name in header if name]
-    if len(set(named)) != len(named):
-        raise BadShape("two columns of the CSV have the same name", field="body", mend="Rename one.")
-
-
-def _broken_quote(reason: str) -> CurbsideError:
-    if "unexpected end" in reason:
-        return TruncatedReport(
-            "the row's quote is never closed: the file was cut off, or a quote is missing",
-            field="body",
-            mend="Send it whole, with quotes inside a field doubled. Nothing after this row was read.",
-        )
-    return BadShape(
-        "the row has a quote where none can stand",
-        field="body",
-        mend="Double the quotes inside a quoted field (RFC 4180). Nothing after this row was read.",
-    )
+            original = record.original.encode("utf-8", "surrogateescape")
+            yield _row(record.number, record.row, original, read)
 
 
 def _is_utf8(data: bytes, charset: str | None) -> bool:

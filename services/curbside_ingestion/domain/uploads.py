@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from curbside.errors import BadInput, Conflict, NotFound, TooLarge
 from curbside_ingestion.domain.archives import ZIP
+from curbside_ingestion.domain.columns import Columns, read_columns
+from curbside_ingestion.domain.formats import Format
 from curbside_ingestion.domain.problems import UnsupportedType
-from curbside_ingestion.domain.rows import Format
 
 VERSION: Final = "1.0.0"
 PIECE_MEDIA: Final = "application/offset+octet-stream"
@@ -115,6 +116,7 @@ class Metadata:
     given: str = field(repr=False)  # the header, to be given back
     media: str  # one of ZIP and NDJSON; empty where nothing is said: its first bytes tell
     source: str | None
+    columns: Columns | None = None  # of the tables in it
 
 
 def read_length(value: str | None, most: int) -> int:
@@ -161,7 +163,8 @@ def read_checksum(value: str | None) -> Checksum | None:
 
 
 def read_metadata(value: str | None) -> Metadata:
-    """`filetype` says what the archive is, `source` where it comes from; the rest is only given back."""
+    """`filetype` says what the archive is, `source` where it comes from, `columns` which columns of its
+    tables are which fields; the rest is only given back. Raises BadHeader, UnsupportedType, BadColumns."""
     said: dict[str, str] = {}
     given = (value or "").strip()
     if len(given) > _MAX_METADATA or not given.isascii():
@@ -175,7 +178,8 @@ def read_metadata(value: str | None) -> Metadata:
         if not name or name in said:
             raise _bad_metadata()
         said[name] = decoded
-    return Metadata(given, _archive(said.get("filetype", "")), said.get("source"))
+    columns = read_columns(said["columns"]) if said.get("columns") else None
+    return Metadata(given, _archive(said.get("filetype", "")), said.get("source"), columns)
 
 
 def _archive(declared: str) -> str:

@@ -14,8 +14,17 @@ from curbside_ingestion.extraction.markup import tidy
 
 def read_text(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DocumentText:
     """The text of `data`; raises a problem of `domain.problems` where it is binary, cut off or mixed."""
+    return read_characters(decoded(data), limits)
+
+
+def decoded(data: bytes) -> str:
+    """The characters of `data`, in whatever charset. Raises as `read_text`."""
     refuse_other_formats(data[:200], "body")
-    text = decode_unlabelled(data)
+    return decode_unlabelled(data)
+
+
+def read_characters(text: str, limits: Limits = DEFAULT_LIMITS) -> DocumentText:
+    """As `read_text`, of a document whose characters are known."""
     refuse_controls(text, "body")
     refuse_broken_characters(text, "body")
     text = tidy(text, limits)

@@ -37,6 +37,12 @@ _REFUSED: Final = (
     (b"MZ", "a program", "Send a report."),
     (b"SQLite format 3\x00", "SQLite", "Send a report."),
 )
+_DOCX: Final = b"word/document.xml"  # a ZIP that holds it
+_OTHERS: Final = {
+    b"xl/workbook": ("XLSX", "Save it as CSV."),
+    b"ppt/presentation": ("PPTX", "Save it as DOCX or PDF."),
+    b"mimetype": ("an OpenDocument file", "Save it as DOCX or PDF."),
+}
 _DICOM_OFFSET: Final = 128  # DICOM PS3.10: a preamble of 128 bytes, then "DICM"
 _HEAD: Final = 4_096  # bytes in which a PDF's or HTML's beginning is looked for
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")
@@ -85,22 +91,23 @@ def kind_of(data: bytes) -> Kind:
         return Kind.HTML
     if _ANY_ELEMENT.match(text) and text.lstrip().startswith((b"<?xml", b"<!DOCTYPE", b"<")):
         return _markup(data, text)
-    if text.lstrip()[:1] == b"{" and _is_fhir(data):
+    if text.lstrip()[:1] == b"{" and b'"resourceType"' in data and _is_fhir(data):
         return Kind.FHIR
     return Kind.TEXT
 
 
+def is_archive(data: bytes) -> bool:
+    """Whether `data` is a ZIP of files, and no DOCX or another format that is a ZIP."""
+    return data.startswith(b"PK\x03\x04") and not any(part in data for part in (_DOCX, *_OTHERS))
+
+
 def _office(data: bytes) -> Kind:
     """DOCX by the name of its main part, which stands uncompressed in a ZIP's directory."""
-    if b"word/document.xml" in data:
+    if _DOCX in data:
         return Kind.DOCX
-    for part, name in (
-        (b"xl/workbook", "XLSX"),
-        (b"ppt/presentation", "PPTX"),
-        (b"mimetype", "an OpenDocument file"),
-    ):
+    for part, (name, mend) in _OTHERS.items():
         if part in data:
-            raise UnsupportedDocument(f"the document is {name}", field="body", mend="Save it as DOCX or PDF.")
+            raise UnsupportedDocument(f"the document is {name}", field="body", mend=mend)
     raise UnsupportedDocument(
         "the document is a ZIP", field="body", mend="Send archives to /v1/reports:batch."
     )

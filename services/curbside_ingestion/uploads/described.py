@@ -136,6 +136,8 @@ BEGUN: Final[Responses] = {
             HTTPStatus.BAD_REQUEST: "A header is missing, or is not as tus has it.",
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The archive is larger than one may be.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "`filetype` names no archive that is worked through here.",
+            HTTPStatus.UNPROCESSABLE_ENTITY: "`columns` in `Upload-Metadata` is none, or `source` "
+            "names no system.",
             HTTPStatus.TOO_MANY_REQUESTS: "This token has as many uploads under way as it may, or too much "
             "is under way: ask again after the seconds of Retry-After.",
         }

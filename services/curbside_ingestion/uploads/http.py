@@ -95,7 +95,8 @@ def upload_routes(uploads: Uploads, *, max_bytes: int) -> APIRouter:
     async def begin(request: Request, principal: CanIngest, source: Source = DEFAULT_SOURCE) -> Response:
         """Begin an upload of an archive (a ZIP of documents, or NDJSON) that is too large for one request, or
         whose connection may break: the creation of tus 1.0. `Upload-Metadata` may hold `filetype`
-        (`application/zip` or `application/x-ndjson`; without it the first bytes tell) and `source`."""
+        (`application/zip` or `application/x-ndjson`; without it the first bytes tell), `source`, and
+        `columns`, which says of the tables in a ZIP what `/ingestion/v1/reports:batch` is told of them."""
         length = read_length(request.headers.get("upload-length"), max_bytes)
         metadata = read_metadata(request.headers.get("upload-metadata"))
         upload = await uploads.begin(length, metadata, source, principal)

@@ -12,10 +12,11 @@ from typing import Final
 from curbside.errors import BadInput
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside_ingestion.domain.archives import ZIP, BadMember, read_members
+from curbside_ingestion.domain.columns import Columns
 from curbside_ingestion.domain.encoding import refuse_other_formats
 from curbside_ingestion.domain.problems import EmptyReport, OversizedReport, TooManyReports
 from curbside_ingestion.domain.report import read_submission
-from curbside_ingestion.domain.rows import BadRow, GoodRow, Reader, read_lines
+from curbside_ingestion.domain.rows import BadRow, GoodRow, Reader, Tables, read_lines
 from curbside_ingestion.reading import Documents, placed
 from curbside_ingestion.uploads.sealed_file import Archive, SealedFile
 from curbside_ingestion.uploads.store import Piece, Upload
@@ -45,9 +46,11 @@ class Archives:
     max_file_bytes: int
     max_members: int  # files or lines of one archive
 
-    async def lots(self, upload: Upload, pieces: list[Piece]) -> AsyncIterator[Lot]:
-        """The rows behind those that `upload` says were taken in. Raises a BadInput where the archive cannot
-        be read as a whole."""
+    async def lots(
+        self, upload: Upload, pieces: list[Piece], columns: Columns | None = None
+    ) -> AsyncIterator[Lot]:
+        """The rows behind those that `upload` says were taken in; `columns` is what its sender said of
+        tables. Raises a BadInput where the archive cannot be read as a whole."""
         loop = asyncio.get_running_loop()
 
         def read(ref: BlobRef) -> bytes:  # in a thread, while the loop goes on
@@ -56,10 +59,11 @@ class Archives:
         file = SealedFile(pieces, upload.length, read)
         head = await asyncio.to_thread(file.read, 256)
         is_zip = upload.media == ZIP or (not upload.media and (head or b"").startswith(_SIGNATURES))
-        async for lot in self._of_zip(upload, file) if is_zip else self._of_lines(upload, file, head or b""):
+        rows = self._of_zip(upload, file, columns) if is_zip else self._of_lines(upload, file, head or b"")
+        async for lot in rows:
             yield lot
 
-    async def _of_zip(self, upload: Upload, file: SealedFile) -> AsyncIterator[Lot]:
+    async def _of_zip(self, upload: Upload, file: SealedFile, columns: Columns | None) -> AsyncIterator[Lot]:
         members = read_members(
             Archive(file, upload.length, max(2**20, self.max_members * _DIRECTORY_ENTRY)),
             max_members=self.max_members,
@@ -76,7 +80,8 @@ class Archives:
             if isinstance(member, BadMember):
                 found: list[GoodRow | BadRow] = [BadRow(1, member.problem)]
             else:
-                found = await self.documents.rows_of_file(member.data, said, name=member.name)
+                tables = Tables(columns)
+                found = await self.documents.rows_of_file(member.data, said, name=member.name, tables=tables)
                 size += len(member.data)
             rows += [placed(one, row + index, f"file {number}") for index, one in enumerate(found, 1)]
             row += len(found)

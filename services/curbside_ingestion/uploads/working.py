@@ -23,7 +23,7 @@ from curbside_ingestion.batches.handlers import part_of
 from curbside_ingestion.batches.store import add_parts, end_batch
 from curbside_ingestion.domain.archives import ZIP
 from curbside_ingestion.domain.rows import BadRow, GoodRow
-from curbside_ingestion.domain.uploads import UploadState
+from curbside_ingestion.domain.uploads import UploadState, read_metadata
 from curbside_ingestion.extraction.pool import CostlyDocument, ParserEnded
 from curbside_ingestion.handlers import Receive
 from curbside_ingestion.receiving import Accepted, Refused
@@ -169,7 +169,8 @@ class UploadQueue:
         principal = Principal(upload.actor, upload.tenant, frozenset())
         progress = Progress(upload.members, upload.rows, upload.parts)
         listed = 0
-        async for lot in self.archives.lots(upload, pieces):
+        columns = read_metadata(self.uploads.metadata_of(upload)).columns
+        async for lot in self.archives.lots(upload, pieces, columns):
             outcomes = await self._take_in(lot, principal)
             progress = Progress(lot.members, progress.rows + len(lot.rows), progress.parts + 1)
             part = part_of(

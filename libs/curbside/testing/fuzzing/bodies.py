@@ -138,7 +138,7 @@ def forms(draw: st.DrawFn) -> tuple[str, bytes]:
     many = draw(st.sampled_from((1, 1, 2, 3, 12, 3_000)))
     for number in range(draw(st.integers(0, many)) if many < 20 else many):
         name = (
-            draw(st.sampled_from(("file", "text", "known", "source", "external_id", "x", "")))
+            draw(st.sampled_from(("file", "text", "known", "source", "external_id", "columns", "x", "")))
             if number < 4
             else "file"
         )
@@ -227,7 +227,9 @@ _QUERIES: Final = (
     "filename=%FF%FE", "filename=", "filename=%00.txt", "filename=" + "a" * 200, "limit=0", "limit=-1",
     "limit=" + "9" * 400, "limit=NaN", "limit=1e3", "after=%00", "after=" + "f" * 32, "after=%25%27",
     "after=%F0%9F%92%A9", "after=%5Cud800", "state=pending", "state=%00", "state[]=x", "a=b", "&&&=",
-    "limit=5&limit=6", "source=x&source=%zz", "limit=٣",
+    "limit=5&limit=6", "source=x&source=%zz", "limit=٣", "columns=", "columns=%7B", "columns=%00",
+    "columns=text=1;external_id=2", "columns=%7B%22text%22:2%7D", "columns=text=text;known.names=id",
+    "columns=%7B%22text%22:%5B1,null%5D%7D", "columns=text=" + "9" * 5_000, "columns=type=;type=text",
 )  # fmt: skip
 
 
