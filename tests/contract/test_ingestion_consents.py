@@ -18,6 +18,7 @@ from curbside.contracts.v1 import events_pb2
 from curbside.errors import StorageFull
 from curbside.identity.principal import Role
 from curbside.storage.blobs import BlobStore
+from curbside.storage.periods import open_period
 from curbside.testing.platform import TestPlatform, open_test_platform
 from curbside_ingestion.handlers import GROUP_SIZE
 
@@ -122,8 +123,9 @@ async def test_a_denial_is_recorded_announced_and_audited_under_the_patient_of_t
     payload = event.payload
     assert isinstance(payload, events_pb2.ConsentChanged)
     assert (payload.consent_id, payload.scope, payload.decision) == (before["consent_id"], "training", "deny")
-    assert payload.effective_at.ToJsonString() == "2026-03-01T13:05:00Z"
-    assert not payload.HasField("ends_at")
+    assert open_period(
+        payload.period, tenant="default", consent_id=payload.consent_id, ring=client.opened.platform.ring
+    ) == (datetime(2026, 3, 1, 13, 5, tzinfo=UTC), None)
     reports, consents = await client.subjects()
     assert reports == consents == {event.subject}
     assert event.key == f"default:{event.subject}"
