@@ -70,7 +70,8 @@ def run_environment(metadata: MetaData) -> None:
     """
     url = context.config.get_main_option("sqlalchemy.url")
     assert url is not None
-    engine = create_engine(url, poolclass=pool.NullPool)
+    # An error's text may be shown, and a revision may write what is sealed.
+    engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         postgres = engine.dialect.name == "postgresql"
         if postgres:

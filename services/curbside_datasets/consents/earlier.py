@@ -27,7 +27,8 @@ def period_of(said: events_pb2.ConsentChanged, *, tenant: str, ring: KeyRing) ->
     """The sealed period of the consent that `said` tells of; empty where it tells none."""
     if said.period:
         return said.period
-    told = {field.field_number: field.data for field in UnknownFieldSet(said)}
+    unknown = UnknownFieldSet(said)
+    told = {unknown[place].field_number: unknown[place].data for place in range(len(unknown))}
     try:
         begin, end = _moment(told, _EFFECTIVE_AT), _moment(told, _ENDS_AT)
     except (DecodeError, ValueError, OverflowError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 TRAINING: Final = "training"  # the use that is meant here; a denial of another is taken for one of it
@@ -15,9 +16,12 @@ class Decision(StrEnum):
     VOID = "void"  # it was entered in error
 
 
+_KNOWN: Final = MappingProxyType({decision.value: decision for decision in Decision})
+
+
 def decision_of(word: str) -> Decision:
     """A word of a later release is a denial: fail closed."""
-    return Decision(word) if word in tuple(Decision) else Decision.DENY
+    return _KNOWN.get(word, Decision.DENY)
 
 
 class Standing:

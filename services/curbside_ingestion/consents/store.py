@@ -28,9 +28,7 @@ CONSENTS = Table(
     Column("source", String(64), nullable=False),
     Column("scope", String(32), nullable=False),  # domain.consents.ConsentScope
     Column("decision", String(16), nullable=False),  # domain.consents.Decision
-    Column(
-        "period", LargeBinary, nullable=False
-    ),  # when it begins and ends, sealed: curbside.storage.periods
+    Column("period", LargeBinary, nullable=False),  # when it holds, sealed: curbside.storage.periods
     Column("received_at", UtcDateTime(), nullable=False),
     UniqueConstraint("tenant", "subject", "sequence", name="uq_consents_subject"),
     Index("ix_consents_page", "tenant", "consent_id"),
