@@ -19,6 +19,7 @@ from curbside.errors import CurbsideError, Unavailable
 from curbside.segmentation import headings_hash
 from curbside.storage.blobs import BlobStore
 from curbside.storage.database import Database, Transaction
+from curbside.storage.keys import KeyRing
 from curbside.storage.zones import Zone
 from curbside_datasets import store
 from curbside_datasets.domain.examples import Example, MinedReport, content_hash, examples_of
@@ -110,7 +111,7 @@ async def _run_build(build: store.Build, *, database: Database, blobs: BlobStore
         published = await store.find_manifest(session, build.tenant, version)
     if published is not None:
         async with database.begin() as transaction:
-            if not await _may_teach(gathered, build, transaction):
+            if not await _may_teach(gathered, build, transaction, database.ring):
                 return None
             await store.set_build(
                 transaction.session, build.build_id, state=store.BuildState.PUBLISHED, version=version
@@ -141,9 +142,9 @@ async def _run_build(build: store.Build, *, database: Database, blobs: BlobStore
     return version
 
 
-async def _may_teach(gathered: Gathered, build: store.Build, transaction: Transaction) -> bool:
+async def _may_teach(gathered: Gathered, build: store.Build, transaction: Transaction, ring: KeyRing) -> bool:
     """Whether all that was read may still be: no other transaction says otherwise until this one ends."""
-    return gathered.read <= await store.readable_reports(transaction.session, build.tenant)
+    return gathered.read <= await store.readable_reports(transaction.session, build.tenant, ring)
 
 
 def version_of(said: Mapping[str, Any]) -> str:
@@ -168,7 +169,7 @@ async def _publish(
     version = manifest["version"]
     sizes = {split: part["examples"] for split, part in manifest["splits"].items()}
     async with database.begin() as transaction:
-        if not await _may_teach(gathered, build, transaction):
+        if not await _may_teach(gathered, build, transaction, database.ring):
             return False
         if await store.add_version(
             transaction.session, tenant=build.tenant, name=build.name, manifest=manifest, blob=blob

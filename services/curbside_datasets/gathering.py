@@ -36,7 +36,7 @@ class Gathered:
 async def gather(build: store.Build, recipe: Recipe, *, database: Database, blobs: BlobStore) -> Gathered:
     """Raises MixedBases where reports rest on several legal bases, and the recipe names none."""
     async with database.begin() as transaction:
-        stored = await store.all_reports(transaction.session, build.tenant)
+        stored = await store.all_reports(transaction.session, build.tenant, database.ring)
         readable = [report for report in stored if report.text is not None]
         basis = one_basis([report.legal_basis for report in readable], recipe.legal_basis)
         taken = [report for report in readable if report.legal_basis == basis]

@@ -201,4 +201,4 @@ async def show_examples(
 
 async def read_ledger(principal: Principal, *, database: Database) -> store.Yields:
     async with database.read() as session:
-        return await store.count_yields(session, principal.tenant)
+        return await store.count_yields(session, principal.tenant, database.ring)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +13,12 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
-    ColumnElement,
     Index,
     Integer,
     String,
     Table,
     Text,
     and_,
-    case,
-    func,
     insert,
     select,
     update,
@@ -29,8 +27,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from curbside.contracts.tasks import Task
 from curbside.storage.blobs import BlobRef
+from curbside.storage.keys import KeyRing
 from curbside.storage.tables import UtcDateTime
-from curbside_datasets.consents.store import is_barred
+from curbside_datasets.consents.store import barred_subjects
 from curbside_datasets.domain.mining import Reason
 from curbside_datasets.metadata import METADATA as METADATA
 
@@ -68,6 +67,7 @@ DISPLACED = Table(
     Column("state", String(16), nullable=False),  # Reason.SUPERSEDED or Reason.WITHDRAWN
     Column("marked_at", UtcDateTime(), nullable=False),
 )
+_AT_ONCE = 1000  # rows, of which few are in memory and for which the loop waits
 _MARKED = REPORTS.outerjoin(
     DISPLACED, and_(DISPLACED.c.tenant == REPORTS.c.tenant, DISPLACED.c.report_id == REPORTS.c.report_id)
 )
@@ -195,48 +195,56 @@ async def mark_displaced(session: AsyncSession, tenant: str, report_id: str, sta
         await session.execute(update(DISPLACED).where(here).values(**values))
 
 
-def _barred_by() -> ColumnElement[str | None]:
-    """Why nothing may learn from a report any more, or just now; null where nothing of the kind was said."""
-    opted_out = case((is_barred(REPORTS, datetime.now(UTC)), Reason.OPTED_OUT.value))
-    return func.coalesce(DISPLACED.c.state, opted_out)
+async def _opted_out(session: AsyncSession, tenant: str, ring: KeyRing) -> frozenset[str]:
+    """Who just now denies training."""
+    return await barred_subjects(session, tenant, datetime.now(UTC), ring)
 
 
-async def all_reports(session: AsyncSession, tenant: str) -> list[StoredReport]:
+async def all_reports(session: AsyncSession, tenant: str, ring: KeyRing) -> list[StoredReport]:
     """Every report: one that yields nothing by itself may still be a comparison's prior. One that was
     displaced, or whose patient opted out, has no text, and that as its reason."""
+    opted_out = await _opted_out(session, tenant, ring)
     rows = await session.execute(
-        select(REPORTS, _barred_by().label("barred_by"))
+        select(REPORTS, DISPLACED.c.state)
         .select_from(_MARKED)
         .where(REPORTS.c.tenant == tenant)
         .order_by(REPORTS.c.report_id)
     )
-    return [
-        StoredReport(
-            report_id=row.report_id,
-            tenant=row.tenant,
-            subject=row.subject,
-            type=row.type,
-            source=row.source,
-            status=row.status,
-            authored_at=row.authored_at,
-            policy=row.policy,
-            text=BlobRef.from_json(row.text) if row.text and not row.barred_by else None,
-            tasks=() if row.barred_by else tuple(row.tasks),
-            reason=row.barred_by or row.reason,
-            legal_basis=row.legal_basis,
-            subjects=row.subjects,
-            place=row.place,
-            code=row.code,
-        )
-        for row in rows
-    ]
+    reports = []
+    for row in rows:
+        barred_by = row.state or (Reason.OPTED_OUT.value if row.subject in opted_out else None)
+        reports.append(_report(row, barred_by))
+    return reports
 
 
-async def readable_reports(session: AsyncSession, tenant: str) -> set[str]:
+def _report(row: Any, barred_by: str | None) -> StoredReport:
+    """`barred_by` is why nothing may learn from it any more, or just now."""
+    return StoredReport(
+        report_id=row.report_id,
+        tenant=row.tenant,
+        subject=row.subject,
+        type=row.type,
+        source=row.source,
+        status=row.status,
+        authored_at=row.authored_at,
+        policy=row.policy,
+        text=BlobRef.from_json(row.text) if row.text and not barred_by else None,
+        tasks=() if barred_by else tuple(row.tasks),
+        reason=barred_by or row.reason,
+        legal_basis=row.legal_basis,
+        subjects=row.subjects,
+        place=row.place,
+        code=row.code,
+    )
+
+
+async def readable_reports(session: AsyncSession, tenant: str, ring: KeyRing) -> set[str]:
     """The codes of the reports that a build may read at this moment."""
-    readable = REPORTS.c.text.is_not(None), _barred_by().is_(None)
-    query = select(REPORTS.c.code).select_from(_MARKED).where(REPORTS.c.tenant == tenant, *readable)
-    return set((await session.execute(query)).scalars())
+    opted_out = await _opted_out(session, tenant, ring)
+    readable = REPORTS.c.text.is_not(None), DISPLACED.c.state.is_(None)
+    query = select(REPORTS.c.code, REPORTS.c.subject).select_from(_MARKED)
+    rows = await session.execute(query.where(REPORTS.c.tenant == tenant, *readable))
+    return {code for code, subject in rows if subject not in opted_out}
 
 
 async def report_of_code(session: AsyncSession, tenant: str, code: str) -> str | None:
@@ -245,21 +253,20 @@ async def report_of_code(session: AsyncSession, tenant: str, code: str) -> str |
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def count_yields(session: AsyncSession, tenant: str) -> Yields:
-    judged = (
-        select(REPORTS.c.tasks, func.coalesce(_barred_by(), REPORTS.c.reason).label("reason"))
-        .select_from(_MARKED)
-        .where(REPORTS.c.tenant == tenant)
-        .subquery()
-    )
-    counted = select(judged.c.reason, func.count()).group_by(judged.c.reason)
-    rows = (await session.execute(counted)).all()
-    by_reason: dict[str, int] = {row[0]: row[1] for row in rows}
-    tasks = await session.execute(select(judged.c.tasks).where(judged.c.reason == ""))
+async def count_yields(session: AsyncSession, tenant: str, ring: KeyRing) -> Yields:
+    opted_out = await _opted_out(session, tenant, ring)
+    by_reason: Counter[str] = Counter()
     by_task = dict.fromkeys((task.value for task in Task), 0)
-    for (names,) in tasks:
-        for name in names:
-            by_task[name] += 1
+    judged = select(REPORTS.c.subject, REPORTS.c.tasks, REPORTS.c.reason, DISPLACED.c.state)
+    query = judged.select_from(_MARKED).where(REPORTS.c.tenant == tenant)
+    rows = await session.stream(query.execution_options(yield_per=_AT_ONCE))
+    async for some in rows.partitions():
+        for subject, tasks, reason, displaced in some:
+            barred_by = displaced or (Reason.OPTED_OUT.value if subject in opted_out else "")
+            by_reason[barred_by or reason] += 1
+            if not (barred_by or reason):
+                for name in tasks:
+                    by_task[name] += 1
     return Yields(
         reports=sum(by_reason.values()),
         with_examples=by_reason.pop("", 0),

@@ -178,8 +178,8 @@ def build(platform: Platform) -> Service:
             ),
             consent_routes(
                 take=take_consents,
-                listed=partial(consents.list_consents, database=database),
-                show=partial(consents.show_consent, database=database),
+                listed=partial(consents.list_consents, database=database, ring=ring),
+                show=partial(consents.show_consent, database=database, ring=ring),
             ),
             upload_routes(uploads, max_bytes=settings.max_upload_bytes),
         ),

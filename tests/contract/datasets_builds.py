@@ -40,7 +40,8 @@ async def deidentified(opened: TestPlatform, report: GeneratedReport, **changes:
 async def ids_of(opened: TestPlatform) -> dict[str, str]:
     """The id of each report by the code that versions call it by."""
     async with opened.platform.database.read() as session:
-        return {one.code: one.report_id for one in await store.all_reports(session, "default")}
+        stored = await store.all_reports(session, "default", opened.platform.ring)
+        return {one.code: one.report_id for one in stored}
 
 
 def displaced(report: GeneratedReport, state: str) -> Event:

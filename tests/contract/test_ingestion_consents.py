@@ -12,13 +12,16 @@ from typing import Any
 import httpx2
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import update
 
 from curbside.contracts.topics import CONSENTS_CHANGED, REPORTS_RECEIVED
 from curbside.contracts.v1 import events_pb2
 from curbside.errors import StorageFull
 from curbside.identity.principal import Role
 from curbside.storage.blobs import BlobStore
+from curbside.storage.periods import PERIOD_BYTES, open_period
 from curbside.testing.platform import TestPlatform, open_test_platform
+from curbside_ingestion.consents.store import CONSENTS
 from curbside_ingestion.handlers import GROUP_SIZE
 
 pytestmark = pytest.mark.usefixtures("halves")
@@ -122,8 +125,9 @@ async def test_a_denial_is_recorded_announced_and_audited_under_the_patient_of_t
     payload = event.payload
     assert isinstance(payload, events_pb2.ConsentChanged)
     assert (payload.consent_id, payload.scope, payload.decision) == (before["consent_id"], "training", "deny")
-    assert payload.effective_at.ToJsonString() == "2026-03-01T13:05:00Z"
-    assert not payload.HasField("ends_at")
+    assert open_period(
+        payload.period, tenant="default", consent_id=payload.consent_id, ring=client.opened.platform.ring
+    ) == (datetime(2026, 3, 1, 13, 5, tzinfo=UTC), None)
     reports, consents = await client.subjects()
     assert reports == consents == {event.subject}
     assert event.key == f"default:{event.subject}"
@@ -333,6 +337,21 @@ async def test_a_bundle_may_hold_more_consents_than_one_transaction_takes(client
         answer = await client.bundle(*consents)
         assert [one["response"]["status"] for one in answer.json()["entry"]] == [said] * len(patients)
     assert len(await client.changes()) == len(patients)
+
+
+async def test_where_a_period_does_not_open_nothing_is_recorded_and_nothing_shown(client: Client) -> None:
+    first = await client.said()
+    async with client.opened.platform.database.begin() as transaction:
+        await transaction.session.execute(update(CONSENTS).values(period=bytes(PERIOD_BYTES)))
+    for answer in (
+        await client.say(decision="permit", effective_at="2026-04-01"),
+        await client.http.get("/ingestion/v1/consents"),
+        await client.http.get(f"/ingestion/v1/consents/{first['consent_id']}"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (500, "storage.damaged-period")
+        assert "2026" not in answer.text
+    assert [what for _, what, _ in await client.changes()] == ["deny"]
+    assert (await client.said(patient_id="another"))["training"] == "barred"
 
 
 async def test_pages_and_figures_tell_how_many(client: Client) -> None:

@@ -44,8 +44,8 @@ def environments(documents: list[Document]) -> dict[str, dict[str, str]]:
 
 
 def mounted_keys(documents: list[Document], service: str) -> dict[str, str]:
-    """The entry of the keys Secret that each file of a service's key directory holds, by the file's name."""
-    pod = named(documents, "Deployment", f"curbside-{service}")["spec"]["template"]["spec"]
+    """The entry of the keys Secret that each file of a pod's key directory holds, by the file's name."""
+    pod = dict(pod_specs(documents))[f"curbside-{service}"]
     (keys,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "keys"]
     return {item["path"]: item["key"] for item in keys["items"]}
 

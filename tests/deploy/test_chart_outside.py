@@ -27,7 +27,7 @@ from curbside.runtime.command import app
 from curbside.runtime.services import SERVICES
 from curbside.settings import BlobSettings, DatabaseSettings, KafkaSettings, Profile, ProvisionSettings, load
 from curbside.storage.postgres import OWNERS, checked_url, role_of
-from curbside.storage.zones import GRANTS, key_names
+from curbside.storage.zones import GRANTS, PROVISION_KEYS, key_names
 
 # In which an operator's commands run, apart from the services.
 COMMANDS = ("provision", "operations")
@@ -84,6 +84,18 @@ def test_the_administrators_url_is_the_jobs_alone(charts: Charts, values: str) -
 def test_the_job_runs_a_command_that_there_is(charts: Charts) -> None:
     (command,) = container_of(pods(charts["outside"])["provision"])["args"]
     assert command in {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
+
+
+@pytest.mark.parametrize("values", OUTSIDE)
+def test_the_job_has_the_keys_that_migrations_seal_with_and_no_others(charts: Charts, values: str) -> None:
+    assert mounted_keys(charts[values], "provision") == {
+        f"{name}.key": f"{name}.key" for name in PROVISION_KEYS
+    }
+    job = environment_of(pods(charts[values])["provision"])
+    assert (
+        job["CURBSIDE_RUNTIME__KEY_DIR"]
+        == environment_of(pods(charts[values])["datasets"])["CURBSIDE_RUNTIME__KEY_DIR"]
+    )
 
 
 def test_without_an_administrators_url_roles_are_left_alone(outside_with: Render) -> None:

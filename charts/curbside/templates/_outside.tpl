@@ -220,7 +220,7 @@ Ports of a server: those in its addresses, separated by commas, unless its netwo
 
 {{/*
 The pod of what is no service: `provision` and `operations`. Takes `container` besides (its command or arguments, and
-its probes if any), `restartPolicy`, `keys` (it reads the keys that all services share).
+its probes if any), `restartPolicy`, `keys` (it reads those that `curbside.keyNames` names).
 */}}
 {{- define "curbside.commandPod" -}}
 {{- $root := .root -}}

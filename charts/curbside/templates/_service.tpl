@@ -124,19 +124,23 @@ spec:
 {{- end -}}
 
 {{/*
-The keys that a service uses, separated by spaces: a copy of key_names in curbside.storage.zones, and a test compares.
-Takes `root` and `service`.
+The keys that a service uses, separated by spaces: a copy of key_names in curbside.storage.zones, and a test compares;
+`provision` has what its migrations seal with (PROVISION_KEYS there). Takes `root` and `service`.
 */}}
 {{- define "curbside.keyNames" -}}
+{{- if eq .service "provision" -}}
+consents
+{{- else -}}
 {{- $own := dict
-  "ingestion" (list "kek-phi" "hash-phi" "ingestion-records")
+  "ingestion" (list "kek-phi" "hash-phi" "ingestion-records" "consents")
   "deidentification" (list "kek-phi" "hash-phi" "kek-safe" "hash-safe")
-  "datasets" (list "kek-safe" "hash-safe")
+  "datasets" (list "kek-safe" "hash-safe" "consents")
   "training" (list "kek-safe" "hash-safe" "kek-models" "hash-models")
   "inference" (list "kek-safe" "hash-safe" "kek-models" "hash-models")
   "workbench" (list) -}}
 {{- $shared := list "audit" "token" (printf "tenant-%s" .root.Values.tenant) -}}
 {{ join " " (concat $shared (index $own .service | default list)) }}
+{{- end -}}
 {{- end -}}
 
 {{/* What every pod of the six services, and the one that provisions, is told of this installation. */}}

@@ -57,7 +57,8 @@ kubectl --namespace curbside create secret generic curbside-s3 --from-file=acces
 
 # The last: where they are, all is there. They open every blob; a copy belongs somewhere safe.
 mkdir keys
-for name in audit token tenant-default kek-phi hash-phi ingestion-records kek-safe hash-safe kek-models hash-models; do
+for name in audit token tenant-default consents kek-phi hash-phi ingestion-records kek-safe hash-safe kek-models \
+  hash-models; do
   openssl rand -hex 32 > "keys/$name.key"
 done
 kubectl --namespace curbside create secret generic curbside-keys --from-file=keys

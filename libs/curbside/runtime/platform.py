@@ -136,7 +136,7 @@ def open_database(
     """The database of a service, brought to the newest schema first where it is to be `migrated`."""
     url = database_url(settings, package.name)
     if migrated:
-        migrate(package.package, url)
+        migrate(package.package, url, ring)
     return Database(package.name, url, package.metadata, ring, halves(settings).database)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from rich.console import Console
 
 from curbside.errors import OperatorError
-from curbside.runtime.platform import database_url, halves, open_objects, open_outside_bus
+from curbside.runtime.platform import database_url, halves, key_ring, open_objects, open_outside_bus
 from curbside.runtime.services import SERVICES
 from curbside.settings import ProvisionSettings, RuntimeSettings, load
 from curbside.storage import postgres
@@ -53,8 +53,9 @@ def _provision_database(settings: RuntimeSettings) -> list[str]:
                 "set CURBSIDE_PROVISION__DATABASE_ADMIN_URL_FILE."
             ) from None
         done += postgres.provision(chosen, settings.profile, admin_url)
+    ring = key_ring(settings)
     for name in SERVICES:
-        migrate(f"curbside_{name}", database_url(settings, name))
+        migrate(f"curbside_{name}", database_url(settings, name), ring)
         done.append(f"{name}: at the newest revision")
     migrate("curbside.identity", database_url(settings, postgres.IDENTITY))
     postgres.open_tokens_to_services(chosen, settings.profile)

@@ -255,5 +255,7 @@ def _zone(name: str) -> Zone:
         return Zone(name)
     except ValueError:
         raise UnknownZone(
-            f"there is no zone {name!r}", field="zone", mend=f"Use one of {', '.join(Zone)}."
+            f"there is no zone {name!r}",
+            field="zone",
+            mend=f"Use one of {', '.join(Zone)}. Other keys stay: what they named or sealed would be lost.",
         ) from None

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from curbside.storage.database import translated
 from curbside.storage.directories import private_directory
+from curbside.storage.keys import KeyRing
 from curbside.storage.sqlite import sync_url
 from curbside.storage.tables import service_metadata
 
@@ -24,13 +25,14 @@ from curbside.storage.tables import service_metadata
 _LOCK_MILLISECONDS: Final = 2_000
 _ATTEMPTS: Final = 20
 _LOCK_NOT_AVAILABLE: Final = "55P03"  # https://www.postgresql.org/docs/15/errcodes-appendix.html
+_RING: Final = "curbside.ring"  # among the attributes of Alembic's configuration
 
 
-def migrate(package: str, url: str) -> None:
+def migrate(package: str, url: str, ring: KeyRing | None = None) -> None:
     """Bring the database at `url` to the newest revision of `package`'s tree. Safe to run at once
-    from several processes, and again.
+    from several processes, and again. With `ring` a revision seals what an earlier release kept in the clear.
 
-    Raises UnusableDirectory, StorageFull, Unavailable, or DatabaseRefused."""
+    Raises UnusableDirectory, StorageFull, Unavailable, DatabaseRefused, or MissingKey."""
     service = package.removeprefix("curbside").lstrip("._")
     lock: AbstractContextManager[object] = nullcontext()
     if url.startswith("sqlite"):
@@ -38,15 +40,25 @@ def migrate(package: str, url: str) -> None:
         private_directory(path.parent)
         lock = FileLock(path.with_suffix(".migrate.lock"))
     with lock, translated(service, starting=True):
-        command.upgrade(alembic_config(package, url), "head")
+        command.upgrade(alembic_config(package, url, ring), "head")
 
 
-def alembic_config(package: str, url: str) -> Config:
+def alembic_config(package: str, url: str, ring: KeyRing | None = None) -> Config:
     module = importlib.import_module(package)
     config = Config()
     config.set_main_option("script_location", str(Path(str(module.__file__)).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", sync_url(url).replace("%", "%%"))
+    config.attributes[_RING] = ring
     return config
+
+
+def ring_of(op: Operations | ModuleType) -> KeyRing:
+    """The keys that a revision seals or opens rows with. A table without rows needs none."""
+    config = op.get_context().config
+    ring = config.attributes[_RING] if config is not None else None
+    if not isinstance(ring, KeyRing):
+        raise TypeError("there are rows to be sealed or opened: migrate with the installation's key ring")
+    return ring
 
 
 def run_environment(metadata: MetaData) -> None:
@@ -58,7 +70,8 @@ def run_environment(metadata: MetaData) -> None:
     """
     url = context.config.get_main_option("sqlalchemy.url")
     assert url is not None
-    engine = create_engine(url, poolclass=pool.NullPool)
+    # An error's text may be shown, and a revision may write what is sealed.
+    engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
         postgres = engine.dialect.name == "postgresql"
         if postgres:

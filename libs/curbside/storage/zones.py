@@ -28,8 +28,14 @@ GRANTS: Final = MappingProxyType(
 
 # What every service seals or hashes with: its audit chain, the tokens that it is shown.
 _SHARED_KEYS: Final = frozenset({"audit", "token"})
-# What one service alone seals with, apart from blobs: the identifiers in ingestion's records.
-_OWN_KEYS: Final = MappingProxyType({"ingestion": frozenset({"ingestion-records"})})
+# Seals when a patient's consent begins and ends, in events and in the tables of both its services.
+CONSENTS_KEY: Final = "consents"
+# What a service seals with beside blobs. `ingestion-records`: the identifiers in the records of ingestion.
+_OWN_KEYS: Final = MappingProxyType(
+    {"ingestion": frozenset({"ingestion-records", CONSENTS_KEY}), "datasets": frozenset({CONSENTS_KEY})}
+)
+# What `curbside provision` needs: its migrations seal what an earlier release kept in the clear.
+PROVISION_KEYS: Final = frozenset({CONSENTS_KEY})
 
 
 class ZoneForbidden(Forbidden):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from curbside.contracts.events import Event
 from curbside.contracts.v1 import events_pb2
 from curbside.storage.database import Database
 from curbside_datasets.consents import store
+from curbside_datasets.consents.earlier import period_of
 from curbside_datasets.domain.consents import decision_of
 
 
@@ -22,8 +21,7 @@ async def hear_consent(event: Event, *, database: Database, group: str) -> None:
         sequence=payload.sequence,
         scope=payload.scope,
         decision=decision_of(payload.decision),
-        effective_at=payload.effective_at.ToDatetime(tzinfo=UTC),
-        ends_at=payload.ends_at.ToDatetime(tzinfo=UTC) if payload.HasField("ends_at") else None,
+        period=period_of(payload, tenant=event.tenant, ring=database.ring),
     )
     async with database.begin(f"consents of {event.tenant} {event.subject}") as transaction:
         if await transaction.first_time(event, group):

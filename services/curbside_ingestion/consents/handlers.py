@@ -126,7 +126,8 @@ async def judge_consents(
     arrivals = [_arrive(consent, principal.tenant, now, ring) for consent in consents]
     problems: list[CurbsideError | None] = []
     async with database.read() as session:
-        there = await store.consents_of(session, principal.tenant, {one.subject for one in arrivals})
+        subjects = {one.subject for one in arrivals}
+        there = await store.consents_of(session, principal.tenant, subjects, ring)
     for arrival in arrivals:
         try:
             voided(there[arrival.subject], arrival.said)
@@ -150,14 +151,19 @@ async def take_consents(
     for start in range(0, len(consents), GROUP_SIZE):
         now = datetime.now(UTC)
         group = [_arrive(one, principal.tenant, now, ring) for one in consents[start : start + GROUP_SIZE]]
-        outcomes += await _take_some(group, principal, now, database, blobs)
+        outcomes += await _take_some(group, principal, now, database, blobs, ring)
     for outcome in outcomes:
         RECORDED.labels(outcome=_said_of(outcome)).inc()
     return outcomes
 
 
 async def _take_some(
-    arrivals: Sequence[_Arrival], principal: Principal, now: datetime, database: Database, blobs: BlobStore
+    arrivals: Sequence[_Arrival],
+    principal: Principal,
+    now: datetime,
+    database: Database,
+    blobs: BlobStore,
+    ring: KeyRing,
 ) -> list[Taken | CurbsideError]:
     """In one transaction, which holds a lock of the database for each of their patients."""
     subjects = {arrival.subject for arrival in arrivals}
@@ -166,10 +172,11 @@ async def _take_some(
     }
     outcomes: list[Taken | CurbsideError] = []
     async with database.begin(*(f"consents of {principal.tenant} {one}" for one in subjects)) as transaction:
-        there = await store.consents_of(transaction.session, principal.tenant, subjects)
+        there = await store.consents_of(transaction.session, principal.tenant, subjects, ring)
         for arrival in arrivals:
             try:
-                found, is_new = await _record(arrival, there[arrival.subject], principal, now, transaction)
+                earlier = there[arrival.subject]
+                found, is_new = await _record(arrival, earlier, principal, now, transaction, ring)
             except Conflict as problem:
                 outcomes.append(problem)
                 continue
@@ -179,11 +186,13 @@ async def _take_some(
 
 
 async def list_consents(
-    principal: Principal, *, after: str | None, limit: int, database: Database
+    principal: Principal, *, after: str | None, limit: int, database: Database, ring: KeyRing
 ) -> list[store.StoredConsent]:
     """A page of consents; who read when patients said something is audited."""
     async with database.begin(principal.id) as transaction:
-        found = await store.find_consents(transaction.session, principal.tenant, after=after, limit=limit)
+        found = await store.find_consents(
+            transaction.session, principal.tenant, ring=ring, after=after, limit=limit
+        )
         await transaction.record(
             actor=principal.id,
             tenant=principal.tenant,
@@ -194,10 +203,12 @@ async def list_consents(
     return found
 
 
-async def show_consent(consent_id: str, principal: Principal, *, database: Database) -> store.StoredConsent:
+async def show_consent(
+    consent_id: str, principal: Principal, *, database: Database, ring: KeyRing
+) -> store.StoredConsent:
     async with database.begin(principal.id) as transaction:
         found = await store.find_consents(
-            transaction.session, principal.tenant, consent_id=consent_id, limit=1
+            transaction.session, principal.tenant, ring=ring, consent_id=consent_id, limit=1
         )
         if not found:
             raise UnknownConsent("there is no such consent", field="consent_id", mend="Check its id.")
@@ -208,7 +219,12 @@ async def show_consent(consent_id: str, principal: Principal, *, database: Datab
 
 
 async def _record(
-    arrival: _Arrival, there: list[Recorded], principal: Principal, now: datetime, transaction: Transaction
+    arrival: _Arrival,
+    there: list[Recorded],
+    principal: Principal,
+    now: datetime,
+    transaction: Transaction,
+    ring: KeyRing,
 ) -> tuple[Recorded, bool]:
     """The consent as it stands in the record now, and whether it is new there; `there` follows."""
     new, tenant = arrival.said, principal.tenant
@@ -221,7 +237,7 @@ async def _record(
         void = replace(one, decision=Decision.VOID, sequence=_next(there))
         there[there.index(one)] = void
         await store.void_consent(transaction.session, void.consent_id, void.sequence)
-        happened.append(_changed(void, arrival, tenant, now))
+        happened.append(_changed(void, arrival, tenant, now, ring))
         await transaction.record(
             actor=principal.id,
             tenant=tenant,
@@ -233,8 +249,8 @@ async def _record(
     there.append(new)
     consent = arrival.consent
     kept = store.StoredConsent(tenant, arrival.subject, consent.source, consent.scope.value, now, new)
-    await store.add_consents(transaction, [kept])
-    await transaction.publish(*happened, _changed(new, arrival, tenant, now))
+    await store.add_consents(transaction, [kept], ring)
+    await transaction.publish(*happened, _changed(new, arrival, tenant, now, ring))
     await transaction.record(
         actor=principal.id,
         tenant=tenant,
@@ -268,16 +284,14 @@ def _arrive(consent: Consent, tenant: str, now: datetime, ring: KeyRing) -> _Arr
     return _Arrival(consent, subject_of(consent.patient_id, tenant, ring), said)
 
 
-def _changed(said: Recorded, arrival: _Arrival, tenant: str, now: datetime) -> Event:
+def _changed(said: Recorded, arrival: _Arrival, tenant: str, now: datetime, ring: KeyRing) -> Event:
     happened = events_pb2.ConsentChanged(
         consent_id=said.consent_id,
         scope=arrival.consent.scope.value,
         decision=said.decision.value,
         sequence=said.sequence,
+        period=store.sealed(said, tenant, ring),
     )
-    happened.effective_at.FromDatetime(said.effective_at)
-    if said.ends_at is not None:
-        happened.ends_at.FromDatetime(said.ends_at)
     return new_event(happened, tenant=tenant, subject=arrival.subject, occurred_at=now)
 
 

@@ -1,4 +1,4 @@
-"""The table of consents and its queries. Keyed hashes and times; who the patient is stands nowhere in it."""
+"""The table of consents and its queries. Keyed hashes and sealed times; who the patient is stands nowhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, String, Table, UniqueConstraint, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, select, update
 
 from curbside.storage.database import Transaction
+from curbside.storage.keys import KeyRing
+from curbside.storage.periods import open_period, seal_period
 from curbside.storage.tables import UtcDateTime
 from curbside_ingestion.domain.consents import Decision, Recorded
 from curbside_ingestion.store import METADATA, Session
@@ -26,8 +28,7 @@ CONSENTS = Table(
     Column("source", String(64), nullable=False),
     Column("scope", String(32), nullable=False),  # domain.consents.ConsentScope
     Column("decision", String(16), nullable=False),  # domain.consents.Decision
-    Column("effective_at", UtcDateTime(), nullable=False),
-    Column("ends_at", UtcDateTime(), nullable=True),
+    Column("period", LargeBinary, nullable=False),  # when it holds, sealed: curbside.storage.periods
     Column("received_at", UtcDateTime(), nullable=False),
     UniqueConstraint("tenant", "subject", "sequence", name="uq_consents_subject"),
     Index("ix_consents_page", "tenant", "consent_id"),
@@ -46,16 +47,18 @@ class StoredConsent:
     said: Recorded
 
 
-async def consents_of(session: Session, tenant: str, subjects: Collection[str]) -> dict[str, list[Recorded]]:
-    """Every consent of `subjects`, the last changed last."""
+async def consents_of(
+    session: Session, tenant: str, subjects: Collection[str], ring: KeyRing
+) -> dict[str, list[Recorded]]:
+    """Every consent of `subjects`, the last changed last. Raises DamagedPeriod."""
     found: dict[str, list[Recorded]] = {subject: [] for subject in subjects}
     of_them = CONSENTS.c.tenant == tenant, CONSENTS.c.subject.in_(subjects)
     for row in await session.execute(select(CONSENTS).where(*of_them).order_by(CONSENTS.c.sequence)):
-        found[row.subject].append(_recorded(row))
+        found[row.subject].append(_recorded(row, ring))
     return found
 
 
-async def add_consents(transaction: Transaction, consents: Sequence[StoredConsent]) -> None:
+async def add_consents(transaction: Transaction, consents: Sequence[StoredConsent], ring: KeyRing) -> None:
     await transaction.add(
         CONSENTS,
         [
@@ -69,8 +72,7 @@ async def add_consents(transaction: Transaction, consents: Sequence[StoredConsen
                 "source": one.source,
                 "scope": one.scope,
                 "decision": one.said.decision.value,
-                "effective_at": one.said.effective_at,
-                "ends_at": one.said.ends_at,
+                "period": sealed(one.said, one.tenant, ring),
                 "received_at": one.received_at,
             }
             for one in consents
@@ -87,9 +89,15 @@ async def void_consent(session: Session, consent_id: str, sequence: int) -> None
 
 
 async def find_consents(
-    session: Session, tenant: str, *, consent_id: str | None = None, after: str | None = None, limit: int
+    session: Session,
+    tenant: str,
+    *,
+    ring: KeyRing,
+    consent_id: str | None = None,
+    after: str | None = None,
+    limit: int,
 ) -> list[StoredConsent]:
-    """Consents in the order of their ids, which is that of their arrival."""
+    """Consents in the order of their ids, which is that of their arrival. Raises DamagedPeriod."""
     query = select(CONSENTS).where(CONSENTS.c.tenant == tenant)
     if consent_id is not None:
         query = query.where(CONSENTS.c.consent_id == consent_id)
@@ -97,18 +105,24 @@ async def find_consents(
         query = query.where(CONSENTS.c.consent_id > after)
     rows = await session.execute(query.order_by(CONSENTS.c.consent_id).limit(limit))
     return [
-        StoredConsent(row.tenant, row.subject, row.source, row.scope, row.received_at, _recorded(row))
+        StoredConsent(row.tenant, row.subject, row.source, row.scope, row.received_at, _recorded(row, ring))
         for row in rows
     ]
 
 
-def _recorded(row: Any) -> Recorded:
+def sealed(said: Recorded, tenant: str, ring: KeyRing) -> bytes:
+    """When `said` begins and ends, as it is kept and announced."""
+    return seal_period(said.effective_at, said.ends_at, tenant=tenant, consent_id=said.consent_id, ring=ring)
+
+
+def _recorded(row: Any, ring: KeyRing) -> Recorded:
+    begin, end = open_period(row.period, tenant=row.tenant, consent_id=row.consent_id, ring=ring)
     return Recorded(
         consent_id=row.consent_id,
         sequence=row.sequence,
         decision=Decision(row.decision),
-        effective_at=row.effective_at,
-        ends_at=row.ends_at,
+        effective_at=begin,
+        ends_at=end,
         identity=row.identity,
         fingerprint=row.fingerprint,
     )

@@ -373,9 +373,8 @@ class ConsentChanged(_message.Message):
     CONSENT_ID_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
-    EFFECTIVE_AT_FIELD_NUMBER: _builtins.int
-    ENDS_AT_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     scope: _builtins.str
     """training; a denial of a use that a consumer does not know bars training too"""
@@ -383,25 +382,20 @@ class ConsentChanged(_message.Message):
     """deny | permit | void: it was entered in error. What a consumer does not know is a denial"""
     sequence: _builtins.int
     """of the subject's changes: of two that speak of one consent_id the greater holds"""
-    @_builtins.property
-    def effective_at(self) -> _timestamp_pb2.Timestamp: ...
-    @_builtins.property
-    def ends_at(self) -> _timestamp_pb2.Timestamp:
-        """absent: until another is said"""
-
+    period: _builtins.bytes
+    """when it begins and ends, sealed by curbside.storage.periods for this tenant and consent_id"""
     def __init__(
         self,
         *,
         consent_id: _builtins.str = ...,
         scope: _builtins.str = ...,
         decision: _builtins.str = ...,
-        effective_at: _timestamp_pb2.Timestamp | None = ...,
-        ends_at: _timestamp_pb2.Timestamp | None = ...,
         sequence: _builtins.int = ...,
+        period: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_at", b"effective_at", "ends_at", b"ends_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "decision", b"decision", "effective_at", b"effective_at", "ends_at", b"ends_at", "scope", b"scope", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "decision", b"decision", "period", b"period", "scope", b"scope", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
