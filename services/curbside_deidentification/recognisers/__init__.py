@@ -21,6 +21,7 @@ from curbside_deidentification.recognisers.age_with_sex import AgeWithSex
 from curbside_deidentification.recognisers.bank_account import BankAccount
 from curbside_deidentification.recognisers.bare_id import BareId
 from curbside_deidentification.recognisers.biometric import Biometric
+from curbside_deidentification.recognisers.called_name import CalledName
 from curbside_deidentification.recognisers.capital_facility import CapitalFacility
 from curbside_deidentification.recognisers.capital_last_first import CapitalLastFirst
 from curbside_deidentification.recognisers.capital_place import CapitalPlace
@@ -74,6 +75,7 @@ from curbside_deidentification.recognisers.introduced_name import IntroducedName
 from curbside_deidentification.recognisers.ip_address import IpAddress
 from curbside_deidentification.recognisers.italian_fiscal_code import ItalianFiscalCode
 from curbside_deidentification.recognisers.kin import Kin
+from curbside_deidentification.recognisers.labelled_date import LabelledDate
 from curbside_deidentification.recognisers.labelled_facility import LabelledFacility
 from curbside_deidentification.recognisers.labelled_high_age import LabelledHighAge
 from curbside_deidentification.recognisers.labelled_last_first import LabelledLastFirst
@@ -160,10 +162,12 @@ from curbside_deidentification.recognisers.slash_signature import SlashSignature
 from curbside_deidentification.recognisers.social_handle import SocialHandle
 from curbside_deidentification.recognisers.social_insurance_number import SocialInsuranceNumber
 from curbside_deidentification.recognisers.social_security_number import SocialSecurityNumber
+from curbside_deidentification.recognisers.spaced_date import SpacedDate
 from curbside_deidentification.recognisers.spanish_identity_number import SpanishIdentityNumber
 from curbside_deidentification.recognisers.speaker import Speaker
 from curbside_deidentification.recognisers.spelled_name import SpelledName
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
+from curbside_deidentification.recognisers.spoken_social_security_number import SpokenSocialSecurityNumber
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
 from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
@@ -204,6 +208,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     SignedName(),
     Salutation(),
     NamedPerson(),
+    CalledName(),
     Kin(),
     PatientName(),
     TypistInitials(),
@@ -301,6 +306,8 @@ PLACES: Final[tuple[Recogniser, ...]] = (
 # Letter C: dates, and ages of 90 and over.
 DATES: Final[tuple[PatternRecogniser, ...]] = (
     NumericDate(),
+    SpacedDate(),
+    LabelledDate(),
     CompactDate(),
     Hl7Timestamp(),
     MonthAndYear(),
@@ -339,6 +346,7 @@ IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     MedicalRecordNumber(),
     SocialSecurityNumber(),
     LabelledSocialSecurityNumber(),
+    SpokenSocialSecurityNumber(),
     Account(),
     ContactSerialNumber(),
     PaymentCard(),

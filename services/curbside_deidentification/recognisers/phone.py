@@ -17,8 +17,10 @@ class Phone(PatternRecogniser):
 
     category = Category.PHONE
     pattern = re.compile(
-        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:[(\[]\s?\d{{3}}\s?[)\]][-/]?\s?|\d{{3}}(?:{_SEP}{{1,3}}|/))"
-        rf"\d{{3}}{_SEP}{{1,3}}\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
+        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:[(\[]\s?\d{{3}}\s?[)\]][-/]?\s?\d{{3}}"
+        # A line ends in it where the area code stands in brackets: of bare figures two tables may meet there.
+        rf"(?:{_SEP}{{1,3}}|[-. ]?\r?\n[ \t]{{0,8}})|\d{{3}}(?:{_SEP}{{1,3}}|/)\d{{3}}{_SEP}{{1,3}})"
+        rf"\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
         r"\+\d{1,3}(?:[-. ]?\(?\d{1,5}\)?){2,5})(?![\w-])",
         re.IGNORECASE,
     )
