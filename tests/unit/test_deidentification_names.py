@@ -253,6 +253,7 @@ def test_word_lists_are_in_small_letters_and_part() -> None:
         ("A girl of six (call her Bee).", "Bee"),
         ("whose friends all call him Moss", "Moss"),
         ("He said: call me Duke, please.", "Duke"),
+        ("Goes by Moss. A cough.", "Moss"),
         ("They call her “Pepper” at home.", "Pepper"),
     ],
 )

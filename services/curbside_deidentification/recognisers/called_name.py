@@ -36,8 +36,9 @@ class CalledName(WordRecogniser):
     category = Category.NAME
     score = 0.85
     pattern = re.compile(
-        r"\b[Cc](?:all(?:s|ed|ing)?|ALL(?:S|ED|ING)?)[ ](?:me|him|her|them|ME|HIM|HER|THEM)[ ]"
-        r"(?P<open>[\"“‘']?)"
+        r"(?:\b[Cc](?:all(?:s|ed|ing)?|ALL(?:S|ED|ING)?)[ ](?:me|him|her|them|ME|HIM|HER|THEM)|"
+        r"\b(?i:goes[ ]by|answers[ ]to|nickname(?:d|:|[ ]is)|"
+        r"(?:likes|prefers|asks|asked|wants)[ ]to[ ]be[ ]called))[ ](?P<open>[\"“‘']?)"
         r"(?P<phi>[A-Z][^\W\d_]{1,11}(?:[ -][A-Z][^\W\d_]{1,11})?)"
         r"(?=[\"”’')\]]|[ ]{0,2}(?:[.,;!?](?!\d)|[\r\n]|\Z)|"
         r"[ ](?:for[ ]short|at[ ]home|instead|as[ ]a|and|since|because)\b)"

@@ -21,6 +21,8 @@ class LabelledPhone(PatternRecogniser):
         r"(?:\s?\((?:cell|home|work|mobile|office|[hcwmo])\))?"
         r"\.?(?:\s(?:numbers?|no\.?|\#|line|phone|contact))?\s{0,2}(?:is|at|on|was)?\s{0,2}[:#|]?\s{0,2}"
         r"(?P<phi>\(?\d{3}[\-. )/]{1,3}\d{3}[-. ]?\r?\n[ \t]{0,8}\d{4}(?!\d)|"
+        # One figure by one, as a form's boxes are read.
+        r"\(?\d(?:[ ]\d){2}[ )./-]{1,3}\d(?:[ ]\d){2}[ ./-]{1,3}\d(?:[ ]\d){3}|"
         r"\(?\d[\d\-. ()/]{5,16}\d)(?![\d/])",
         re.IGNORECASE,
     )

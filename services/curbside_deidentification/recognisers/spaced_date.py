@@ -19,6 +19,8 @@ _PLACED: Final = re.compile(
     r"\s{0,3}(?:(?:on|is|for|was|from|the)\s)?\Z",
     re.IGNORECASE,
 )
+# Behind another: "3/ 4/22 to 3/ 6/22".
+_SECOND: Final = re.compile(r"[-/.]\s?\d\d\s?(?:to|and|thru|through|until|till|[-–])\s?\Z", re.IGNORECASE)
 _TIMED: Final = re.compile(r",?\s{1,2}(?:at\s|@\s?)?\d{1,2}:[0-5]\d\b")
 
 
@@ -45,5 +47,8 @@ class SpacedDate(PatternRecogniser):
         text, start = match.string, match.start()
         if match["short"] is None or _TIMED.match(text, match.end("day")):
             return True
-        placed = _PLACED.search(text, max(0, start - 40), start)
-        return placed is not None and not is_measured(text, placed.start())
+        window = max(0, start - 40)
+        placed = _PLACED.search(text, window, start)
+        if placed is None:
+            return _SECOND.search(text, window, start) is not None
+        return not is_measured(text, placed.start())
