@@ -193,6 +193,7 @@ def test_a_day_goes_however_its_parts_stand_apart(text: str, phi: list[str]) -> 
         "Dosing 1 - 2 - 1, then 2 - 4 - 10; 5 - 10 mg; 10 - 20 - 30; G 4 / P 2 / 1; Apgars 8 / 9 / 10.",
         "Grade 3.\n4. 2010: a stroke. Levels 4 - 5 - 2000 mL; 13 / 14 / 2020; 0 / 4 / 2020; 4 / 32 / 2020.",
         "Take 2 - may repeat. Grade 4. May repeat. Figure 1 . 2 . 10 shows it; removed 3-4 sutures.",
+        "LMP 2010, 3-4 weeks; the end date is 2 2; DOE 1 - 2 blocks; birth date unknown, 4 siblings",
         "Scored 4 / 5 / 22 on strength; 2 / 3 / 12 of the items; 10 / 12 / 14 mm.",
     ],
 )

@@ -185,8 +185,10 @@ def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
         return False
     if written.rstrip(".") in ("M", "F") and _SEX_BEHIND.search(mention.before):
         return False
-    if (written.isdigit() and len(written) <= 2) or written.casefold() in _SERVICES:
-        return False  # "aunt 88", "Attending: Surgery"
+    if written.isdigit() and len(written) <= 2:
+        return False  # "aunt 88"
+    if written.casefold() in _SERVICES and len(written) > _SHORT_WORD:
+        return False  # "Attending: Surgery"; shorter ones may be initials
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
     if _UNIT_BEFORE.search(mention.before) and _DENOMINATOR.fullmatch(written.rstrip(".)")):

@@ -10,7 +10,9 @@ from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.recognisers.writing.dates import SPACED_DAY, SPACED_MONTH, SPACED_YEAR
 
 # The bars of a form's boxes, the marks of a scanner, a line for each part. What is typed is the others'.
-_APART: Final = r"[\s|/.,:_–—-]{1,5}"
+_AROUND: Final = r"[\s|]{0,3}"
+_SIGN: Final = r"[-/._–—]"
+_APART: Final = r"(?:[ ]?\|[ ]?|[ \t]{1,3}|[ ]?\r?\n[ \t]{0,8})"
 
 
 def _boxed(part: str) -> str:
@@ -34,8 +36,10 @@ class LabelledDate(PatternRecogniser):
         r"(?:admit|admission|adm|discharge|service|visit|exam|collection|report|surgery|procedure|death|"
         r"onset|injury|start|stop|end|due|signature|signed|today['’]?s)\s?dates?|dates?(?=\s?[:=#|]))"
         r"\s{0,2}(?:(?:[:=#|(\[._]|\b(?:is|was)\b)\s{0,3}){0,4}"
-        rf"(?P<phi>(?:{_MONTH}{_APART}{_DAY}|{_DAY}{_APART}{_MONTH}){_APART}"
-        rf"(?:{_YEAR}|['’]?\d[ |]?\d)|{_YEAR}{_APART}{_MONTH}{_APART}{_DAY})"
+        rf"(?P<phi>(?:{_MONTH}{_AROUND}(?P<s1>{_SIGN}){_AROUND}{_DAY}{_AROUND}(?P=s1){_AROUND}|"
+        rf"{_DAY}{_AROUND}(?P<s2>{_SIGN}){_AROUND}{_MONTH}{_AROUND}(?P=s2){_AROUND}|"
+        rf"(?:{_MONTH}{_APART}{_DAY}|{_DAY}{_APART}{_MONTH}){_APART})(?:{_YEAR}|['’]?\d[ |]?\d)|"
+        rf"{_YEAR}[ ]?(?P<s3>{_SIGN})[ ]?{_MONTH}[ ]?(?P=s3)[ ]?{_DAY})"
         r"(?![\w/%]|\.\d|[ ]?(?:m[gl]|mcg|cc|units?|tabs?|mm|cm)\b)",
         re.IGNORECASE,
     )
