@@ -175,6 +175,7 @@ def test_numbers_in_odd_forms_are_found(text: str, value: str) -> None:
         ("SSN ends in nine oh three five", "SSN", "nine oh three five"),
         ("Tel: 206-555\n0178", "PHONE", "206-555\n0178"),
         ("(206) 555\n0178", "PHONE", "(206) 555\n0178"),
+        ("or 206.555.\n0178, which", "PHONE", "206.555.\n0178"),
         ("MRN 5512\n904 was seen", "MRN", "5512\n904"),
         ("MRN: 5 5 1 2 9 0 4", "MRN", "5 5 1 2 9 0 4"),
         ("MRN : 55 - 12 - 904", "MRN", "55 - 12 - 904"),
@@ -197,6 +198,7 @@ def test_a_number_goes_whole_where_its_figures_stand_apart(text: str, category: 
         "Of 120 180\n2022 and 4-6000 mL; a ratio of 4-1100; 7-1200 units; Call if over 5-1000.",
         "Chart 1 2 3; order 5 - 10 mg; study: 1 - 2 - 1; report 5 5 of 5; a case of 2 - 3 days",
         "in case 1234\n500 mg; in a record 1998\n120 patients; 120-180\n2010",
+        "of 220-380\n2014; of 250-350\n1500 mL",
     ],
 )
 def test_figures_of_two_lines_or_of_a_range_stay(text: str) -> None:
