@@ -70,7 +70,7 @@ def deidentify(document: PhiDocument, detector: Finder, policy: Policy) -> Resul
     if len(text) > policy.longest_text or _has_long_run(text, policy.longest_run):
         return nothing_done(Reason.TOO_LONG, policy)
     try:
-        read = Composed.of(text)
+        read = Composed.of(text, policy.lexicon)
         if not is_english(read.text, policy.language, policy.lexicon):
             return nothing_done(Reason.LANGUAGE, policy)
         examined = examine(read.text, document.known, detector, policy)

@@ -57,7 +57,7 @@ def read_together(documents: Sequence[PhiDocument], detector: Reader, policy: Po
     if len(documents) < 2:
         return [detector] * len(documents)
     try:
-        texts = [Composed.of(document.text.reveal()).text for document in documents]
+        texts = [Composed.of(document.text.reveal(), policy.lexicon).text for document in documents]
         read = detector.read([(text, document_lexicon(text, policy.lexicon)) for text in texts])
     except Exception:
         # Its message may quote a text; whose fault it was shows when each is read alone.

@@ -88,6 +88,7 @@ Met criteria for SLE.
 Await GI recs.
 Echo 11/14 shows an EF of 55%.
 PT IN ROOM WITH FAMILY.
+REVIEWED TODAY. SEEN TODAY AT 0700.
 REPORT GIVEN TO MY SISTER.
 pt aware, thx
 """

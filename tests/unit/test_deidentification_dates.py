@@ -160,3 +160,56 @@ def test_two_scores_of_one_scale_are_no_range_of_days(first: str, second: str, d
 )
 def test_days_and_ages_that_nothing_labels(text: str, phi: list[str]) -> None:
     assert sorted(found(text)) == sorted(phi)
+
+
+@pytest.mark.parametrize(
+    ("text", "phi"),
+    [
+        ("DOB: 05 / 27 / 1948", ["05 / 27 / 1948"]),
+        ("DOB 5 - 27 - 1948, D.O.B. 27 . 05 . 1948", ["5 - 27 - 1948", "27 . 05 . 1948"]),
+        ("Date of admission: 7 / 9 / 21", ["7 / 9 / 21"]),
+        ("discharged on 11 / 30 / 2020, seen 2021/ 06/ 08", ["11 / 30 / 2020", "2021/ 06/ 08"]),
+        ("from 7 /9/ 2021 - 7 / 12 / 2021", ["7 /9/ 2021", "7 / 12 / 2021"]),
+        ("DOS 7/ 9/21 to 7/ 12/21", ["7/ 9/21", "7/ 12/21"]),
+        ("last visit 7 / 9 / 21; 7 / 9 / 21 08:30", ["7 / 9 / 21", "7 / 9 / 21 08:30"]),
+        ("2021 - 06 - 08 and 2021 – 06 – 08", ["2021 - 06 - 08", "2021 – 06 – 08"]),
+        ("7 - Jun - 2021, Jun / 8 / 21", ["7 - Jun - 2021", "Jun / 8 / 21"]),
+        ("2021 - Jun - 08", ["2021 - Jun - 08"]),
+        ("0 5 / 2 7 / 1 9 4 8", ["0 5 / 2 7 / 1 9 4 8"]),
+        ("DOB: |0|5|/|2|7|/|1|9|4|8|", ["0|5|/|2|7|/|1|9|4|8"]),
+        ("Birth date\n05\n27\n1948\nSex", ["05\n27\n1948"]),
+        ("seen 7 /\n9 / 2021", ["7 /\n9 / 2021"]),
+        ("Adm 9/11. Staples out 9-17", ["9/11", "9-17"]),
+    ],
+)  # fmt: skip
+def test_a_day_goes_however_its_parts_stand_apart(text: str, phi: list[str]) -> None:
+    assert found(text) == phi
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pain 3 / 4, strength 5 / 5 / 5, BP 120 / 80, vision 20 / 40 and 6 / 18, a ratio of 1 / 2 / 10.",
+        "Dosing 1 - 2 - 1, then 2 - 4 - 10; 5 - 10 mg; 10 - 20 - 30; G 4 / P 2 / 1; Apgars 8 / 9 / 10.",
+        "Grade 3.\n4. 2010: a stroke. Levels 4 - 5 - 2000 mL; 13 / 14 / 2020; 0 / 4 / 2020; 4 / 32 / 2020.",
+        "Take 2 - may repeat. Grade 4. May repeat. Figure 1 . 2 . 10 shows it; removed 3-4 sutures.",
+        "LMP 2010, 3-4 weeks; the end date is 2 2; DOE 1 - 2 blocks; birth date unknown, 4 siblings",
+        "Scored 4 / 5 / 22 on strength; 2 / 3 / 12 of the items; 10 / 12 / 14 mm.",
+    ],
+)
+def test_what_is_counted_stays_with_spaces_around_its_signs(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "phi"),
+    [
+        ("ninetytwo years old; age is ninetyseven", ["ninetytwo", "ninetyseven"]),
+        ("a hundred-year-old; one-hundred-and-two years old", ["a hundred", "one-hundred-and-two"]),
+        ("hundred-year-old woman, 9O years old, age 1O2", ["hundred", "9O", "1O2"]),
+        ("in his mid-nineties; a late-nineties lady; woman in the early nineties", ["nineties"] * 3),
+        ("Trained in the mid-nineties; sats mid-nineties; hundreds of cells; a hundred tablets", []),
+    ],
+)
+def test_an_age_of_ninety_goes_in_one_word_and_as_a_scanner_reads_it(text: str, phi: list[str]) -> None:
+    assert found(text) == phi

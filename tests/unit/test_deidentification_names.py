@@ -245,3 +245,36 @@ def test_word_lists_are_in_small_letters_and_part() -> None:
         assert all(phrase == phrase.casefold() and phrase for phrase in phrases(name)), name
     assert "wife" in words("kin")
     assert {"mrn", "dob", "the"} <= NEVER_NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A girl of six (call her Bee).", "Bee"),
+        ("whose friends all call him Moss", "Moss"),
+        ("He said: call me Duke, please.", "Duke"),
+        ("Goes by Moss. A cough.", "Moss"),
+        ("They call her “Pepper” at home.", "Pepper"),
+    ],
+)
+def test_what_somebody_is_called_is_a_name_also_where_it_is_a_word(text: str, name: str) -> None:
+    assert names(text) == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call her PCP.",
+        "Call him Tomorrow.",
+        "Please call them Monday.",
+        "I called her Cardiologist.",
+        "CALL HER ASAP.",
+    ],
+)
+def test_when_and_by_what_trade_somebody_is_called_is_no_name(text: str) -> None:
+    assert names(text) == []
+
+
+def test_the_sign_of_a_signature_is_no_initial() -> None:
+    text = "Reviewed.\n/s/ Ignatius Loy"
+    assert trim_to_name(text, text.index("s/"), len(text), LEXICON) == (text.index("Ign"), len(text))

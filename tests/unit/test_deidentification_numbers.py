@@ -160,3 +160,46 @@ def test_alternatives_by_their_initial_match_what_they_did(word: str) -> None:
 )
 def test_numbers_in_odd_forms_are_found(text: str, value: str) -> None:
     assert value in [what for _, what in found(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "value"),
+    [
+        ("SSN: 6 1 4 - 2 7 - 9 0 3 5", "SSN", "6 1 4 - 2 7 - 9 0 3 5"),
+        ("SSN: |6|1|4|-|2|7|-|9|0|3|5|", "SSN", "6|1|4|-|2|7|-|9|0|3|5"),
+        ("SS# 614/27/9035", "SSN", "614/27/9035"),
+        ("Social Security No.\n614\n27\n9035\nSex", "SSN", "614\n27\n9035"),
+        ("SSN * * * - * * - 9 0 3 5", "SSN", "* * * - * * - 9 0 3 5"),
+        ("on file 6 1 4 - 2 7 - 9 0 3 5 today", "SSN", "6 1 4 - 2 7 - 9 0 3 5"),
+        ("social is six one four, twenty-seven, ninety", "SSN", "six one four, twenty-seven, ninety"),
+        ("SSN ends in nine oh three five", "SSN", "nine oh three five"),
+        ("Tel: 206-555\n0178", "PHONE", "206-555\n0178"),
+        ("(206) 555\n0178", "PHONE", "(206) 555\n0178"),
+        ("or 206.555.\n0178, which", "PHONE", "206.555.\n0178"),
+        ("MRN 5512\n904 was seen", "MRN", "5512\n904"),
+        ("MRN: 5 5 1 2 9 0 4", "MRN", "5 5 1 2 9 0 4"),
+        ("MRN : 55 - 12 - 904", "MRN", "55 - 12 - 904"),
+        ("Phone: 2 0 6 - 5 5 5 - 0 1 7 8", "PHONE", "2 0 6 - 5 5 5 - 0 1 7 8"),
+        ("Driver's license: OR QRS*CD45E6", "LICENSE", "OR QRS*CD45E6"),
+        ("driver's license OR DL QRS*CD45E6", "LICENSE", "QRS*CD45E6"),
+        ("pager 6-1188; call 3-4417 if worse", "PHONE", "6-1188"),
+        ("pager 6-1188; call 3-4417 if worse", "PHONE", "3-4417"),
+        ("Beepers tonight: Marsh 6-1188, Frost 3-4417", "PHONE", "3-4417"),
+    ],
+)  # fmt: skip
+def test_a_number_goes_whole_where_its_figures_stand_apart(text: str, category: str, value: str) -> None:
+    assert (category, value) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Social: one to two drinks, three or four times. Socially one drink. SSN: none",
+        "Of 120 180\n2022 and 4-6000 mL; a ratio of 4-1100; 7-1200 units; Call if over 5-1000.",
+        "Chart 1 2 3; order 5 - 10 mg; study: 1 - 2 - 1; report 5 5 of 5; a case of 2 - 3 days",
+        "in case 1234\n500 mg; in a record 1998\n120 patients; 120-180\n2010",
+        "of 220-380\n2014; of 250-350\n1500 mL",
+    ],
+)
+def test_figures_of_two_lines_or_of_a_range_stay(text: str) -> None:
+    assert found(text) == []

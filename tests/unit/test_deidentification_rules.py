@@ -174,6 +174,30 @@ def test_a_printed_slash_hyphen_or_space_hides_no_identifier_and_stays() -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("Phone 206-555-\n0178, MRN: 5512-\r\n904.", "Phone [PHONE], MRN: [MRN]."),
+        ("Seen 5/27/\n1948 and 5/27\n/1948.", "Seen [DATE] and [DATE]."),
+        ("Dr. Thorn-\nfield and Dr. Vanter-\n  pool came.", "Dr. [NAME] and Dr. [NAME] came."),
+        ("Vanterpool, MD, came. Mr. Vanter-\npool slept.", "[NAME], MD, came. Mr. [NAME] slept."),
+        ("<br/>MRN&nbsp;55129047<BR>DOB:&#160;5/27/1948", "<br/>MRN&nbsp;[MRN]<BR>DOB:&#160;[DATE]"),
+        ("Take 5-\n10 mg, BP 120/\n80. Follow-\nup; hemo-\nglobin 9.", None),
+        ("Plan:\n-\nsleep\n--\n1. rest -\n2. walk", None),
+    ],
+)
+def test_a_line_end_at_a_hyphen_hides_no_identifier_and_stays(text: str, replaced: str | None) -> None:
+    result = deidentify(document(text), Nothing(), POLICY)
+    assert result.replaced.reveal() == (text if replaced is None else replaced)
+
+
+@given(st.text(alphabet="a5-/\n\r ", max_size=30))
+def test_what_is_mended_covers_its_input_in_order(text: str) -> None:
+    read = Composed.of(text, POLICY.lexicon)
+    spans = [read.in_input(Span(i, i + 1, Category.NAME, 1, "r")) for i in range(len(read.text))]
+    assert "".join(text[span.start : span.end] for span in dict.fromkeys(spans)) == text
+
+
 @given(st.text(alphabet="ab \u00e9e\u0301\u0323\u200b\u00ad\uac00\u1100\u1161😀", max_size=30))
 def test_a_composed_text_covers_its_input_in_order(text: str) -> None:
     read = Composed.of(text)

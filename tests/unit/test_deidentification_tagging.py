@@ -178,6 +178,13 @@ def test_a_searched_text_is_read_once() -> None:
         ("in her eighties", Category.AGE, "eighties", 0.99, []),
         ("GCS was 3/15", Category.DATE, "3 / 15", 0.94, []),
         ("name QUELLBROOK F/58", Category.NAME, "QUELLBROOK F", 0.99, ["QUELLBROOK"]),
+        ("AGE: 45/F. Seen", Category.NAME, "F .", 0.99, []),
+        ("Attending: Surgery", Category.NAME, "Surgery", 0.99, []),
+        ("his aunt 88", Category.NAME, "88", 0.99, []),
+        ("Since 2019 on dialysis", Category.PHONE, "2019", 0.6, []),
+        ("Dial 2019 for help", Category.PHONE, "2019", 0.6, ["2019"]),
+        ("ON JUNE 5 HIS WIFE", Category.DATE, "JUNE 5 HIS", 0.99, ["JUNE 5"]),
+        ("saw Osgood. White count 9", Category.NAME, "Osgood . White", 0.7, ["Osgood."]),
         ("moved to Dwyne, then home", Category.LOCATION, "Dwyne home", 0.6, ["Dwyne"]),
     ],
 )

@@ -75,7 +75,7 @@ def trim_to_name(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[int
     if lexicon.is_given(words[last][0]) and last + 1 < len(words) and _surname_like(words[last + 1][0]):
         last += 1
     # Initials belong to the name on either side of it.
-    while first > 0 and len(words[first - 1][0]) == 1:
+    while first > 0 and len(words[first - 1][0]) == 1 and text[words[first - 1].end()] != "/":  # "/s/ Osgood"
         first -= 1
     while last + 1 < len(words) and len(words[last + 1][0]) == 1:
         last += 1

@@ -8,38 +8,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from curbside_deidentification.domain.patterns import PatternRecogniser, Recogniser
+from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.recognisers.account import Account, ContactSerialNumber
 from curbside_deidentification.recognisers.address_with_unit import AddressWithUnit
-from curbside_deidentification.recognisers.age_behind_sex import AgeBehindSex
-from curbside_deidentification.recognisers.age_by_birthday import AgeBehindBirth, AgeByBirthday
-from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
-from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
-from curbside_deidentification.recognisers.age_in_months import AgeInMonths
-from curbside_deidentification.recognisers.age_told import AgeTold
-from curbside_deidentification.recognisers.age_with_sex import AgeWithSex
 from curbside_deidentification.recognisers.bank_account import BankAccount
 from curbside_deidentification.recognisers.bare_id import BareId
 from curbside_deidentification.recognisers.biometric import Biometric
+from curbside_deidentification.recognisers.called_name import CalledName
 from curbside_deidentification.recognisers.capital_facility import CapitalFacility
 from curbside_deidentification.recognisers.capital_last_first import CapitalLastFirst
 from curbside_deidentification.recognisers.capital_place import CapitalPlace
 from curbside_deidentification.recognisers.card_number import CardNumber
 from curbside_deidentification.recognisers.clia_number import CliaNumber
-from curbside_deidentification.recognisers.compact_date import CompactDate
 from curbside_deidentification.recognisers.confirmation_code import ConfirmationCode
 from curbside_deidentification.recognisers.coordinates import Coordinates
 from curbside_deidentification.recognisers.county import County
 from curbside_deidentification.recognisers.credentialed_last_first import CredentialedLastFirst
 from curbside_deidentification.recognisers.credentialed_name import CredentialedName
 from curbside_deidentification.recognisers.crew_number import CrewNumber, DispatchedUnit
-from curbside_deidentification.recognisers.cued_month_and_day import CuedMonthAndDay
-from curbside_deidentification.recognisers.dashed_month_and_day import DashedMonthAndDay
-from curbside_deidentification.recognisers.day_of_month import DayOfMonth
+from curbside_deidentification.recognisers.dates_and_ages import DATES as DATES
 from curbside_deidentification.recognisers.dea_number import DeaNumber
 from curbside_deidentification.recognisers.dealt_with_facility import DealtWithFacility
 from curbside_deidentification.recognisers.device import LabelledDevice
-from curbside_deidentification.recognisers.dictation_date import DictationDate
 from curbside_deidentification.recognisers.donation_number import DonationNumber
 from curbside_deidentification.recognisers.elided_number import ElidedNumber
 from curbside_deidentification.recognisers.email import Email
@@ -53,7 +43,6 @@ from curbside_deidentification.recognisers.given_name import GivenName
 from curbside_deidentification.recognisers.grouped_number import GroupedNumber
 from curbside_deidentification.recognisers.heading_facility import HeadingFacility
 from curbside_deidentification.recognisers.health_plan import HealthPlan
-from curbside_deidentification.recognisers.high_age import HighAge
 from curbside_deidentification.recognisers.hl7_address import Hl7Address
 from curbside_deidentification.recognisers.hl7_facility import (
     Hl7Location,
@@ -63,8 +52,6 @@ from curbside_deidentification.recognisers.hl7_facility import (
 from curbside_deidentification.recognisers.hl7_field import Hl7Field
 from curbside_deidentification.recognisers.hl7_identifier import Hl7Identifier
 from curbside_deidentification.recognisers.hl7_name import Hl7Name
-from curbside_deidentification.recognisers.hl7_timestamp import Hl7Timestamp
-from curbside_deidentification.recognisers.holiday import Holiday
 from curbside_deidentification.recognisers.hometown import Hometown
 from curbside_deidentification.recognisers.hospital_abbreviation import HospitalAbbreviation
 from curbside_deidentification.recognisers.hospital_unit import HospitalUnit
@@ -75,7 +62,6 @@ from curbside_deidentification.recognisers.ip_address import IpAddress
 from curbside_deidentification.recognisers.italian_fiscal_code import ItalianFiscalCode
 from curbside_deidentification.recognisers.kin import Kin
 from curbside_deidentification.recognisers.labelled_facility import LabelledFacility
-from curbside_deidentification.recognisers.labelled_high_age import LabelledHighAge
 from curbside_deidentification.recognisers.labelled_last_first import LabelledLastFirst
 from curbside_deidentification.recognisers.labelled_name import LabelledName
 from curbside_deidentification.recognisers.labelled_phone import LabelledPhone
@@ -86,11 +72,9 @@ from curbside_deidentification.recognisers.last_four import LastFour
 from curbside_deidentification.recognisers.letterhead import Letterhead
 from curbside_deidentification.recognisers.licence import License
 from curbside_deidentification.recognisers.licence_plate import LabelledVehicle
-from curbside_deidentification.recognisers.listed_month_and_day import ListedMonthAndDay
 from curbside_deidentification.recognisers.local_phone import LocalPhone
 from curbside_deidentification.recognisers.logged_initials import LoggedInitials
 from curbside_deidentification.recognisers.login import Login
-from curbside_deidentification.recognisers.lone_month_and_day import LoneMonthAndDay
 from curbside_deidentification.recognisers.long_number import LongNumber
 from curbside_deidentification.recognisers.lower_last_first import LowerLastFirst
 from curbside_deidentification.recognisers.lower_name import LowerName
@@ -101,10 +85,6 @@ from curbside_deidentification.recognisers.masked_number import MaskedNumber
 from curbside_deidentification.recognisers.medical_record_number import MedicalRecordNumber
 from curbside_deidentification.recognisers.medicare_beneficiary_id import MedicareBeneficiaryId
 from curbside_deidentification.recognisers.military_address import MilitaryAddress
-from curbside_deidentification.recognisers.month_alone import MonthAlone
-from curbside_deidentification.recognisers.month_and_day import MonthAndDay, WeekdayWithFigures
-from curbside_deidentification.recognisers.month_and_day_range import MonthAndDayRange
-from curbside_deidentification.recognisers.month_and_year import MonthAndYear
 from curbside_deidentification.recognisers.name_in_cell import NameInCell
 from curbside_deidentification.recognisers.name_in_context import NameInContext
 from curbside_deidentification.recognisers.name_in_line import NameInLine
@@ -122,12 +102,9 @@ from curbside_deidentification.recognisers.npi import Npi
 from curbside_deidentification.recognisers.numbered_road import NumberedRoad
 from curbside_deidentification.recognisers.numbered_run import NumberedRun
 from curbside_deidentification.recognisers.numbered_school import NumberedSchool
-from curbside_deidentification.recognisers.numeric_date import NumericDate
 from curbside_deidentification.recognisers.other_id import OtherId
 from curbside_deidentification.recognisers.pager import Pager
-from curbside_deidentification.recognisers.paired_days import PairedDays
 from curbside_deidentification.recognisers.parcel import Parcel
-from curbside_deidentification.recognisers.part_of_year import PartOfYear
 from curbside_deidentification.recognisers.particled_name import ParticledName
 from curbside_deidentification.recognisers.patient_name import PatientName
 from curbside_deidentification.recognisers.payment_card import PaymentCard
@@ -144,13 +121,10 @@ from curbside_deidentification.recognisers.placed_town import PlacedTown
 from curbside_deidentification.recognisers.plate_of_vehicle import PlateOfVehicle
 from curbside_deidentification.recognisers.post_box import PostBox
 from curbside_deidentification.recognisers.postcode import Postcode
-from curbside_deidentification.recognisers.relative_weekday import RelativeWeekday
 from curbside_deidentification.recognisers.residence import Residence
-from curbside_deidentification.recognisers.roman_date import RomanDate
 from curbside_deidentification.recognisers.rural_route import RuralRoute
 from curbside_deidentification.recognisers.salutation import Salutation
 from curbside_deidentification.recognisers.school import School
-from curbside_deidentification.recognisers.season_of_year import SeasonOfYear
 from curbside_deidentification.recognisers.second_phone import SecondPhone
 from curbside_deidentification.recognisers.shelter import Shelter
 from curbside_deidentification.recognisers.shop import Shop
@@ -164,13 +138,13 @@ from curbside_deidentification.recognisers.spanish_identity_number import Spanis
 from curbside_deidentification.recognisers.speaker import Speaker
 from curbside_deidentification.recognisers.spelled_name import SpelledName
 from curbside_deidentification.recognisers.spoken_phone import SpokenPhone
+from curbside_deidentification.recognisers.spoken_social_security_number import SpokenSocialSecurityNumber
 from curbside_deidentification.recognisers.street_address import StreetAddress
 from curbside_deidentification.recognisers.street_corner import StreetCorner
 from curbside_deidentification.recognisers.structured_address import MarkedAddress, StructuredAddress
 from curbside_deidentification.recognisers.surname_with_pager import SurnameWithPager
 from curbside_deidentification.recognisers.team_initials import TeamInitials
 from curbside_deidentification.recognisers.three_digit_zip import ThreeDigitZip
-from curbside_deidentification.recognisers.timed_month_and_day import TimedMonthAndDay
 from curbside_deidentification.recognisers.titled_name import TitledName
 from curbside_deidentification.recognisers.toponym import Toponym
 from curbside_deidentification.recognisers.town import Town
@@ -190,8 +164,6 @@ from curbside_deidentification.recognisers.user_name import UserName
 from curbside_deidentification.recognisers.vehicle_identification import VehicleIdentification
 from curbside_deidentification.recognisers.will_as_name import WillAsName
 from curbside_deidentification.recognisers.workplace import Premises, Workplace
-from curbside_deidentification.recognisers.written_date import WrittenDate
-from curbside_deidentification.recognisers.year_of_birth import YearOfBirth
 from curbside_deidentification.recognisers.zip_code import Zip
 
 # Letter A.
@@ -204,6 +176,7 @@ NAMES: Final[tuple[Recogniser, ...]] = (
     SignedName(),
     Salutation(),
     NamedPerson(),
+    CalledName(),
     Kin(),
     PatientName(),
     TypistInitials(),
@@ -298,47 +271,12 @@ PLACES: Final[tuple[Recogniser, ...]] = (
     LabelledTown(),
     Town(),
 )
-# Letter C: dates, and ages of 90 and over.
-DATES: Final[tuple[PatternRecogniser, ...]] = (
-    NumericDate(),
-    CompactDate(),
-    Hl7Timestamp(),
-    MonthAndYear(),
-    MonthAndDay(),
-    WeekdayWithFigures(),
-    TimedMonthAndDay(),
-    MonthAndDayRange(),
-    LoneMonthAndDay(),
-    CuedMonthAndDay(),
-    DashedMonthAndDay(),
-    DayOfMonth(),
-    WrittenDate(),
-    MonthAlone(),
-    RelativeWeekday(),
-    Holiday(),
-    SeasonOfYear(),
-    PartOfYear(),
-    RomanDate(),
-    PairedDays(),
-    DictationDate(),
-    ListedMonthAndDay(),
-    AgeInDecades(),
-    AgeInMonths(),
-    HighAge(),
-    AgeByBirthday(),
-    AgeBehindBirth(),
-    LabelledHighAge(),
-    AgeInApposition(),
-    AgeTold(),
-    AgeWithSex(),
-    AgeBehindSex(),
-    YearOfBirth(),
-)
 # Letters D to R.
 IDENTIFIERS: Final[tuple[Recogniser, ...]] = (
     MedicalRecordNumber(),
     SocialSecurityNumber(),
     LabelledSocialSecurityNumber(),
+    SpokenSocialSecurityNumber(),
     Account(),
     ContactSerialNumber(),
     PaymentCard(),

@@ -51,7 +51,7 @@ _GOES_ON: Final = re.compile(
     re.IGNORECASE,
 )
 # A number of words that says one by one is told of a life; "ninety" and "one hundred" are of anything.
-_IN_WORDS: Final = re.compile(r"ninety[- ]\w|hundred\s\w", re.IGNORECASE)
+_IN_WORDS: Final = re.compile(r"ninety[- ]?\w|hundred\s\w", re.IGNORECASE)
 # What is read off an instrument: "your temperature is ninety eight point six".
 _READ: Final = re.compile(
     r"\b(?:temp(?:erature)?|fever|febrile|spik\w+|"

@@ -16,6 +16,7 @@ from typing import Final
 from curbside.phi import Category
 from curbside_deidentification.domain.gate import before_eponym
 from curbside_deidentification.domain.lexicon import WORD, Lexicon, abbreviations
+from curbside_deidentification.domain.name_words import phrases
 from curbside_deidentification.domain.spans import Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
 from curbside_deidentification.recognisers.age_with_sex import HOT
@@ -78,6 +79,19 @@ _OF_A_DAY: Final = re.compile(
 _AMID_SENTENCE: Final = re.compile(r"(?:[a-z]{2,}[ ]?,?|\b[A-Z]{2,4}|[ ]-)[ ]?(?:\([ ]?)?\Z")
 _BEGINNING: Final = re.compile(r"(?:\A|[.!?\n])\s*[-•*]?[ ]?\Z")
 _SEX: Final = re.compile(r"\w[ ][MF]\Z")
+# Behind an age, or before one: "95/F".
+_SEX_BEHIND: Final = re.compile(r"\d[ ]?[/ ][ ]?\Z")
+_SERVICES: Final = phrases("services")
+# "JUNE 5 HIS WIFE": how what is told of the day begins.
+_TOLD: Final = re.compile(
+    r"(?<=\d)[ ](?:his|her|he|she|they|their|the|an?|pt|patient|and|was|is|had|has|with|for|to|at|in|when)\Z",
+    re.IGNORECASE,
+)
+_SENTENCE_ENDS: Final = re.compile(r"[A-Za-z][a-z]{2}\.\Z")
+_YEAR_ALONE: Final = re.compile(r"(?:19|20)\d\d")
+_IN_YEAR: Final = re.compile(
+    r"\b(?:since|in|of|from|until|till|before|after|by|during|circa|around|year)[ ]\Z", re.IGNORECASE
+)
 _AGE_BEHIND: Final = re.compile(r"/\d")
 _SMALL: Final = re.compile(r"[a-z]{3}")
 _AROUND: Final = 24
@@ -150,18 +164,31 @@ def _beside(mentions: Sequence[tuple[Category, _Mention]]) -> Iterator[tuple[Cat
 
 
 def _end(text: str, start: int, end: int) -> int:
-    """Without the sex behind a name, which an initial looks like: "OSGOOD RUTH F/58"."""
+    """Without the sex behind a name, which an initial looks like ("OSGOOD RUTH F/58"), and without the words
+    behind a day."""
+    told = _TOLD.search(text, start, end)
+    if told is not None:
+        return told.start()
     return end - 2 if _SEX.search(text, start, end) and _AGE_BEHIND.match(text, end) else end
 
 
 def _goes_on(text: str, last: Tagged, token: Tagged) -> bool:
-    return token.category is last.category and bool(_JOINED.fullmatch(text, last.end, token.start))
+    if token.category is not last.category or not _JOINED.fullmatch(text, last.end, token.start):
+        return False
+    ended = token.start > last.end and _SENTENCE_ENDS.search(text, max(0, last.end - 4), last.end)
+    return token.category is not Category.NAME or not ended
 
 
 def _is_name(mention: _Mention, lexicon: Lexicon) -> bool:
     written = mention.written
     if before_eponym(mention.text, mention.end) or _LETTERS.fullmatch(written):
         return False
+    if written.rstrip(".") in ("M", "F") and _SEX_BEHIND.search(mention.before):
+        return False
+    if written.isdigit() and len(written) <= 2:
+        return False  # "aunt 88"
+    if written.casefold() in _SERVICES and len(written) > _SHORT_WORD:
+        return False  # "Attending: Surgery"; shorter ones may be initials
     if mention.before[-1:].isdigit() or mention.behind[:1].isdigit():
         return False  # of a residue or a gene: "Val75"
     if _UNIT_BEFORE.search(mention.before) and _DENOMINATOR.fullmatch(written.rstrip(".)")):
@@ -237,6 +264,8 @@ def _is_number(mention: _Mention, lexicon: Lexicon) -> bool:
 def _is_phone(mention: _Mention, lexicon: Lexicon) -> bool:
     if len(_DIGITS.findall(mention.written)) >= _PHONE_DIGITS:
         return True
+    if _YEAR_ALONE.fullmatch(mention.written) and _IN_YEAR.search(mention.before):
+        return False
     internal = _INTERNAL.fullmatch(mention.written) is not None
     return mention.surest >= (_INTERNAL_PHONE if internal else _SHORT_PHONE)
 

@@ -22,7 +22,7 @@ class DashedMonthAndDay(PatternRecogniser):
         r"(?<![\w/-])(?:(?i:adm|admit(?:ted)?|d/c(?:'?d)?|dc'?d|disch(?:arged)?|DOA|DOS|DOI|LMP|EDD|appts?|"
         r"appointment|consent(?:ed)?|eval(?:uation)?|sched(?:uled)?(?:[ ]for)?|w(?:ee)?k[ ](?:of|ending)|"
         r"intake|consult|mtg|f/u|follow-?up|RTC|rtn|rescheduled[ ](?:to|for))|"
-        r"(?P<nearly>(?i:abt|visit|seen|screen|surgery|procedure|about|around|approx|circa|on|by|until|since)\b|~))"
+        r"(?P<nearly>(?i:out|off|removed|removal|placed|inserted|changed|started|stopped|due|next|abt|visit|seen|screen|surgery|procedure|about|around|approx|circa|on|by|until|since)\b|~))"
         r"[ :.]{1,2}(?:on[ ])?"
         r"(?P<phi>(?:0?[1-9]|1[0-2])-(?P<day>0?[1-9]|[12]\d|3[01]))"
         r"(?![\w/%-]|\.\d|\s?(?:days?|weeks?|wks?|months?|mos?|hours?|hrs?|L|mg|times|x)\b)"

@@ -6,7 +6,7 @@ import re
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
-from curbside_deidentification.recognisers.writing.dates import NINETIES, NINETY_WORDS
+from curbside_deidentification.recognisers.writing.dates import NINETY_WORDS, SCANNED_NINETIES
 
 
 class HighAge(PatternRecogniser):
@@ -15,7 +15,8 @@ class HighAge(PatternRecogniser):
     category = Category.AGE
     score = 0.95
     pattern = re.compile(
-        rf"(?<![\d./])\b0?(?P<phi>{NINETIES}(?:\.\d|\s?½|\s1/2)?|{NINETY_WORDS})(?=\s{{0,2}}[-–]?\s?(?:years?|yrs?|"
+        rf"(?<![\d./])\b0?(?P<phi>{SCANNED_NINETIES}(?:\.\d|\s?½|\s1/2)?|{NINETY_WORDS}|"
+        rf"hundred(?=[- ]year[- ]old\b))(?=\s{{0,2}}[-–]?\s?(?:years?|yrs?|"
         rf"y)\b[\s-]?(?:old|of\sage|o\b|/o)|[\s-]{{0,2}}(?:y\.?/?o\.?[mf]?|years?|yrs?)(?![a-z])|[Yy]\b)",
         re.IGNORECASE,
     )

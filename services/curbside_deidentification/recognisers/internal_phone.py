@@ -68,6 +68,12 @@ _TITLED: Final = re.compile(
 # "Paged (1640)": the number that was called.
 _BRACKETED: Final = re.compile(r"\b(?:paged|called|phoned|rang|dialed|texted|reached)\s\(#?\Z", re.IGNORECASE)
 _STAR: Final = re.compile(r"(?:\A|[\s(])\*\Z")
+# Of a house whose numbers begin with the figure of their exchange, in a line of such numbers: "4-7781".
+_LISTED: Final = re.compile(
+    r"\b(?:beepers?|pagers?|phones?|bleeps?|ext(?:ension)?s|telephones?|call\slist|on-?call|numbers)\b[^\r\n]{0,160}?"
+    r"(?:[A-Za-z.)][ :#(-]{0,3}|[,;/][ ]?)\Z",
+    re.IGNORECASE,
+)
 _YEAR_OR_TIME: Final = re.compile(r"(?:19|20)\d\d|(?:[01]\d|2[0-3])[0-5]\d")
 # Where nothing but a role or a verb stands before it, the number ends what is said.
 _ENDS: Final = re.compile(
@@ -77,19 +83,22 @@ _ENDS: Final = re.compile(
 
 
 class InternalPhone(WordRecogniser):
-    """Four or five figures behind a word for a telephone. Behind a call, a role, a degree or a surname that
-    is no word they end what is said, and are neither round, nor a year, nor a time ("RN 1430")."""
+    """Four or five figures, or four behind the one of their exchange, behind a word for a telephone. Behind a
+    call, a role, a degree or a surname that is no word they end what is said, and are neither round, nor a
+    year, nor a time ("RN 1430")."""
 
     category = Category.PHONE
     score = 0.8
     pattern = re.compile(
-        r"(?<![\w.,/$+<>≤≥~-])(?P<phi>\d{4,5})(?![\w%°-]|[:/]\d|[.,]\d|\s?(?:[kmµunpf]?(?:g|l|mol|iu|u|eq|m)|mcg|"
+        r"(?<![\w.,/$+<>≤≥~-])(?P<phi>\d{4,5}|[1-9]-\d{4})(?![\w%°-]|[:/]\d|[.,]\d|\s?(?:[kmµunpf]?(?:g|l|mol|iu|u|eq|m)|mcg|"
         r"cc|units?|cells?|h(?:ou)?rs?|k?cal(?:ories)?|steps|copies|patients|mm|cm)\b)"
     )
 
     def bounds(self, match: re.Match[str], lexicon: Lexicon) -> tuple[int, int] | None:
         before = match.string[max(0, match.start() - _AROUND) : match.start()]
         span, number = match.span("phi"), match["phi"]
+        if number[1] == "-" and _LISTED.search(match.string, max(0, match.start() - 200), match.start()):
+            return None if number.endswith("00") else span
         dated = _YEAR_OR_TIME.fullmatch(number) is not None
         if _LABELLED.search(before):
             return span if not dated or _SIGNED.search(before) else None

@@ -10,7 +10,7 @@ from curbside_deidentification.recognisers.writing.labels import digits
 
 
 class LabelledPhone(PatternRecogniser):
-    """Any number of seven digits or more behind a word for telephone."""
+    """Any number of seven digits or more behind a word for telephone; a line may end before its last four."""
 
     category = Category.PHONE
     pattern = re.compile(
@@ -20,10 +20,15 @@ class LabelledPhone(PatternRecogniser):
         r"home|work|office|day(?:time)?|evening|emergency|ph|dial|text|(?:his|her|my|their|best|callback)\snumber)\b"
         r"(?:\s?\((?:cell|home|work|mobile|office|[hcwmo])\))?"
         r"\.?(?:\s(?:numbers?|no\.?|\#|line|phone|contact))?\s{0,2}(?:is|at|on|was)?\s{0,2}[:#|]?\s{0,2}"
-        r"(?P<phi>\(?\d[\d\-. ()/]{5,16}\d)(?![\d/])",
+        r"(?P<phi>\(?\d{3}[\-. )/]{1,3}\d{3}[-. ]?\r?\n[ \t]{0,8}\d{4}(?!\d)|"
+        # One figure by one, as a form's boxes are read.
+        r"\(?\d(?:[ ]\d){2}[ )./-]{1,3}\d(?:[ ]\d){2}[ ./-]{1,3}\d(?:[ ]\d){3}|"
+        r"\(?\d[\d\-. ()/]{5,16}\d)(?![\d/])",
         re.IGNORECASE,
     )
 
     def valid(self, match: re.Match[str]) -> bool:
         value = match["phi"]
-        return 7 <= len(digits(value)) <= 15 and value.count("/") <= 1 and "  " not in value
+        return (
+            7 <= len(digits(value)) <= 15 and value.count("/") <= 1 and "  " not in value.partition("\n")[0]
+        )

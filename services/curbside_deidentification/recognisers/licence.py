@@ -13,7 +13,8 @@ class License(LabelledId):
     pattern = labelled(
         r"licen[cs]e|licensure|lic\.?\ ?(?:no\.?|num|number|\#)|certificate\ (?:no\.?|number|\#)|DEA|NPI|"
         r"UPIN|"
-        r"driver'?s?'?\ ?lic(?:en[cs]e)?\.?|D/?L\ ?(?:no\.?|number|\#)|DLN|OLN|passport|state\ id|"
+        r"driver'?s?'?\ ?lic(?:en[cs]e)?\.?(?:\ (?-i:[A-Z]{2})\b)?(?:\ D/?L\b)?|"
+        r"D/?L\ ?(?:no\.?|number|\#)|DLN|OLN|passport|state\ id|"
         r"(?:RN|MD|LPN|NP|PA|PT|DO)\ lic\.?|green\ card|visa\ (?:no\.?|number|\#)|alien\ (?:no\.?|number)",
         r"lic|cert|registration|reg|DL",
     )

@@ -7,7 +7,13 @@ from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.patterns import PatternRecogniser
-from curbside_deidentification.recognisers.writing.days import MONTH_DAY, NO_MEASURE, is_fraction, is_measured
+from curbside_deidentification.recognisers.writing.days import (
+    MONTH_DAY,
+    NO_MEASURE,
+    PLACING,
+    is_fraction,
+    is_measured,
+)
 
 _FIGURES: Final = re.compile(r"\d{1,2}/\d{1,2}")
 # "cut by 1/2", "narrowed by 2/3", "depression screen 2/6": of an amount or a score, no date.
@@ -16,26 +22,6 @@ _CHANGED: Final = re.compile(
     r"occupy|involv)\w*\s(?:\w+\s){0,2}\Z|"
     r"\b(?:depression|anxiety|cognit\w+|memory|swallow\w*|pain|falls?|risk|frailty|functional|sedation)\s\Z",
     re.IGNORECASE,
-)
-_PLACING: Final = (
-    r"on|between|dated?|since|until|till?|thru|through|by|before|after|around|about|circa|prior\sto|as\sof|"
-    r"(?:scan|study|film|exam|note|labs?|culture|report|week|weekend|night|morning|evening|afternoon|day|"
-    r"CT|MRI|X-?ray|CXR|echo)\sof|of\sthe|effective|beginning|starting|ending|expires?|due|"
-    r"arriv(?:al|ed)|appt|appointment|f/?u|follow-?up|visit|seen|admit(?:ted)?|admission|discharged?|d/?c'?d|"
-    r"DOS|DOA|DOE|collected|received|reported|resulted|drawn|signed|dictated|transcribed|typed|reviewed|"
-    r"performed|done|placed|started|stopped|held|changed|removed|inserted|extubated|intubated|obtained|"
-    r"scheduled(?:\sfor)?|(?:last|next)(?:\s(?:seen|dose|visit|appt|appointment|BM|HD|dialysis|void|"
-    r"menses))?|"
-    r"LMP|LNMP|EDC|EDD|EDB|DOI|DOL|DOV|LKW|onset|date|DOB|born|birthday|comparison|prior|compared\s(?:to|with)|again|returned|tomorrow|"
-    r"today|"
-    r"yesterday|expected|anticipated|transferred|readmitted|hospitali[sz]ed|presented|fell|injury|surgery|"
-    r"filled|"
-    r"refilled?|ordered|given|repeat(?:ed)?|recheck(?:ed)?|vaccinated|tested|deceased|passed|died|expired|"
-    r"printed|"
-    r"effective|resumed|increased|decreased|consent(?:s|ed)?|(?:re-?)?eval(?:uat(?:ion|ed))?|reassess(?:ed|ment)?|"
-    r"screen(?:ing|ed|s)?|re-?sched(?:uled|'?d)?|sched(?:'?d)?|abt|w(?:ee)?k\s(?:of|ending)|w/e|intake|consult(?:ation|ed)?|mtg|"
-    r"RTC|rtn|appts|interview|check-?up|confirmed|cancel(?:l?ed)?|no-?show(?:ed)?|recert(?:ification)?|orientation|"
-    r"delivery|pick-?up|clinic|huddle|rounds?\son|set\sfor|booked(?:\sfor)?|planned(?:\sfor)?|slated(?:\sfor)?"
 )
 # What is done on a day: the day stands right behind it.
 _DONE: Final = (
@@ -51,7 +37,7 @@ _DONE: Final = (
 
 
 _BEFORE: Final = re.compile(
-    rf"(?:\b(?:{_PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
+    rf"(?:\b(?:{PLACING})\b[.:]?\s{{1,3}}(?:on\s|is\s|for\s|was\s|from\s)?|"
     r"\bC\d{1,2}\s?D\d{1,2}\s?[=:(]?\s?|"
     r"\b(?:POD|PPD|HD|DOL|(?:post-?op|hospital)\sday|day)\s?#?\s?\d{1,3},?\s?[(,-]?\s?|"
     r"\b(?:appts?|appointment|visit|f/u|follow-?up|mtg|meeting|consult|eval|seen|call)"

@@ -33,15 +33,13 @@ _REACHED: Final = re.compile(
 
 
 class Pager(PatternRecogniser):
-    """Three to seven digits behind a word for a pager or an extension; "p12345" and "x4321" are tight.
-
-    "p80" is a pulse.
-    """
+    """Three to seven digits, or four behind the one of their exchange, behind a word for a pager or an
+    extension; "p12345" and "x4321" are tight. "p80" is a pulse."""
 
     category = Category.PHONE
     score = 0.9
     pattern = re.compile(
-        r"(?<![\d/AC-OQ-WYZac-oq-wyz-])(?<!\d[.,])(?P<phi>\d{3,7}(?:-\d{4})?)(?![\w%-]|[.:/]\d|\s?(?:m[lg]|cc|hours|hrs)\b)"
+        r"(?<![\d/AC-OQ-WYZac-oq-wyz-])(?<!\d[.,])(?P<phi>\d{3,7}(?:-\d{4})?|\d-\d{4})(?![\w%-]|[.:/]\d|\s?(?:m[lg]|cc|hours|hrs)\b)"
     )
 
     def valid(self, match: re.Match[str]) -> bool:

@@ -17,8 +17,12 @@ class Phone(PatternRecogniser):
 
     category = Category.PHONE
     pattern = re.compile(
-        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:[(\[]\s?\d{{3}}\s?[)\]][-/]?\s?|\d{{3}}(?:{_SEP}{{1,3}}|/))"
-        rf"\d{{3}}{_SEP}{{1,3}}\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
+        rf"(?<![\w.-])(?P<phi>(?:\+?1{_SEP}?)?(?:[(\[]\s?\d{{3}}\s?[)\]][-/]?\s?\d{{3}}"
+        # A line may end in it. Behind a range of bare figures a year or a round number may stand.
+        rf"(?:{_SEP}{{1,3}}|[-. ]?\r?\n[ \t]{{0,8}})|"
+        r"[2-9]\d\d[-.][2-9]\d\d[-. ]?\r?\n[ \t]{0,8}(?!(?:19|20)\d\d|\d\d[05]0)|"
+        rf"\d{{3}}(?:{_SEP}{{1,3}}|/)\d{{3}}{_SEP}{{1,3}})"
+        rf"\d{{4}}(?:,?\s{{0,2}}(?:x|ext\.?|extension)\s{{0,2}}[:#]?\s?\d{{1,6}})?|"
         r"\+\d{1,3}(?:[-. ]?\(?\d{1,5}\)?){2,5})(?![\w-])",
         re.IGNORECASE,
     )

@@ -17,6 +17,8 @@ class SocialSecurityNumber(PatternRecogniser):
     pattern = re.compile(
         r"(?<![\w-])(?P<phi>(?:\d{3}|[Xx*•]{3})[-\u2010-\u2013 ](?:\d{2}|"
         r"[Xx*•]{2})[-\u2010-\u2013 ]\d{4}(?:-?[A-Z]\d?)?|"
-        r"\d{3}\s-\s\d{2}\s-\s\d{4}|\d{3}\.\d{2}\.\d{4})(?![\w-]|\.\d)"
+        r"\d{3}\s?-\s{0,2}\d{2}\s?-\s{0,2}\d{4}|"
+        r"\d \d \d\s{0,2}-\s{0,2}\d \d\s{0,2}-\s{0,2}\d \d \d \d|"
+        r"\d{3}\.\d{2}\.\d{4})(?![\w-]|\.\d)"
     )
     score = 0.97

@@ -46,6 +46,10 @@ class WrittenDate(PatternRecogniser):
         rf"\s?(?:mg|mL|cm|mm)\b)(?:{_MORE_DAYS}{{0,3}}(?:,?[\s-]?\s?(?:of\s|in\s)?{YEAR}\b|[-/](?:(?:19|"
         rf"20)?\d\d)\b)"
         rf"|,?\s(?:of\s|in\s)?{YEAR_WORDS}|{_MORE_DAYS}{{0,3}}){TIME}|"
+        # As printed forms set it apart: "4 - Mar - 2022", "Mar / 4 / 2022", "2022 - Mar - 04".
+        rf"(?:{DAY}\s?[-/.–]\s?{MONTH}|{MONTH}\s?[-/.–]\s?{DAY})\.?\s?[-/.–]\s?"
+        rf"(?:(?:19|20)\d\d|['’]?\d\d)\b(?!\s?[-/.]\s?\d){TIME}|"
+        rf"(?:19|20)\d\d\s?[-/.–]\s?{MONTH}\s?[-/.–]\s?\d\d?\b|"
         rf"{WEEKDAY}(?:{DAY}{_MORE_DAYS}{{0,3}}|"
         rf"{DAY_WORD})(?:[\s-]{{0,2}}|[./])(?:(?:day\s)?of\s)?{MONTH}(?![a-z])\.?"
         rf"(?:,?[\s-]?{YEAR}\b|[-/.]?\d{{2,4}}\b|,?\s{YEAR_WORDS})?{TIME}|"

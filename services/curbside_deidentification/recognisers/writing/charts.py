@@ -55,7 +55,8 @@ _DEALING: Final = by_initial(
 )
 _WITH: Final = re.compile(
     rf"\b(?i:{_DEALING})\b(?:[ ](?:[a-z]{{2,12}}|[\d.]{{1,5}}[ ]?m?[gl]|[\d.]{{1,4}})){{0,3}}[ ]"
-    rf"(?:(?i:with|from|to|by)|(?:(?<=ring[ ])|(?<=rage[ ])|(?<=lief[ ])|(?<=ver[ ]))for|w/|w|c)[ ]?"
+    rf"(?:(?:(?i:with|from|to|by)|(?:(?<=ring[ ])|(?<=rage[ ])|(?<=lief[ ])|(?<=ver[ ]))for)[ ]|"
+    rf"(?:w/|w|c)[ ]?)"
     rf"(?:(?:PACU|ICU|ED|OR|L&D|floor|lab|pharmacy),?[ ])?(?P<one>{_XX})"
     rf"(?:(?:[ ]?[/&+,][ ]?|[ ]and[ ])(?P<two>{_XX}))?(?:,?[ ](?:and|&)[ ](?P<three>{_XX}))?{_ALONE}{_BEHIND}"
 )

@@ -31,7 +31,15 @@ YEAR_WORDS: Final = (
 )
 TIME: Final = r"(?:[T ]\d{1,2}:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:\s?[AaPp]\.?[Mm]\.?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 NINETIES: Final = r"(?:9\d|1[0-2]\d)"
+# As a scanner reads them: the letter O for a nought.
+SCANNED_NINETIES: Final = r"(?:9[\dO]|1[0-2O][\dO])"
 NINETY_WORDS: Final = (
-    rf"(?:ninety|(?:one|a)\shundred)(?:[- ](?:and[- ])?(?:{_ONES}|ten|eleven|twelve))?(?![- ]?(?:\w+[- ])?"
+    rf"(?:ninety(?:{_ONES})|"
+    rf"(?:ninety|(?:one|a)[- ]hundred)(?:[- ](?:and[- ])?(?:{_ONES}|ten|eleven|twelve))?)"
+    r"(?![- ]?(?:\w+[- ])?"
     r"(?:percent|per\scent|%))"
 )
+# A month, a day and a year in figures, whose digits a scanner or a form's boxes may set apart.
+SPACED_MONTH: Final = r"(?:0[ ]?[1-9]|1[ ]?[0-2]|[1-9])"
+SPACED_DAY: Final = r"(?:0[ ]?[1-9]|[12][ ]?\d|3[ ]?[01]|[1-9])"
+SPACED_YEAR: Final = r"(?:1[ ]?9|2[ ]?0)[ ]?\d[ ]?\d(?!\d)"

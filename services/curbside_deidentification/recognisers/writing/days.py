@@ -39,6 +39,27 @@ _MEASURED: Final = re.compile(
     r"hgb|hct|H[/&]H|AST|ALT|PTT|WBC|platelets?|O[DSU]|VA|weeks|nodes|cores)\b|\d[ \t]?\Z)[^.;\n]{0,30}\Z",
     re.IGNORECASE,
 )
+# Words that place in time what stands behind them.
+PLACING: Final = (
+    r"on|between|dated?|since|until|till?|thru|through|by|before|after|around|about|circa|prior\sto|as\sof|"
+    r"(?:scan|study|film|exam|note|labs?|culture|report|week|weekend|night|morning|evening|afternoon|day|"
+    r"CT|MRI|X-?ray|CXR|echo)\sof|of\sthe|effective|beginning|starting|ending|expires?|due|"
+    r"arriv(?:al|ed)|appt|appointment|f/?u|follow-?up|visit|seen|adm(?:it(?:ted)?|ission)?|disch(?:arged?)?|d/?c'?d|"
+    r"DOS|DOA|DOE|collected|received|reported|resulted|drawn|signed|dictated|transcribed|typed|reviewed|"
+    r"performed|done|placed|started|stopped|held|changed|removed|inserted|extubated|intubated|obtained|"
+    r"scheduled(?:\sfor)?|(?:last|next)(?:\s(?:seen|dose|visit|appt|appointment|BM|HD|dialysis|void|"
+    r"menses))?|"
+    r"LMP|LNMP|EDC|EDD|EDB|DOI|DOL|DOV|LKW|onset|date|DOB|born|birthday|comparison|prior|compared\s(?:to|with)|again|returned|tomorrow|"
+    r"today|"
+    r"yesterday|expected|anticipated|transferred|readmitted|hospitali[sz]ed|presented|fell|injury|surgery|"
+    r"filled|"
+    r"refilled?|ordered|given|repeat(?:ed)?|recheck(?:ed)?|vaccinated|tested|deceased|passed|died|expired|"
+    r"printed|"
+    r"effective|resumed|increased|decreased|consent(?:s|ed)?|(?:re-?)?eval(?:uat(?:ion|ed))?|reassess(?:ed|ment)?|"
+    r"screen(?:ing|ed|s)?|re-?sched(?:uled|'?d)?|sched(?:'?d)?|abt|w(?:ee)?k\s(?:of|ending)|w/e|intake|consult(?:ation|ed)?|mtg|"
+    r"RTC|rtn|appts|interview|check-?up|confirmed|cancel(?:l?ed)?|no-?show(?:ed)?|recert(?:ification)?|orientation|"
+    r"delivery|pick-?up|clinic|huddle|rounds?\son|set\sfor|booked(?:\sfor)?|planned(?:\sfor)?|slated(?:\sfor)?"
+)
 
 
 def is_fraction(figures: str) -> bool:

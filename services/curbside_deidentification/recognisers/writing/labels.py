@@ -24,11 +24,24 @@ _WEAK_JOIN: Final = (
     rf"[#:=|])"
     r"\s{0,2}[#:=(]?\s{0,2}|\s{1,2}\(?)"
 )
+# What counts or measures the figures that begin a line.
+_MEASURE: Final = (
+    r"(?:m[gl]|mcg|cc|units?|tabs?|[mc]m|kg|lbs?|patients?|cases?|days?|weeks?|months?|years?|yrs?|y/?o|hours?|"
+    r"minutes?|times)\b"
+)
 _VALUE: Final = (
-    r"(?=[A-Za-z#._/-]{0,10}\d|(?-i:[A-Z]{1,4})\s\d)"
-    r"(?P<phi>\d{2,4}(?: \d{2,4}){1,3}(?![\w-])|(?-i:[A-Z]{1,4})\s\d{4,12}(?![\w.%-])|"
+    r"(?=[A-Za-z#._/*-]{0,10}\d|(?-i:[A-Z]{1,4})\s\d|"
+    # A licence to drive behind its state: "WA ABC*12D3".
+    r"(?-i:[A-Z]{2} [A-Z0-9]{1,8}\*))"
+    # Four or five figures are seldom a whole number: the line's end breaks it.
+    r"(?P<phi>(?:(?!(?:19|20)\d\d\D)\d{3,5}[ ]?\r?\n[ \t]{0,4}(?!(?:19|20)\d\d\b)\d{3,6})"
+    rf"(?![\w%/:-]|\.\d|[ ]{_MEASURE})|"
+    # One figure by one, as a form's boxes are read.
+    r"\d(?: \d){4,11}(?! ?[\w-])|\d{2,4}(?: - \d{2,4}){2,3}(?![\w-])|"
+    r"(?-i:[A-Z]{2} [A-Z0-9]{1,8}\*[A-Z0-9]{2,9})|"
+    r"\d{2,4}(?: \d{2,4}){1,3}(?![\w-])|(?-i:[A-Z]{1,4})\s\d{4,12}(?![\w.%-])|"
     r"[A-Za-z]{1,3}\d{2}:\d{2,7}(?!\w)|\d{2}:[A-Za-z]{1,3}-?\d{3,7}(?!\w)|"
-    r"#?[A-Za-z0-9]{1,24}(?:[-./_]?[A-Za-z0-9]{1,24}){0,6})"
+    r"#?[A-Za-z0-9]{1,24}(?:[-./_*]?[A-Za-z0-9]{1,24}){0,6})"
 )
 _WORD: Final = re.compile(r"[A-Za-z]{6}|[a-z]{3}")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
