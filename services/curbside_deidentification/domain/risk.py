@@ -12,7 +12,7 @@ import math
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,16 +100,6 @@ def signs_left(safe: str) -> Counter[str]:
     # Placeholders are gone before counting, so that "[NAME]" is not itself suspicious.
     text = PLACEHOLDER.sub(" ", safe)
     return Counter({sign: sum(1 for _ in pattern.finditer(text)) for sign, pattern in _SIGNS.items()})
-
-
-def stopping_signs(safe: str, weights: Mapping[str, float], threshold: float) -> dict[str, int]:
-    """How often each sign is left of which one stops a report by itself."""
-    return {sign: count for sign, count in signs_left(safe).items() if count and weights[sign] >= threshold}
-
-
-def places_of(sign: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where `sign` stands in a text in which nothing is replaced."""
-    return (match.span() for match in _SIGNS[sign].finditer(text))
 
 
 def least_risk(signs: Mapping[str, int], weights: Mapping[str, float], *, known_words: int = 0) -> float:
