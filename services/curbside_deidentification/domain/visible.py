@@ -39,7 +39,7 @@ _SIGNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
             rf"|{_SSN}(?:\d|\s{{0,2}}[/-]\s{{0,2}}\d|\s{{1,2}}\d(?!\d|\s?[a-z]))[\d\s/-]{{0,12}}"
             rf"|(?<!\w)(?:(?:\d\s){{2,8}}|\d{{1,5}}\s{{0,2}}[/-]\s{{0,2}}){_SSN}"
             r"|\b(?i:ssn|ss#|soc(?:ial)?\.?\s{1,3}sec(?:urity)?)\b[^\w\n]{0,12}"
-            r"(?:(?i:no|numbers?|num|is|ending|ends|in)\b[^\w\n]{0,3}){0,3}\d[\d\s/-]{0,16}\d"
+            r"(?:(?i:no|numbers?|num|is|ending|ends|in)\b[^\w\n]{0,3}){0,3}\d[\d\s/-]{0,24}\d"
         ),
         "telephone_number": re.compile(
             rf"(?<![\w.-])(?:\+?1{_BETWEEN})?(?:\(\s?\d{{3}}\s?\)\s{{0,2}}|\d{{3}}(?:{_BETWEEN}|\s{{1,2}}))"
