@@ -216,7 +216,8 @@ class Replacements:
         self, work: Work, text: PhiText, tenant: str, subject: str, label: str = ""
     ) -> PhiText:
         """`text` with what the policy of `label` wrote turned back, or without one what the tenant's policy
-        of now did. Raises UnknownPolicy, or UnknownSubject where that policy kept nothing."""
+        of now did. Raises UnknownSubject, or UnknownPolicy where that policy keeps nothing."""
+        tables = await self._tables(work, tenant, subject)
         try:
             policy = policy_of(label) if label else self.policy_of(tenant)
         except BadReplacementPolicy:
@@ -227,7 +228,6 @@ class Replacements:
                 field="policy",
                 mend="Give the policy that the answer named which the text came with.",
             )
-        tables = await self._tables(work, tenant, subject)
         return PhiText(tables.restored_by(text.reveal(), policy))
 
     async def _tables(self, work: Work, tenant: str, subject: str) -> SubjectTables:
