@@ -7,6 +7,7 @@ de-identification made; it is changed only through `derive`, which records the r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, NoReturn, final
@@ -35,6 +36,17 @@ class Category(StrEnum):
     BIOMETRIC = "BIOMETRIC"
     PHOTO = "PHOTO"
     OTHER_ID = "OTHER_ID"
+
+
+# What stands in brackets where a mention was: its category, and for OTHER_ID the word that people write.
+PLACEHOLDER_WORDS: Final = frozenset({*map(str, Category), "ID"})
+# Letters of a code such as "[PHOTO_BCDFGHJK]": without vowels they spell no word.
+CODE_LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
+CODE_LENGTH: Final = 8
+# Whatever de-identification writes in brackets, and nothing else: "[SMITH]" is somebody's name.
+PLACEHOLDER: Final = re.compile(
+    rf"\[(?:{'|'.join(sorted(PLACEHOLDER_WORDS))})(?:_\d+|_[{CODE_LETTERS}]{{{CODE_LENGTH}}})?\]"
+)
 
 
 @final

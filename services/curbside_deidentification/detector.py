@@ -23,6 +23,7 @@ from curbside_deidentification.domain.patterns import Recogniser
 from curbside_deidentification.domain.searching import Searched
 from curbside_deidentification.domain.spans import SUSPECTED, Span
 from curbside_deidentification.domain.tagging import Tagged, Tagger, by_density
+from curbside_deidentification.domain.written import outside
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.completing import completed
 from curbside_deidentification.recognisers.contextual import Contextual
@@ -84,7 +85,7 @@ class Detector:
             things = eponyms(text, lexicon)
             found = completed(text, found, lexicon, things)
             suspects = suspected(text, found, by_density(text, self._tagger.read(text, lexicon)))
-            found.extend(without_eponyms(suspects, text, things))
+            found.extend(without_eponyms(outside(suspects, text), text, things))
             within_time()
         return found
 

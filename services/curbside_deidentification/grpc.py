@@ -24,14 +24,21 @@ STREAM: Final = "/curbside.contracts.v1.Deidentification/DeidentifyStream"
 RESTORE: Final = "/curbside.contracts.v1.Deidentification/Restore"
 RESTORE_ANSWER: Final = "/curbside.contracts.v1.Deidentification/RestoreAnswer"
 
-Restore = Callable[[Principal, PhiText, str], Awaitable[PhiText]]
+Restore = Callable[[Principal, PhiText, str, str], Awaitable[PhiText]]
+RestoreAnswer = Callable[[Principal, PhiText, str], Awaitable[PhiText]]
 
 
 class DeidentificationServicer(rpc.DeidentificationServicer):
     """`calls` bounds what single calls may have under way, `streams` what all streams together may."""
 
     def __init__(
-        self, deidentify: Deidentify, restore: Restore, restore_answer: Restore, *, calls: Room, streams: Room
+        self,
+        deidentify: Deidentify,
+        restore: Restore,
+        restore_answer: RestoreAnswer,
+        *,
+        calls: Room,
+        streams: Room,
     ) -> None:
         self._deidentify = deidentify
         self._restore = restore
@@ -54,7 +61,9 @@ class DeidentificationServicer(rpc.DeidentificationServicer):
                 yield response
 
     async def Restore(self, request: Any, context: Any) -> Any:  # noqa: N802
-        restored = await self._restore(current_principal(), PhiText(request.text), request.subject)
+        restored = await self._restore(
+            current_principal(), PhiText(request.text), request.subject, request.policy
+        )
         return pb.RestoreResponse(text=restored.reveal())
 
     async def RestoreAnswer(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -89,7 +98,7 @@ def _characters(request: Any) -> int:
 
 
 def binding(
-    deidentify: Deidentify, restore: Restore, restore_answer: Restore, *, calls: Room, streams: Room
+    deidentify: Deidentify, restore: Restore, restore_answer: RestoreAnswer, *, calls: Room, streams: Room
 ) -> GrpcBinding:
     return GrpcBinding(
         rpc.add_DeidentificationServicer_to_server,

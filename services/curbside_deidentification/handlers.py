@@ -21,7 +21,7 @@ from curbside_deidentification import store
 from curbside_deidentification.domain.spans import count_by_category
 from curbside_deidentification.pipeline import Reason, Result
 from curbside_deidentification.pool import WorkerFailed, WorkerTimedOut
-from curbside_deidentification.replacements import PassedOn, Replacements
+from curbside_deidentification.replacements import PassedOn, Replacements, Work
 from curbside_deidentification.store import State
 from curbside_deidentification.wire import to_response
 
@@ -166,9 +166,16 @@ async def shield(
 
 
 async def restore(
-    principal: Principal, text: PhiText, subject: str, *, database: Database, replacements: Replacements
+    principal: Principal,
+    text: PhiText,
+    subject: str,
+    policy: str = "",
+    *,
+    database: Database,
+    replacements: Replacements,
 ) -> PhiText:
-    """Turn the surrogates in a caller's own text back. Each is audited before it is answered."""
+    """Turn back in a caller's own text what the policy of the label `policy` wrote, or without one what the
+    tenant's policy of now did. Each is audited before it is answered."""
     if not subject:
         raise NoSubject(
             "nothing can be turned back for nobody",
@@ -184,7 +191,10 @@ async def restore(
                 field="subject",
                 mend="Ask for a reversal, which somebody else approves: POST /v1/reversals.",
             )
-    return await _restored(principal, text, subject, database, replacements)
+    async with replacements.begin(database, principal.tenant, subject) as work:
+        restored = await replacements.restored_by(work, text, principal.tenant, subject, policy)
+        await _record_restored(work, principal, text, subject)
+    return restored
 
 
 async def restore_answer(
@@ -198,22 +208,20 @@ async def restore_answer(
             mend="Give the id that the pasted text was de-identified for.",
         )
     subject = replacements.opinion(principal.tenant, opinion_id)
-    return await _restored(principal, text, subject, database, replacements)
-
-
-async def _restored(
-    principal: Principal, text: PhiText, subject: str, database: Database, replacements: Replacements
-) -> PhiText:
     async with replacements.begin(database, principal.tenant, subject) as work:
         restored = await replacements.restored(work, text, principal.tenant, subject)
-        await work.transaction.record(
-            actor=principal.id,
-            tenant=principal.tenant,
-            action="text.restored",
-            target=subject,
-            details={"characters": len(text)},
-        )
+        await _record_restored(work, principal, text, subject)
     return restored
+
+
+async def _record_restored(work: Work, principal: Principal, text: PhiText, subject: str) -> None:
+    await work.transaction.record(
+        actor=principal.id,
+        tenant=principal.tenant,
+        action="text.restored",
+        target=subject,
+        details={"characters": len(text)},
+    )
 
 
 async def _publish_outcome(

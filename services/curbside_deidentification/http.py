@@ -69,7 +69,7 @@ class Act(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     # What the report showed: somebody else may have corrected it since.
-    revision: Revision = 0
+    revision: Revision
 
 
 class Judgement(Act):
@@ -170,9 +170,9 @@ def routes(
         return _report(await remove(principal, report_id, span_id, body.reason, body.revision))
 
     @router.post("/{report_id}/release")
-    async def release_report(principal: CanReview, report_id: ReportId, body: Act | None = None) -> Decision:
+    async def release_report(principal: CanReview, report_id: ReportId, body: Act) -> Decision:
         """Pass the text on to datasets, with the spans of the revision replaced."""
-        await release(principal, report_id, body.revision if body else 0)
+        await release(principal, report_id, body.revision)
         return Decision(report_id=report_id, state="released")
 
     @router.post("/{report_id}/reject")

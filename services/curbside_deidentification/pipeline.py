@@ -18,6 +18,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.policy import Policy
 from curbside_deidentification.domain.risk import expected_left, residual_risk
 from curbside_deidentification.domain.spans import SUSPECTED, Span, resolve, substitute
+from curbside_deidentification.domain.written import outside
 
 _DOUBTFUL: Final = 0.5
 
@@ -92,7 +93,7 @@ def examine(text: str, known: KnownIdentifiers, finder: Finder, policy: Policy) 
     by_source = search_known(text, _known(known), policy.lexicon, policy.known_words)
     found = finder.find(text, lexicon)
     certain = (span for span in found if span.recogniser != SUSPECTED)
-    spans = resolve((*by_source.spans, *_doubtful(by_source), *certain), text)
+    spans = resolve(outside((*by_source.spans, *_doubtful(by_source), *certain), text), text)
     left = expected_left(text, spans, (span for span in found if span.recogniser == SUSPECTED))
     replaced = substitute(text, spans, policy.placeholders)
     risk = _risk(text, replaced, spans, lexicon, policy, left=left)

@@ -1,7 +1,7 @@
-"""Each tenant's replacement policy at work: a patient's mapping is read, grown and kept in one transaction.
+"""Each tenant's replacement policy at work: a patient's mappings are read, grown and kept in one transaction.
 
-The mapping lies in the PHI zone under the patient's data key, with the random key that its surrogates are
-drawn by: whoever erases the data key erases both.
+They lie in the PHI zone under the patient's data key, with the random key that surrogates are drawn by:
+whoever erases the data key erases both. Each policy has a mapping of its own among them.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from curbside.contracts.codec import PhiDocument
-from curbside.errors import NotFound
+from curbside.errors import BadInput, NotFound
 from curbside.phi import Category, PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
@@ -27,11 +27,14 @@ from curbside_deidentification.domain import replacement
 from curbside_deidentification.domain.order import place_between
 from curbside_deidentification.domain.replacement import (
     Action,
+    BadReplacementPolicy,
     LegalBasis,
+    Made,
     ReplacementPolicy,
-    SubjectMapping,
     Subjects,
     SubjectSecrets,
+    SubjectTables,
+    policy_of,
     shipped_policy,
 )
 from curbside_deidentification.domain.shift import instant_of, offset_of, shifted, year_of
@@ -45,16 +48,21 @@ class UnknownSubject(NotFound):
     code = "deid.unknown-subject"
 
 
+class UnknownPolicy(BadInput):
+    code = "deid.unknown-policy"
+    title = "Nothing was kept that a text could be turned back by"
+
+
 @dataclass(frozen=True)
 class _Kept:
-    """A patient's mapping and key as they lie in the PHI zone; `ref` is None where there are none yet.
+    """A patient's mappings and key as they lie in the PHI zone; `ref` is None where there are none yet.
 
     Where the patient's data key was `erased` since, they are new ones, and `ref` is of what nobody can read.
     """
 
     ref: BlobRef | None
     key: bytes = field(repr=False)
-    mapping: SubjectMapping = field(repr=False)
+    tables: SubjectTables = field(repr=False)
     erased: bool = False
 
 
@@ -175,17 +183,19 @@ class Replacements:
         if policy is None:
             return result
         kept = await self._kept(work.transaction.session, tenant, subject)
+        before = kept.tables.of(policy)
         done = replacement.replace(
             document.text.reveal(),
             result.spans,
             policy,
             SubjectSecrets(kept.key, self._offset(tenant, subject)),
-            kept.mapping,
+            before,
             reference_year=_year(document) or received_at.year,
-            avoid=_known(document),
+            avoid=(*_known(document), *kept.tables.originals_besides(policy)),
         )
-        if done.mapping != kept.mapping:
-            data = json.dumps({"key": kept.key.hex(), "mapping": done.mapping.to_json()}).encode()
+        if done.mapping != before or kept.tables.is_shared:
+            tables = kept.tables.keep(policy, done.mapping, at=datetime.now(UTC))
+            data = json.dumps({"key": kept.key.hex(), "mapping": tables.to_json()}).encode()
             ref = await self._blobs.put(Zone.PHI, data, tenant=tenant, subject=subject)
             work.made.append(ref)
             if kept.ref is not None:
@@ -194,8 +204,33 @@ class Replacements:
             await store.keep_mapping(work.transaction.session, tenant, subject, sealed, at=datetime.now(UTC))
         return replace(result, replaced=PhiText(done.text), policy=self.label(result.policy, tenant))
 
-    async def restored(self, work: Work, text: PhiText, tenant: str, subject: str) -> PhiText:
-        """`text` with the patient's surrogates turned back. Raises UnknownSubject where there are none."""
+    async def restored(
+        self, work: Work, text: PhiText, tenant: str, subject: str, made: Sequence[Made] = ()
+    ) -> PhiText:
+        """`text` with the patient's surrogates turned back that were written as it was `made`, as
+        `SubjectTables.restored` does. Raises UnknownSubject where there are none."""
+        tables = await self._tables(work, tenant, subject)
+        return PhiText(tables.restored(text.reveal(), made))
+
+    async def restored_by(
+        self, work: Work, text: PhiText, tenant: str, subject: str, label: str = ""
+    ) -> PhiText:
+        """`text` with what the policy of `label` wrote turned back, or without one what the tenant's policy
+        of now did. Raises UnknownSubject, or UnknownPolicy where that policy keeps nothing."""
+        tables = await self._tables(work, tenant, subject)
+        try:
+            policy = policy_of(label) if label else self.policy_of(tenant)
+        except BadReplacementPolicy:
+            policy = None
+        if policy is None or not policy.keeps_mapping:
+            raise UnknownPolicy(
+                "nothing is kept of what the policy replaced",
+                field="policy",
+                mend="Give the policy that the answer named which the text came with.",
+            )
+        return PhiText(tables.restored_by(text.reveal(), policy))
+
+    async def _tables(self, work: Work, tenant: str, subject: str) -> SubjectTables:
         kept = await self._kept(work.transaction.session, tenant, subject)
         if kept.ref is None or kept.erased:
             raise UnknownSubject(
@@ -203,7 +238,7 @@ class Replacements:
                 field="subject",
                 mend="Give the subject that the text was de-identified with.",
             )
-        return PhiText(replacement.restore(text.reveal(), kept.mapping))
+        return kept.tables
 
     async def can_restore(self, session: store.Session, tenant: str, subject: str) -> bool:
         """Whether something is kept of the patient that surrogates can be turned back by."""
@@ -213,11 +248,11 @@ class Replacements:
     async def _kept(self, session: store.Session, tenant: str, subject: str) -> _Kept:
         found = await store.find_mapping(session, tenant, subject)
         if found is None:
-            return _Kept(None, secrets.token_bytes(KEY_BYTES), SubjectMapping())
+            return _Kept(None, secrets.token_bytes(KEY_BYTES), SubjectTables())
         if await self._is_erased(found):
-            return _Kept(found.ref, secrets.token_bytes(KEY_BYTES), SubjectMapping(), erased=True)
+            return _Kept(found.ref, secrets.token_bytes(KEY_BYTES), SubjectTables(), erased=True)
         data = json.loads(await self._blobs.get(found.ref))
-        return _Kept(found.ref, bytes.fromhex(data["key"]), SubjectMapping.from_json(data["mapping"]))
+        return _Kept(found.ref, bytes.fromhex(data["key"]), SubjectTables.from_json(data["mapping"]))
 
     async def _is_erased(self, found: store.KeptMapping) -> bool:
         """Whether the data key that sealed the mapping is gone; a report that came since made another."""

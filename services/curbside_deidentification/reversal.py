@@ -21,7 +21,7 @@ from curbside.phi import PhiText
 from curbside.storage.blobs import BlobRef, BlobStore
 from curbside.storage.database import Database, Transaction
 from curbside_deidentification import store
-from curbside_deidentification.domain.replacement import keeps_mapping
+from curbside_deidentification.domain.replacement import Made, keeps_mapping
 from curbside_deidentification.replacements import Replacements
 from curbside_deidentification.store import Reversal, Session
 
@@ -66,8 +66,11 @@ class ReversalOver(Conflict):
 
 @dataclass(frozen=True)
 class _Target:
+    """`made` says by which policies: of a text that was pasted for an opinion nothing is said."""
+
     subject: str
     safe: BlobRef
+    made: tuple[Made, ...]
 
 
 async def learn_opinion(event: Event, *, database: Database) -> None:
@@ -107,7 +110,8 @@ async def request_reversal(
     )
     async with database.begin(reversal.reversal_id) as transaction:
         found = await _target(transaction.session, principal.tenant, kind, target)
-        if not await replacements.can_restore(transaction.session, principal.tenant, found.subject):
+        kept = await replacements.can_restore(transaction.session, principal.tenant, found.subject)
+        if not kept or (found.made and not any(keeps_mapping(one.label) for one in found.made)):
             raise NotReversible(
                 "nothing was kept of what this patient's surrogates stand for, or it was erased",
                 field="id",
@@ -192,7 +196,9 @@ async def read_reversal(
         found = await _target(transaction.session, principal.tenant, Kind(reversal.kind), reversal.target)
         stored = (await blobs.get(found.safe)).decode()
         text = json.loads(stored)["answer"] if reversal.kind == Kind.OPINION else stored
-        restored = await replacements.restored(work, PhiText(text), principal.tenant, found.subject)
+        restored = await replacements.restored(
+            work, PhiText(text), principal.tenant, found.subject, found.made
+        )
         reversal = await store.move_reversal(
             transaction.session, reversal, state=store.ReversalState.READ, read_at=now
         )
@@ -214,7 +220,9 @@ async def _target(session: Session, tenant: str, kind: Kind, target: str) -> _Ta
         row = await store.find_opinion(session, target, tenant)
         if row is None:
             raise UnknownTarget(f"no opinion is known as {target!r}", field="id")
-        return _Target(row.subject, BlobRef.from_json(row.output))
+        # It speaks of some of its patient's reports, and no event says of which.
+        made = await store.made(session, tenant, row.subject)
+        return _Target(row.subject, BlobRef.from_json(row.output), tuple(Made(*one) for one in made))
     row = await store.find(session, target, tenant)
     if row is None or row.safe is None:
         raise UnknownTarget(
@@ -229,7 +237,8 @@ async def _target(session: Session, tenant: str, kind: Kind, target: str) -> _Ta
             mend="Read the original where it was received, with the right to read reports.",
             policy=row.policy,
         )
-    return _Target(row.subject, BlobRef.from_json(row.safe))
+    made = Made(row.policy, row.decided_at or row.handled_at)
+    return _Target(row.subject, BlobRef.from_json(row.safe), (made,))
 
 
 async def _find(session: Session, principal: Principal, reversal_id: str) -> Reversal:

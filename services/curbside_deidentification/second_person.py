@@ -1,7 +1,7 @@
 """What is sure to identify is passed on by two people, or not at all.
 
-policy.yaml weighs each sign of an identifier: one number like an SSN or one e-mail address stops a report by
-itself. Where a reviewer says that it is none, and it so stands in the text again, somebody else has to agree.
+A number like an SSN or of a telephone, an e-mail address, and what is left of one: where a reviewer says that
+it is none, and it so stands in the text again, somebody else has to agree.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import Any
 from curbside.errors import Conflict
 from curbside.identity.principal import Principal
 from curbside.storage.database import Database
-from curbside_deidentification.domain.policy import load_policy
-from curbside_deidentification.domain.risk import places_of, stopping_signs
+from curbside_deidentification.domain.visible import visible_signs
 from curbside_deidentification.pipeline import Result
 from curbside_deidentification.quarantine import Opened
 
@@ -25,16 +24,15 @@ class SignLeft(Conflict):
 async def require_second_person(
     principal: Principal, opened: Opened, result: Result, database: Database
 ) -> dict[str, Any]:
-    """What the audit says of the signs left in `result`, whose placeholders stand: nothing where none is.
+    """What the audit says of the signs that the spans of `result` leave to be seen: nothing where none is.
 
     Raises SignLeft, which is audited, unless a reviewer other than `principal` removed a span at every one.
     """
-    policy = load_policy()
-    signs = stopping_signs(result.replaced.reveal(), policy.residual_weights, policy.risk_threshold)
-    if not signs:
+    seen = visible_signs(opened.document.text.reveal(), result.spans)
+    if not seen:
         return {}
-    text = opened.document.text.reveal()
-    removed = opened.review.unhidden(place for sign in signs for place in places_of(sign, text))
+    signs = {sign: len(places) for sign, places in seen.items()}
+    removed = opened.review.unhidden(place for places in seen.values() for place in places)
     unseen = len(removed) < sum(signs.values()) or not all(removed)
     # Nobody's name, of a span that an earlier release forgot who removed, may be anybody's.
     alone = any(not by.isdisjoint((principal.id, "")) for by in removed)

@@ -340,6 +340,13 @@ async def has_reports(session: AsyncSession, tenant: str, subject: str) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
+async def made(session: AsyncSession, tenant: str, subject: str) -> list[tuple[str, datetime]]:
+    """The policy of each text that the patient's reports became, and when it was made."""
+    query = select(REPORTS).where(REPORTS.c.tenant == tenant, REPORTS.c.subject == subject)
+    rows = (await session.execute(query)).all()
+    return [(row.policy, row.decided_at or row.handled_at) for row in rows if row.safe is not None]
+
+
 async def find_mapping(session: AsyncSession, tenant: str, subject: str) -> KeptMapping | None:
     query = select(MAPPINGS).where(MAPPINGS.c.tenant == tenant, MAPPINGS.c.subject == subject)
     row = (await session.execute(query)).first()

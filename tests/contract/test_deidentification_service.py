@@ -158,7 +158,7 @@ async def test_places_tell_the_order_in_which_a_patients_reports_were_written(op
 async def test_a_released_report_keeps_its_place(opened: TestPlatform, client: httpx2.AsyncClient) -> None:
     for report_id, text, authored in (("r1", RISKY, "2023-04-12"), ("r2", CLEAN, "2023-01-01")):
         await handle(opened, await received(opened, text, report_id, authored))
-    await client.post("/deidentification/v1/quarantine/r1/release")
+    await client.post("/deidentification/v1/quarantine/r1/release", json={"revision": 0})
     places = {one.report_id: one.place for one in await outcomes(opened) if hasattr(one, "place")}
     assert places == {"r1": "0", "r2": "-1"}
 
@@ -171,7 +171,7 @@ async def test_what_an_earlier_release_quarantined_gets_its_place_when_it_is_rel
     async with opened.platform.database.begin() as transaction:
         old = store.REPORTS.update().where(store.REPORTS.c.report_id == "r1")
         await transaction.session.execute(old.values(place="", moved_at=None))
-    await client.post("/deidentification/v1/quarantine/r1/release")
+    await client.post("/deidentification/v1/quarantine/r1/release", json={"revision": 0})
     places = {one.report_id: one.place for one in await outcomes(opened) if hasattr(one, "place")}
     assert places == {"r1": "0", "r2": "-1"}
 
@@ -245,7 +245,7 @@ async def test_a_release_passes_the_replaced_text_on_once(
     opened: TestPlatform, client: httpx2.AsyncClient
 ) -> None:
     await handle(opened, await received(opened, RISKY, authored="2023-04-12"))
-    answer = await client.post("/deidentification/v1/quarantine/r1/release")
+    answer = await client.post("/deidentification/v1/quarantine/r1/release", json={"revision": 0})
     assert answer.json() == {"report_id": "r1", "state": "released"}
     released, quarantined = await outcomes(opened)
     assert isinstance(quarantined, events_pb2.ReportQuarantined)
@@ -260,8 +260,8 @@ async def test_a_release_passes_the_replaced_text_on_once(
     another = {"authorization": f"Bearer {token}"}
     for act, body, headers in (
         ("release", {"revision": 1}, {}),
-        ("release", {}, another),
-        ("reject", {"reason": "x"}, {}),
+        ("release", {"revision": 0}, another),
+        ("reject", {"reason": "x", "revision": 0}, {}),
     ):
         late = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json=body, headers=headers)
         assert (late.status_code, late.json()["code"]) == (409, "deid.not-quarantined")
@@ -274,7 +274,9 @@ async def test_a_rejection_is_published_under_the_quarantines_key(
     opened: TestPlatform, client: httpx2.AsyncClient
 ) -> None:
     await handle(opened, await received(opened, RISKY))
-    await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "reviewer.not-a-report"})
+    await client.post(
+        "/deidentification/v1/quarantine/r1/reject", json={"reason": "reviewer.not-a-report", "revision": 0}
+    )
     quarantined, rejected = await opened.published(REPORTS_QUARANTINED)
     assert rejected.payload == events_pb2.ReportRejected(report_id="r1", reason="reviewer.not-a-report")
     assert rejected.key == quarantined.key
@@ -285,7 +287,7 @@ async def test_a_rejection_is_published_under_the_quarantines_key(
         ({"reason": "reviewer.other"}, 409),
         ({"reason": "reviewer.not-a-report", "complete": True}, 409),
     ):
-        again = await client.post("/deidentification/v1/quarantine/r1/reject", json=body)
+        again = await client.post("/deidentification/v1/quarantine/r1/reject", json={**body, "revision": 0})
         assert again.status_code == status
     assert len(await opened.published(REPORTS_QUARANTINED)) == 2
 
@@ -296,11 +298,13 @@ async def test_what_was_never_deidentified_cannot_be_released(
     await handle(opened, await received(opened, FOREIGN))
     [happened] = await outcomes(opened)
     assert happened.reason == "deid.language"
-    answer = await client.post("/deidentification/v1/quarantine/r1/release")
+    answer = await client.post("/deidentification/v1/quarantine/r1/release", json={"revision": 0})
     assert (answer.status_code, answer.json()["code"]) == (409, "deid.not-releasable")
     assert "status 'amended'" in answer.json()["mend"]
     assert len(opened.stored(Zone.SAFE)) == 0
-    assert (await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "r"})).is_success
+    assert (
+        await client.post("/deidentification/v1/quarantine/r1/reject", json={"reason": "r", "revision": 0})
+    ).is_success
 
 
 def displaced(state: str = "superseded", report_id: str = "r1") -> Event:
@@ -336,7 +340,7 @@ async def test_a_displaced_report_leaves_quarantine_and_cannot_be_released(
         await opened.deliver(event)
     assert (await row_of(opened)).state == state
     assert (await client.get("/deidentification/v1/quarantine")).json()["reports"] == []
-    for act, body in (("release", {}), ("reject", {"reason": "x"})):
+    for act, body in (("release", {"revision": 0}), ("reject", {"reason": "x", "revision": 0})):
         answer = await client.post(f"/deidentification/v1/quarantine/r1/{act}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "deid.displaced")
         assert answer.json()["state"] == state
@@ -359,8 +363,8 @@ async def test_what_is_withdrawn_stays_withdrawn(opened: TestPlatform) -> None:
 async def test_an_unknown_report_is_a_problem_of_the_caller(
     client: httpx2.AsyncClient, path: str, status: int
 ) -> None:
-    call = client.post if path.endswith("release") else client.get
-    answer = await call(f"/deidentification/v1/quarantine{path}")
+    at = f"/deidentification/v1/quarantine{path}"
+    answer = await (client.post(at, json={"revision": 0}) if path.endswith("release") else client.get(at))
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 

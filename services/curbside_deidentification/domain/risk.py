@@ -12,20 +12,19 @@ import math
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from curbside.phi import PLACEHOLDER
 from curbside_deidentification.domain.lexicon import WORD, Lexicon
 from curbside_deidentification.domain.message import coded_segments, without_coded
 from curbside_deidentification.domain.spans import Span
 
 MODEL_FILE: Final = Path(__file__).with_name("data") / "risk.json"
-# Placeholders are gone before counting, so that "[NAME]" is not itself suspicious.
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\d*\]")
 _SIGNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
         "social_security_number": re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
@@ -98,18 +97,9 @@ def load_risk_model(path: Path = MODEL_FILE) -> RiskModel:
 
 def signs_left(safe: str) -> Counter[str]:
     """How often each sign stands in a replaced text."""
-    text = _PLACEHOLDER.sub(" ", safe)
+    # Placeholders are gone before counting, so that "[NAME]" is not itself suspicious.
+    text = PLACEHOLDER.sub(" ", safe)
     return Counter({sign: sum(1 for _ in pattern.finditer(text)) for sign, pattern in _SIGNS.items()})
-
-
-def stopping_signs(safe: str, weights: Mapping[str, float], threshold: float) -> dict[str, int]:
-    """How often each sign is left of which one stops a report by itself."""
-    return {sign: count for sign, count in signs_left(safe).items() if count and weights[sign] >= threshold}
-
-
-def places_of(sign: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where `sign` stands in a text in which nothing is replaced."""
-    return (match.span() for match in _SIGNS[sign].finditer(text))
 
 
 def least_risk(signs: Mapping[str, int], weights: Mapping[str, float], *, known_words: int = 0) -> float:
@@ -140,7 +130,7 @@ def evidence(
     """
     coded = coded_segments(text)
     mentions = _surest(text, [span for span in spans if not any(span.start in line for line in coded)])
-    remaining = _PLACEHOLDER.sub(" ", without_coded(safe) if coded else safe)
+    remaining = PLACEHOLDER.sub(" ", without_coded(safe) if coded else safe)
     words = WORD.findall(remaining)
     distinct = {word for word in words if len(word) > 2}
     capitals = [word for word in distinct if word.isupper() and not lexicon.is_word(word)]

@@ -8,6 +8,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.eponyms import Eponym, eponyms, without_eponyms
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import MODELS, Span
+from curbside_deidentification.domain.written import outside
 from curbside_deidentification.recognisers import RULES
 from curbside_deidentification.recognisers.charted_initials import charted_initials
 from curbside_deidentification.recognisers.given_name_before import given_names_before
@@ -20,8 +21,8 @@ from curbside_deidentification.recognisers.repeated_place import place_repetitio
 
 def completed(text: str, found: Iterable[Span], lexicon: Lexicon, things: Sequence[Eponym]) -> list[Span]:
     """`found` without `things` (the text's eponyms), with the given names before its surnames, and with what
-    stands in `text` again."""
-    kept = [*without_eponyms(found, text, things)]
+    stands in `text` again; nothing of what a policy wrote is in them."""
+    kept = [*without_eponyms(outside(found, text), text, things)]
     kept += given_names_before(text, kept, lexicon)
     names = repeatable(kept, text)
     again = [
@@ -33,7 +34,7 @@ def completed(text: str, found: Iterable[Span], lexicon: Lexicon, things: Sequen
         *place_repetitions(text, kept, lexicon),
     ]
     again += given_names_before(text, again, lexicon)
-    return [*kept, *without_eponyms(again, text, things)]
+    return [*kept, *without_eponyms(outside(again, text), text, things)]
 
 
 def find_by_rule(text: str, lexicon: Lexicon) -> list[Span]:

@@ -10,6 +10,7 @@ from curbside.phi import Category
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.patterns import PatternRecogniser
 from curbside_deidentification.domain.spans import Span
+from curbside_deidentification.domain.written import HIGH_AGE, was_replaced
 from curbside_deidentification.recognisers.age_by_birthday import AgeByBirthday
 from curbside_deidentification.recognisers.age_in_apposition import AgeInApposition
 from curbside_deidentification.recognisers.age_in_decades import AgeInDecades
@@ -28,8 +29,7 @@ _HIGH_AGE: Final = 90
 _AGE_BESIDE_A_HIGH_ONE: Final = 70
 # Whoever was born before has turned 90: a report that names no other year may be of today.
 _TURNED_NINETY: Final = 1936
-# A report that was de-identified before: its years were there when its years of birth were weighed.
-_DATE_REMOVED: Final = "[DATE]"
+_DATE_REMOVED: Final = "[DATE"
 _HIGH_AGES: Final[tuple[PatternRecogniser, ...]] = (
     HighAge(),
     LabelledHighAge(),
@@ -73,7 +73,13 @@ def _youngest(text: str, born: list[Span]) -> int:
     years += [
         int(year[1]) + (2000 if int(year[1]) < _CENTURY else 1900) for year in _SHORT_YEAR.finditer(text)
     ]
-    told = any(True for recogniser in _HIGH_AGES for _ in recogniser.find(text))
+    # A report that was de-identified before: its ages and years were there when its births were weighed.
+    before = was_replaced(text)
+    told = any(
+        not (before and HIGH_AGE.match(text, span.start))
+        for recogniser in _HIGH_AGES
+        for span in recogniser.find(text)
+    )
     if years:
         latest = max(years)
         return max(latest - _AGE_BESIDE_A_HIGH_ONE, _TURNED_NINETY) if told else latest - _HIGH_AGE

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
-from typing import Final, TypedDict
+from typing import TypedDict
 
 from curbside.contracts.tasks import DEMONSTRATION_NOTICE, NOTICE
-
-# What stands where an identifier was; the policy writes [NAME], [DATE], [HEALTH_PLAN], …
-_REPLACED: Final = re.compile(r"\[[A-Z][A-Z_]{2,}\d*\]")
+from curbside.phi import PLACEHOLDER
 
 
 class Piece(TypedDict):
@@ -118,7 +115,7 @@ def _marked(opinion: Opinion) -> str:
 
 
 def _replacements(text: str) -> str:
-    return _REPLACED.sub(r'<span class="cb-gone">\g<0></span>', escape(text))
+    return PLACEHOLDER.sub(r'<span class="cb-gone">\g<0></span>', escape(text))
 
 
 def _panel(content: str, *, notice: str | None = None) -> str:

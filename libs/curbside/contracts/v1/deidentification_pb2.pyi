@@ -297,19 +297,25 @@ class RestoreRequest(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """with surrogates, e.g. an opinion"""
     subject: _builtins.str
     """whose"""
+    policy: _builtins.str
+    """As the answer named it that the text came with: what another policy wrote is left. Empty: the tenant's
+    policy of now.
+    """
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         subject: _builtins.str = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["subject", b"subject", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "subject", b"subject", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from curbside.errors import BadInput
-from curbside.phi import Category
+from curbside.phi import PLACEHOLDER, PLACEHOLDER_WORDS, Category
 
 POLICIES: Final = Path(__file__).parents[1] / "policies"
 SHIPPED: Final = ("safe_harbor", "expert_determination", "tags")
@@ -59,6 +60,19 @@ class Rule:
     action: Action
     tag: str
 
+    def is_tag(self, written: str) -> bool:
+        """Whether `written` is the tag, numbered or not."""
+        return re.fullmatch(rf"\[{self.tag}(?:_\d+)?\]", written) is not None
+
+    def writes(self, written: str) -> bool:
+        """Whether `written` is of the form that `action` writes. What it falls back to is not."""
+        if self.action is Action.TAG:
+            return self.is_tag(written)
+        code = PLACEHOLDER.fullmatch(written) is not None and not self.is_tag(written)
+        if self.action is Action.PSEUDONYM:
+            return code and written.startswith(f"[{self.tag}_")
+        return self.action in (Action.SURROGATE, Action.SHIFT) and not (code or self.is_tag(written))
+
 
 @dataclass(frozen=True)
 class ReplacementPolicy:
@@ -73,6 +87,12 @@ class ReplacementPolicy:
     subjects: Subjects
     numbered: bool
     rules: Mapping[Category, Rule]
+
+    @property
+    def table(self) -> str:
+        """Whose table of a patient's replacements it reads and grows: its label without the hash, since a
+        list that grows makes nobody another person."""
+        return self.label.rpartition(":")[0]
 
     @property
     def keeps_mapping(self) -> bool:
@@ -102,10 +122,16 @@ def shipped_policy(name: str) -> ReplacementPolicy:
     return load_replacement_policy(POLICIES / f"{name}.yaml")
 
 
+def policy_of(label: str) -> ReplacementPolicy | None:
+    """The policy that a result's `label` names behind what PHI was found by; None of placeholders alone."""
+    name = label.partition("+")[2].partition(":")[0]
+    return shipped_policy(name) if name else None
+
+
 def keeps_mapping(label: str) -> bool:
     """Whether the policy that a result's `label` names keeps what stood in the place of its mentions."""
-    name = label.partition("+")[2].partition(":")[0]
-    return bool(name) and shipped_policy(name).keeps_mapping
+    policy = policy_of(label)
+    return policy is not None and policy.keeps_mapping
 
 
 @cache
@@ -184,11 +210,12 @@ def _rule(entries: Mapping[str, Any], category: Category, path: Path) -> Rule:
             mend="Use shift, year or tag for a date, generalise or tag for an age, tag or pseudonym else.",
         )
     tag = str(entry.get("tag", category.value))
-    if not tag.replace("_", "").isalpha() or not tag.isupper() or not tag.isascii():
+    if tag not in PLACEHOLDER_WORDS:
+        # Another would be read as a name where a text is read again.
         raise BadReplacementPolicy(
             f"{path.name} has the tag {tag!r}",
             field=f"categories.{category}.tag",
-            mend="A tag is capital letters and underscores.",
+            mend=f"Use {', '.join(sorted(PLACEHOLDER_WORDS))}.",
         )
     return Rule(action, tag)
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from curbside.phi import Category
+from curbside.phi import CODE_LENGTH, CODE_LETTERS, PLACEHOLDER, Category
 from curbside_deidentification.domain.composed import typed
 from curbside_deidentification.domain.replacement.dates import (
     shifted_mention,
@@ -33,10 +33,6 @@ from curbside_deidentification.domain.spans import Span, count_by_category
 
 # A telephone of seven digits has a hundred fictional ones: so many draws find a free one while there is any.
 _ATTEMPTS: Final = 64
-# Letters that spell no word.
-_CODE_LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
-_CODE_LENGTH: Final = 8
-_OWN_TAG: Final = re.compile(r"\[[A-Z_]+?(?:_\d+)?\]")
 _GENERALISED_AGE: Final = "90 or older"
 
 
@@ -96,20 +92,29 @@ def replace(
     return Replaced("".join((*pieces, text[reached:])), writer.ledger.mapping(), count_by_category(spans))
 
 
-def restore(text: str, mapping: SubjectMapping) -> str:
-    """`text` with every surrogate of `mapping` that stands in it by itself turned back, and nothing else.
+def restore(text: str, *mappings: SubjectMapping, tags: bool = True) -> str:
+    """`text` with every surrogate of `mappings` that stands in it by itself turned back, and nothing else.
 
-    A surrogate that stands for two things is left: nobody could tell for which.
+    A surrogate that stands for two things is left: nobody could tell for which. So are all in brackets
+    without `tags`.
     """
     originals: dict[str, set[str]] = {}
     back: dict[str, str] = {}
-    for _, original, surrogate in mapping.pairs():
-        originals.setdefault(surrogate, set()).add(folded(original))
-        back.setdefault(surrogate, original)
-    for surrogate, word in _words_back(mapping):
-        back.setdefault(surrogate, word)
-        originals.setdefault(surrogate, {folded(word)})
-    sure = [surrogate for surrogate, stands_for in originals.items() if len(stands_for) == 1]
+    for mapping in mappings:
+        for _, original, surrogate in mapping.pairs():
+            originals.setdefault(surrogate, set()).add(folded(original))
+            back.setdefault(surrogate, original)
+    words: dict[str, set[str]] = {}
+    for mapping in mappings:
+        for surrogate, word in _words_back(mapping):
+            back.setdefault(surrogate, word)
+            words.setdefault(surrogate, set()).add(folded(word))
+    originals = words | originals
+    sure = [
+        surrogate
+        for surrogate, stands_for in originals.items()
+        if len(stands_for) == 1 and (tags or not PLACEHOLDER.fullmatch(surrogate))
+    ]
     if not sure:
         return text
     alternatives = "|".join(map(_by_itself, sorted(sure, key=len, reverse=True)))
@@ -128,7 +133,7 @@ class _Writer:
     day_first: bool
 
     def written(self, category: Category, mention: str) -> str:
-        if _OWN_TAG.fullmatch(mention):
+        if PLACEHOLDER.fullmatch(mention):
             return mention
         rule = self.policy.rules[category]
         plain = f"[{rule.tag}]"
@@ -148,7 +153,7 @@ class _Writer:
             )
             # Not `known`: what a date becomes hangs on nothing but the offset.
             return self.ledger.keep(category, mention, moved) if moved is not None else plain
-        if known is not None:
+        if known is not None and (rule.writes(known) or (self.policy.numbered and rule.is_tag(known))):
             return known
         new = None
         if rule.action is Action.SURROGATE:
@@ -175,7 +180,7 @@ class _Writer:
     def _pseudonym(self, category: Category, mention: str, tag: str) -> str | None:
         for attempt in range(_ATTEMPTS):
             draws = self.keyed.numbers("pseudonym", category, folded(mention), attempt)
-            code = "".join(_CODE_LETTERS[next(draws) % len(_CODE_LETTERS)] for _ in range(_CODE_LENGTH))
+            code = "".join(CODE_LETTERS[next(draws) % len(CODE_LETTERS)] for _ in range(CODE_LENGTH))
             if self.ledger.allows(mention, f"[{tag}_{code}]"):
                 return f"[{tag}_{code}]"
         return None
