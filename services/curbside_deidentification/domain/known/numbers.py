@@ -15,7 +15,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
 # Between two characters of a number: a separator, spaces, or the end of a line.
-_SEPARATOR: Final = r"(?:[-\s./()^]{0,2})"
+_SEPARATOR: Final = r"(?:-[ \t]?\r?\n[ \t]{0,8}|[-\s./()^]{0,2})"
 _SHORTEST: Final = 4
 # Shorter ones turn up by chance where a digit may be read for a letter, or one may be wrong.
 _SHORTEST_MISREAD: Final = 6
@@ -25,7 +25,8 @@ _EXTENSION: Final = re.compile(r"\s*(?:\bext(?:ension)?\.?|x|#)\s*\d{1,6}\s*$", 
 _EXTENSION_BEHIND: Final = r"(?:,?\s{0,2}(?:ext(?:ension)?\.?|x)\s{0,2}\d{1,6})?"
 _MASKED: Final = (
     r"(?:(?:ending|ends)(?:[ ](?:in|with))?|last[ ](?:four|4)(?:[ ]digits)?(?:[ ]of[ ](?:[a-z']+[ ]){1,3})?"
-    r"(?:[ ]?(?:is|are|:))?|(?<![a-z0-9*#•])[x*#•]{2,12}(?:[-. ]?[x*#•]{1,6}){0,2}[-. ]?)[ ]{0,2}#?"
+    r"(?:[ ]?(?:is|are|:))?|(?<![a-z0-9*#•])[x*#•]{2,12}(?:[-. ]?[x*#•]{1,6}){0,2}[-. ]?|"
+    r"(?<!\.)\.{2,12}|…)[ ]{0,2}#?"
 )
 _UNIT_BEHIND: Final = re.compile(
     rf"\s?(?:%|/\s?(?:[a-z]*l|hpf|mm3|cmm|day|hr|min)\b|x\s?10|(?:{'|'.join(RULES.quantities)})\b)"
@@ -126,7 +127,8 @@ def _last_four(
     alternatives = "|".join(sorted(set(digits)))
     if alternatives:
         for match in re.finditer(rf"{_MASKED}(?P<phi>{alternatives})(?!\w)", reading.small):
-            yield Span(*match.span("phi"), category, 0.95, f"{recogniser}LastFour")
+            if not _UNIT_BEHIND.match(reading.small, match.end()):
+                yield Span(*match.span("phi"), category, 0.95, f"{recogniser}LastFour")
 
 
 def _mistyped(reading: Reading, values: Iterable[str], category: Category, recogniser: str) -> Iterator[Span]:
