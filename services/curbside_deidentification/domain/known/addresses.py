@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from curbside.phi import Category
 from curbside_deidentification.domain.known.confusions import MisreadWords
@@ -15,6 +15,7 @@ from curbside_deidentification.domain.known.spelling import TOKEN, Reading, fold
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
+_TOKEN: Final = re.compile(r"[^\W_]+")
 _BEFORE: Final = re.compile(r"([^\W_]+)[ \t]{1,2}$")
 _BEHIND: Final = re.compile(r"(?:[ \t]{1,2}|[ \t]?\r?\n[ \t]{0,8})([^\W_]+)")
 _WORD: Final = re.compile(r"\w+(?:'\w+)?")
@@ -29,25 +30,34 @@ _NUMBER: Final = re.compile(r"\d+[a-z]?(?:-\d+)?$")
 _BETWEEN: Final = r"[\s,.#^-]{1,3}"
 _QUANTITY_BEHIND: Final = re.compile(rf"\s?(?:%|/|x\s?10|(?:{'|'.join(RULES.quantities)})\b)")
 _HYPHENATED: Final = r"(?:-[ \t]?\r?\n[ \t]{0,8})?"
+_BROKEN: Final = re.compile(r"-[ \t]?\r?\n")
+_DECIMALS: Final = re.compile(r"[.,]\d")
+_TO_STREET: Final = re.compile(_BETWEEN)
+_TO_DIRECTION: Final = re.compile(
+    rf"{_BETWEEN}(?:{'|'.join(sorted(RULES.directions, key=len, reverse=True))})\.?\s"
+)
+_DIRECTION_BEFORE: Final = re.compile(
+    rf"(?<![^\W_])(?:{'|'.join(sorted(RULES.directions, key=len, reverse=True))})\.?[ ]$"
+)
 # A street's own words without its kind are a place behind one of these: "lives on wisteria hollow".
-_RESIDING: Final = (
+_RESIDING: Final = re.compile(
     r"(?<![^\W_])(?:(?:lives?|lived|living|resid(?:es?|ed|ing)|stays?|stayed|staying|moved|moving|home|house|apartment|"
     r"condo|residence|place)[ ](?:alone[ ]|back[ ]|still[ ]|(?:with|w/)[ ]?(?:[a-z]+[ ]){1,2})?(?:is[ ]|was[ ])?"
-    r"(?:on|at|in|to|off|near|by)|address(?:[ ]is|:)?|corner[ ]of|down|off)[ ]{1,2}(?:the[ ])?"
+    r"(?:on|at|in|to|off|near|by)|address(?:[ ]is|:)?|corner[ ]of|down|off)[ ]{1,2}(?:the[ ])?$"
 )
 # And its number by itself is behind one of these: "house no. 4417".
-_HOUSE: Final = (
+_HOUSE: Final = re.compile(
     r"(?<![^\W_])(?:(?:house|home|street|door|building|bldg|address|residence)\s?(?:no\.?|number|nr\.?|num\.?|#)?|"
-    r"(?:lives?|lived|living|resid(?:es?|ed|ing)|stays?|staying)[ ](?:at|in)(?:[ ]no\.?|[ ]number)?)[ \t:#]{1,3}"
+    r"(?:lives?|lived|living|resid(?:es?|ed|ing)|stays?|staying)[ ](?:at|in)(?:[ ]no\.?|[ ]number)?)[ \t:#]{1,3}$"
 )
-_UNIT: Final = (
-    rf"(?:[\s,]{{1,3}}(?:{'|'.join(RULES.units)}|#)\.?\s{{0,2}}#?\s?[a-z]?-?\d{{0,5}}[a-z]?(?![^\W_]))?"
+_UNIT_BEHIND: Final = re.compile(
+    rf"(?:[\s,]{{1,3}}(?:{'|'.join(RULES.units)}|#)\.?\s{{0,2}}#?\s?[a-z]?-?\d{{0,5}}[a-z]?(?![^\W_]))"
 )
 
 
 def find_addresses(reading: Reading, addresses: Iterable[str], lexicon: Lexicon) -> Iterator[Span]:
     whole: set[str] = set()
-    forms: set[str] = set()
+    boxes: set[str] = set()
     streets: list[_Street] = []
     zips: set[str] = set()
     towns: set[str] = set()
@@ -59,18 +69,17 @@ def find_addresses(reading: Reading, addresses: Iterable[str], lexicon: Lexicon)
             if code:
                 zips.add(code)
             if any(map(str.isdigit, rest)) or (not i and len(pieces) > 1):
-                forms.update(_boxes(rest))
+                boxes.update(_boxes(rest))
                 streets += _streets(rest)
             elif rest and (i or len(pieces) == 1) and rest not in RULES.states:
                 towns.add(_without_state(rest))
-    forms.update(form for street in streets for form in street.forms(lexicon))
-    for pattern in (*_compiled(whole), *_compiled(forms)):
+    for pattern in (*_compiled(whole), *_compiled(boxes)):
         for match in pattern.finditer(reading.small):
             yield Span(match.start(), match.end(), Category.LOCATION, 1.0, "KnownAddress")
-    yield from _behind_a_label(reading, streets)
+    yield from _of_streets(reading, streets, lexicon)
     yield from _codes(reading, zips)
     yield from _towns(reading, towns, lexicon)
-    yield from _misspelled(reading, streets, towns, lexicon)
+    yield from _misspelled(reading, streets, lexicon)
 
 
 def _compiled(forms: Iterable[str]) -> Iterator[re.Pattern[str]]:
@@ -86,17 +95,23 @@ def _whole(pieces: list[str]) -> Iterator[str]:
 
 
 def _spellings(word: str) -> str:
-    """A word of an address in each of its spellings: "Street", "St"; a longer one also misread or hyphenated."""
+    """A word of an address in each of its spellings: "Street", "St"."""
     spellings = RULES.street_types.get(word, ()) + RULES.directions.get(word, ())
     if not spellings:
-        return _misread(word)
+        return re.escape(word)
     return f"(?:{'|'.join(sorted(map(re.escape, set(spellings)), key=len, reverse=True))})"
 
 
-def _misread(word: str) -> str:
+def _read(word: str, gap: str) -> str:
+    """A word of a street, also misread; a longer one with `gap` between its letters."""
+    if word in RULES.street_types or word in RULES.directions:
+        return _spellings(word)
+    return _misread(word, gap if len(word) > 5 else "")
+
+
+def _misread(word: str, gap: str = "") -> str:
     if len(word) < 4 and not word.isdigit():
         return re.escape(word)
-    gap = _HYPHENATED if len(word) > 5 and word.isalpha() else ""
     return gap.join(_alike(character) for character in word)
 
 
@@ -134,6 +149,9 @@ def _boxes(line: str) -> Iterator[str]:
         yield rf"p\.?\s?o\.?\s?box\s?#?\s?{box[1]}"
 
 
+_Parts: TypeAlias = tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Street:
     """A street as the source writes it; all in small letters."""
@@ -143,39 +161,47 @@ class _Street:
     bare: tuple[str, ...]  # without
     typed: bool
 
-    @property
-    def kind(self) -> str:
-        return _spellings(self.named[-1]) if self.typed else ""
+    def pattern(self, gap: str) -> re.Pattern[str]:
+        """Its own words, also misread; the group `kind` takes part where its kind stands behind them."""
+        words = _BETWEEN.join(_read(word, gap) for word in self.bare)
+        kind = rf"(?:{_BETWEEN}(?P<kind>{_spellings(self.named[-1])}))?" if self.typed else "(?P<kind>(?!))?"
+        whole = tuple(word for i, word in enumerate(self.named) if i or word not in RULES.directions)
+        inner = whole != (*self.bare, *(self.named[-1:] if self.typed else ()))
+        with_directions = rf"(?P<whole>{_BETWEEN.join(map(_spellings, whole))})|" if inner and whole else ""
+        return re.compile(rf"(?:{with_directions}{words}{kind})(?![^\W_])")
+
+    def tells(self, found: re.Match[str], lexicon: Lexicon) -> bool:
+        """Whether the words of `pattern` are this street wherever they stand, without the number."""
+        if not self.telling:
+            return False
+        if found["kind"] is not None or (self.typed and found.groupdict().get("whole")):
+            return True
+        if len(self.bare) < 2 and len(self.named) < 2:
+            return False
+        if self.typed:
+            return len(self.bare) > 1 and not RULES.common.issuperset(self.bare)
+        return not all(map(lexicon.is_word, self.named))  # "Larkspur Cottage"
 
     @property
-    def own(self) -> str:
-        """The street's own words, with its kind or without, and with any direction."""
-        any_direction = rf"(?:(?:{'|'.join(sorted(RULES.directions, key=len, reverse=True))})\.?\s)?"
-        kind = rf"(?:{_BETWEEN}{self.kind})?" if self.typed else ""
-        return any_direction + _BETWEEN.join(map(_spellings, self.bare)) + kind
+    def beginnings(self) -> Iterator[str]:
+        """What the street begins with, in each spelling."""
+        for word in (self.named[0], self.bare[0]):
+            yield from (word, *RULES.street_types.get(word, ()), *RULES.directions.get(word, ()))
+
+    @property
+    def parts(self) -> _Parts:
+        """Number, own words and kind in order, each in its spellings."""
+        kind = (RULES.street_types[self.named[-1]],) if self.typed else ()
+        return (*(((self.number,),) if self.number else ()), *((word,) for word in self.bare), *kind)
+
+    @property
+    def alone(self) -> bool:
+        """Whether its own words tell it where somebody is said to live."""
+        return self.telling and (bool(self.number) or self.typed)
 
     @property
     def telling(self) -> bool:
         return sum(map(len, self.bare)) >= 3 and not all(map(str.isdigit, self.bare))
-
-    def forms(self, lexicon: Lexicon) -> Iterator[str]:
-        """What is this street wherever it stands."""
-        street = _BETWEEN.join(map(_spellings, self.named))
-        if self.number:
-            # With the number the street's bare name is enough; the unit behind goes with it.
-            number = _misread(self.number)
-            yield rf"{number}{_BETWEEN}{street}{_UNIT}"
-            if sum(map(len, self.bare)) >= 3:
-                yield rf"{number}{_BETWEEN}{self.own}{_UNIT}"
-            first = self.bare[0]
-            if len(first) >= 4 and (len(self.number) > 2 or first not in RULES.common):
-                yield rf"{number}{_BETWEEN}{_spellings(first)}"  # "4417 Wisteria" of "Wisteria Hollow Court"
-        if self.typed and self.telling:
-            yield street
-        elif not self.typed and len(self.named) > 1 and not all(map(lexicon.is_word, self.named)):
-            yield street  # "Larkspur Cottage"
-        if len(self.bare) > 1 and self.telling and not RULES.common.issuperset(self.bare):
-            yield self.own  # "Wisteria Hollow" without its kind
 
 
 def _streets(line: str) -> Iterator[_Street]:
@@ -192,72 +218,122 @@ def _streets(line: str) -> Iterator[_Street]:
         yield _Street(number, tuple(named), tuple(bare), typed)
 
 
-def _behind_a_label(reading: Reading, streets: Iterable[_Street]) -> Iterator[Span]:
-    """A street's own words behind who lives there, and a house's number behind what says that it is one."""
-    own = "|".join(dict.fromkeys(one.own for one in streets if one.telling and (one.number or one.typed)))
-    numbers = "|".join(
-        dict.fromkeys(_misread(one.number) for one in streets if sum(map(str.isdigit, one.number)) > 1)
-    )
-    for before, phi in ((_RESIDING, own), (_HOUSE, numbers)):
-        if not phi:
-            continue
-        for match in re.finditer(rf"{before}(?P<phi>{phi})(?![^\W_]|[.,]\d)", reading.small):
-            if not _QUANTITY_BEHIND.match(reading.small, match.end()):
-                yield Span(*match.span("phi"), Category.LOCATION, 0.95, "KnownAddress")
-
-
-def _misspelled(
-    reading: Reading, streets: Iterable[_Street], towns: Iterable[str], lexicon: Lexicon
-) -> Iterator[Span]:
-    """A town of one word, and a word of a street beside another part of its address, with one edit."""
-    single = {letters(town) for town in _single(towns, lexicon)}
-    of_street = {word: one for one in streets for word in one.bare if len(word) > 4 and word.isalpha()}
-    if not single and not of_street:
-        return
-    near = NearWords((*single, *of_street))
-    of_word: dict[str, str | None] = {}
-    for match in TOKEN.finditer(reading.small):
-        word = match[0]
-        if word not in of_word:
-            nearest = near.nearest(word.replace("'", ""))
-            of_word[word] = nearest[0] if nearest is not None and nearest[1] == 1 else None
-        meant = of_word[word]
-        if meant is None or word == meant:
-            continue
-        is_word = lexicon.is_word(word)
-        if meant in single and not is_word and reading.text[match.start()].isupper():
-            yield Span(*match.span(), Category.LOCATION, 0.9, "KnownTownMisspelled")
-        if meant in of_street:
-            yield from _beside(reading, *match.span(), of_street[meant], meant, is_word=is_word)
-
-
-def _beside(
-    reading: Reading, start: int, end: int, street: _Street, meant: str, *, is_word: bool
-) -> Iterator[Span]:
-    """The misspelled word with what else of its address stands on either side; nothing where none does."""
+def _of_streets(reading: Reading, streets: list[_Street], lexicon: Lexicon) -> Iterator[Span]:
+    """Streets wherever they stand, with a number or without; their own words alone behind who lives there, and a
+    house's number behind what says that it is one."""
     small = reading.small
-    at = street.bare.index(meant)
-    before = _BEFORE.search(small, max(0, start - 24), start)
-    behind = _BEHIND.match(small, end, end + 24)
-    said = before[1] if before is not None else ""
-    earlier = bool(said) and (
-        (not at and street.number and re.fullmatch(_misread(street.number), said) is not None)
-        or (at > 0 and within(said, street.bare[at - 1], 1))
+    gap = _HYPHENATED if _BROKEN.search(small) else ""
+    for street in streets:
+        own, number = street.pattern(gap), re.compile(rf"{_misread(street.number)}(?![^\W_])")
+        first = re.compile(rf"{_read(street.bare[0], gap)}(?![^\W_])")
+        for at in _beginnings(small, (street.number, *street.beginnings)):
+            numbered = number.match(small, at) if street.number else None
+            end, score = -1, 1.0
+            if numbered is not None:
+                end = _numbered(small, numbered.end(), street, own, first)
+                if end < 0 and sum(map(str.isdigit, street.number)) > 1 and _said(_HOUSE, small, at):
+                    end, score = numbered.end(), 0.95
+                    if _QUANTITY_BEHIND.match(small, end) or _DECIMALS.match(small, end):
+                        continue
+            elif (found := own.match(small, at)) is not None:
+                if street.tells(found, lexicon) or (street.alone and _said(_RESIDING, small, at)):
+                    end = found.end()
+            elif street.alone and _tells(street.bare[0]) and _said(_RESIDING, small, at):
+                end, score = found.end() if (found := first.match(small, at)) is not None else -1, 0.95
+            if end < 0:
+                continue
+            start = at
+            if numbered is None and (direction := _DIRECTION_BEFORE.search(small, max(0, at - 12), at)):
+                start = direction.start()
+            yield Span(start, end, Category.LOCATION, score, "KnownAddress")
+
+
+def _numbered(small: str, at: int, street: _Street, own: re.Pattern[str], first: re.Pattern[str]) -> int:
+    """Where a street ends whose house number ends at `at`, its unit with it; -1 where none stands behind."""
+    for between in (_TO_STREET, _TO_DIRECTION):
+        gap = between.match(small, at)
+        if gap is None:
+            continue
+        found = own.match(small, gap.end())
+        if found is not None and (found["kind"] is not None or sum(map(len, street.bare)) >= 3):
+            unit = _UNIT_BEHIND.match(small, found.end())
+            return unit.end() if unit is not None else found.end()
+        word = street.bare[0]
+        # "4417 Wisteria" of "Wisteria Hollow Court".
+        if len(word) >= 4 and (len(street.number) > 2 or word not in RULES.common):
+            found = first.match(small, gap.end())
+            if found is not None:
+                return found.end()
+    return -1
+
+
+def _said(before: re.Pattern[str], small: str, at: int) -> bool:
+    return before.search(small, max(0, at - 48), at) is not None
+
+
+def _beginnings(small: str, words: Iterable[str]) -> Iterator[int]:
+    """Where one of `words` may begin, misread or not, told by two characters."""
+    firsts = {word[:2] for word in words if word}
+    if not firsts:
+        return
+    # A set of characters in front lets `re` run over what begins with none of them.
+    one = "".join(
+        RULES.characters.get(first[0], first[0]) + RULES.pairs.get(first[0], "")[:1] for first in firsts
     )
-    said = behind[1] if behind is not None else ""
-    later = bool(said) and (
-        within(said, street.bare[at + 1], 1)
-        if at + 1 < len(street.bare)
-        else street.typed and re.fullmatch(street.kind, said) is not None
+    two = "".join(
+        RULES.characters.get(at, at) + RULES.pairs.get(at, "")[:1] for at in {first[-1] for first in firsts}
     )
-    if (earlier and later) or ((earlier or later) and not is_word):
-        yield Span(
-            before.start(1) if earlier and before is not None else start,
-            behind.end(1) if later and behind is not None else end,
-            Category.LOCATION,
-            0.9,
-            "KnownAddressMisspelled",
+    after_pair = "".join(RULES.pairs[first[0]][1:] for first in firsts if first[0] in RULES.pairs)
+    for match in re.finditer(rf"[{re.escape(one)}][{re.escape(two + after_pair)}]", small):
+        at = match.start()
+        if not at or not small[at - 1].isalnum():
+            yield at
+
+
+def _tells(word: str) -> bool:
+    """Whether the first word of a street's name tells the street: "Wisteria" of "Wisteria Hollow"."""
+    return len(word) > 4 and word not in RULES.common
+
+
+def _misspelled(reading: Reading, streets: Iterable[_Street], lexicon: Lexicon) -> Iterator[Span]:
+    """Words of a street with one edit, beside another part of its address that is right."""
+    parts = [(street.parts, i) for street in streets for i in range(len(street.parts))]
+    of_word: dict[str, list[tuple[_Parts, int]]] = {}
+    for whole, i in parts:
+        for word in whole[i]:
+            of_word.setdefault(word, []).append((whole, i))
+    small = reading.small
+    for at in _beginnings(small, of_word):
+        anchor = _TOKEN.match(small, at)
+        for whole, i in of_word.get(anchor[0], ()) if anchor is not None else ():
+            start, left = _walked(reading, at, whole[:i][::-1], _BEFORE)
+            end, right = _walked(reading, at + len(anchor[0]) if anchor else at, whole[i + 1 :], _BEHIND)
+            edited = [word for word, right_one in (*left, *right) if not right_one]
+            if edited and (len(left) + len(right) > 1 or not any(map(lexicon.is_word, edited))):
+                yield Span(start, end, Category.LOCATION, 0.9, "KnownAddressMisspelled")
+
+
+def _walked(
+    reading: Reading, at: int, parts: Iterable[tuple[str, ...]], next_word: re.Pattern[str]
+) -> tuple[int, list[tuple[str, bool]]]:
+    """How far from `at` an address goes on in one direction, and its words there: each, and whether it is right."""
+    behind, small = next_word is _BEHIND, reading.small
+    words: list[tuple[str, bool]] = []
+    for spellings in parts:
+        found = (
+            next_word.match(small, at, at + 28) if behind else next_word.search(small, max(0, at - 28), at)
         )
+        if found is None:
+            break
+        word = found[1]
+        right = word in spellings
+        if not right and not any(
+            len(one) > 4 and one.isalpha() and within(word, one, 1) for one in spellings
+        ):
+            break
+        words.append((word, right))
+        at = found.end(1) if behind else found.start(1)
+    return at, words
 
 
 def _codes(reading: Reading, codes: Iterable[str]) -> Iterator[Span]:
@@ -302,6 +378,15 @@ def _towns(reading: Reading, towns: Iterable[str], lexicon: Lexicon) -> Iterator
                     yield Span(match.start(), match.end(), Category.LOCATION, 0.97, "KnownTown")
     if not single:
         return
+    near = NearWords(single)
+    of_word: dict[str, bool] = {}
+    for match in TOKEN.finditer(reading.small):
+        word = match[0]
+        if word not in of_word:
+            nearest = near.nearest(word.replace("'", ""))
+            of_word[word] = nearest is not None and nearest[1] == 1 and not lexicon.is_word(word)
+        if of_word[word] and reading.text[match.start()].isupper():
+            yield Span(*match.span(), Category.LOCATION, 0.9, "KnownTownMisspelled")
     for found in MisreadWords(single).find(reading.small):
         if not all(lexicon.is_word(piece) for piece in found.pieces):
             yield Span(found.start, found.end, Category.LOCATION, 0.9, "KnownTownMisread")

@@ -18,7 +18,9 @@ _SHORTEST_SPLIT: Final = 5
 _SHORTEST: Final = 4
 # Shorter ones are split at the end of a line or spaced out, letter by letter; else half of them is any word.
 _SHORTEST_SPACED: Final = 3
-_HYPHENATED: Final = re.compile(r"(?<![^\W_])([^\W\d_]{1,3})-[ \t]{0,2}\r?\n[ \t]{0,8}([^\W\d_]{1,3})(?![^\W_])")
+_HYPHENATED: Final = re.compile(
+    r"(?<![^\W_])([^\W\d_]{1,3})-[ \t]{0,2}\r?\n[ \t]{0,8}([^\W\d_]{1,3})(?![^\W_])"
+)
 _SPACED: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:(?:[ \t]{1,2}|[.-][ \t]?)[^\W\d_]){2,40}(?![^\W_])")
 
 
@@ -60,9 +62,7 @@ class MisreadWords:
         for word in usable:
             self._by_form.setdefault(_canonical(word), []).append(word)
         self._known = {word for word in words if word.isalpha()}
-        self._short = {
-            word for word in self._known if _SHORTEST_SPACED <= len(word) < _SHORTEST_SPLIT
-        }
+        self._short = {word for word in self._known if _SHORTEST_SPACED <= len(word) < _SHORTEST_SPLIT}
         whole = [word for word in usable if len(word) < _SHORTEST_SPLIT]
         split = [word for word in usable if len(word) >= _SHORTEST_SPLIT]
         for group, gap in ((whole, ""), (split, _GAP)):

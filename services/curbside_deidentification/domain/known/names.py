@@ -138,9 +138,7 @@ def _index(people: Sequence[Person]) -> dict[str, _Entry]:
                 if entry is None or how < entry.how:
                     entries[part] = _Entry(part, how, frozenset((number,)), given)
                 elif entry.how is how:
-                    entries[part] = replace(
-                        entry, people=entry.people | {number}, given=given or entry.given
-                    )
+                    entries[part] = replace(entry, people=entry.people | {number}, given=given or entry.given)
     return entries
 
 
@@ -212,7 +210,13 @@ def _judged(text: str, start: int, end: int, entry: _Entry, lexicon: Lexicon, wo
     if is_word:
         return Verdict.WORD
     unused = word.casefold() not in abbreviations()
-    if small and unused and len(word) > 3 and entry.how is not How.FARTHER and person_beside(text, start, end, words):
+    if (
+        small
+        and unused
+        and len(word) > 3
+        and entry.how is not How.FARTHER
+        and person_beside(text, start, end, words)
+    ):
         return Verdict.NAME
     if entry.how is How.MISSPELLED_NICKNAME:
         return Verdict.WORD

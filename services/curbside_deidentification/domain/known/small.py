@@ -50,9 +50,7 @@ def usual(word: str, lexicon: Lexicon, *, given: bool) -> Usual:
     return Usual.SELDOM
 
 
-def small_verdict(
-    text: str, start: int, end: int, word: str, usually: Usual, words: KnownWords
-) -> Verdict:
+def small_verdict(text: str, start: int, end: int, word: str, usually: Usual, words: KnownWords) -> Verdict:
     """What `text[start:end]` is, a known name in small letters that the vocabulary has as `word`.
 
     LIKELY_WORD is one that nothing beside it decides, and the rest of the document may.
@@ -124,7 +122,11 @@ def _phrases(word: str, words: KnownWords) -> frozenset[str]:
 
 def _subject(before: str, said: str) -> bool:
     """Whether a sentence's subject may stand behind `before`."""
-    return said in _LISTS["before_subject"] or _OPEN.search(before) is not None or before.rstrip(" \t").endswith(",")
+    return (
+        said in _LISTS["before_subject"]
+        or _OPEN.search(before) is not None
+        or before.rstrip(" \t").endswith(",")
+    )
 
 
 def _dealt_with(before: str, said: str, word: str, usually: Usual) -> bool:
@@ -136,7 +138,9 @@ def _dealt_with(before: str, said: str, word: str, usually: Usual) -> bool:
         return False
     if found["verb"] in _LISTS["dealings"]:
         return True
-    return usually < Usual.OFTEN and found["link"] in ("w/", "with", "per") and word not in _LISTS["ingredients"]
+    return (
+        usually < Usual.OFTEN and found["link"] in ("w/", "with", "per") and word not in _LISTS["ingredients"]
+    )
 
 
 def _owner(text: str, end: int, word: str, *, often: bool) -> bool:
@@ -167,5 +171,7 @@ def _acts(
         # "will has pain": behind a modal verb a verb has no such form.
         return subject and (one in _ANIMATE or one in ("is", "was"))
     if usually >= Usual.OFTEN:
-        return subject and two.replace(" ", "-") in _LISTS["states"] or subject and one in _ANIMATE - _LISTS["weak"]
+        return (subject and two.replace(" ", "-") in _LISTS["states"]) or (
+            subject and one in _ANIMATE - _LISTS["weak"]
+        )
     return (subject and (one in words.acts or one in _ANIMATE)) or one in _ANIMATE - _LISTS["weak"]
