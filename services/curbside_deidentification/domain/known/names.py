@@ -5,34 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.eponyms import Eponym, eponyms
-from curbside_deidentification.domain.known.confusions import Misread, MisreadWords
+from curbside_deidentification.domain.known.confusions import MisreadWords
 from curbside_deidentification.domain.known.edits import NearWords
 from curbside_deidentification.domain.known.identifiers import KnownWords
 from curbside_deidentification.domain.known.initials import initials
+from curbside_deidentification.domain.known.judging import Entry, How, judged, judged_misread
 from curbside_deidentification.domain.known.people import Person, people_of
 from curbside_deidentification.domain.known.rules import RULES
 from curbside_deidentification.domain.known.small import (
-    Usual,
     may_be_listed,
-    person_beside,
-    small_verdict,
-    usual,
 )
 from curbside_deidentification.domain.known.spelling import TOKEN, Reading
 from curbside_deidentification.domain.known.words import (
     Verdict,
-    a_thing,
-    attested,
     by_document,
-    line_of_capitals,
-    verdict,
 )
-from curbside_deidentification.domain.lexicon import Lexicon, abbreviations
+from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
 # Between two parts of one name: spaces, a comma, the caret of HL7, an initial, a particle.
@@ -54,18 +46,6 @@ _PARTICLES_BEFORE: Final = re.compile(
 _PARTICLES_BEHIND: Final = re.compile(
     rf"(?:[ \t](?:{'|'.join(sorted(RULES.particles, key=len, reverse=True))})(?!\w)){{1,3}}", re.IGNORECASE
 )
-
-
-class How(IntEnum):
-    """How a mention is spelled, the surest first."""
-
-    EXACT = 1
-    SPLIT = 2
-    MISREAD = 3
-    MISSPELLED = 4
-    FARTHER = 5  # two edits
-    NICKNAME = 6
-    MISSPELLED_NICKNAME = 7
 
 
 _RECOGNISERS: Final[Mapping[How, tuple[str, float]]] = {
@@ -119,24 +99,16 @@ def find_names(reading: Reading, names: Iterable[str], lexicon: Lexicon, words: 
     return Names(spans, open_)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    part: str
-    how: How
-    people: frozenset[int]
-    given: bool
-
-
-def _index(people: Sequence[Person]) -> dict[str, _Entry]:
+def _index(people: Sequence[Person]) -> dict[str, Entry]:
     """What each word in the text stands for, before any is misspelled."""
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Entry] = {}
     for number, person in enumerate(people):
         for how, parts in ((How.EXACT, person.parts | person.joined), (How.NICKNAME, person.nicknames)):
             for part in parts:
                 entry = entries.get(part)
                 given = how is How.NICKNAME or part in person.given
                 if entry is None or how < entry.how:
-                    entries[part] = _Entry(part, how, frozenset((number,)), given)
+                    entries[part] = Entry(part, how, frozenset((number,)), given)
                 elif entry.how is how:
                     entries[part] = replace(entry, people=entry.people | {number}, given=given or entry.given)
     return entries
@@ -151,7 +123,7 @@ def _by_word(
     near_nicknames = NearWords(
         part for part, entry in index.items() if entry.how is How.NICKNAME and len(part) > 4
     )
-    of_word: dict[str, _Entry | None] = {}
+    of_word: dict[str, Entry | None] = {}
     things = [one for one in eponyms(reading.text, lexicon) if one.sure]
     for match in TOKEN.finditer(reading.small):
         word = match[0]
@@ -160,10 +132,10 @@ def _by_word(
         except KeyError:
             entry = of_word[word] = _entry(word.replace("'", ""), index, near, near_nicknames)
         if entry is not None:
-            judged = Verdict.WORD
+            found_to_be = Verdict.WORD
             if not _in_eponym(match, things):
-                judged = _judged(reading.text, *match.span(), entry, lexicon, words)
-            yield Mention(*match.span(), entry.part, entry.how, entry.people, judged)
+                found_to_be = judged(reading.text, *match.span(), entry, lexicon, words)
+            yield Mention(*match.span(), entry.part, entry.how, entry.people, found_to_be)
 
 
 def _in_eponym(match: re.Match[str], things: Sequence[Eponym]) -> bool:
@@ -171,9 +143,7 @@ def _in_eponym(match: re.Match[str], things: Sequence[Eponym]) -> bool:
     return any(one.start <= match.start() and match.end() <= one.end for one in things)
 
 
-def _entry(
-    word: str, index: Mapping[str, _Entry], near: NearWords, near_nicknames: NearWords
-) -> _Entry | None:
+def _entry(word: str, index: Mapping[str, Entry], near: NearWords, near_nicknames: NearWords) -> Entry | None:
     entry = index.get(word)
     if entry is not None:
         return entry
@@ -183,55 +153,6 @@ def _entry(
     if (nearest := near_nicknames.nearest(word)) is not None and nearest[1] == 1:
         return replace(index[nearest[0]], how=How.MISSPELLED_NICKNAME)
     return None
-
-
-def _judged(text: str, start: int, end: int, entry: _Entry, lexicon: Lexicon, words: KnownWords) -> Verdict:
-    """A misspelling or a nickname is never undecided: most of them are other words."""
-    word = text[start:end]
-    if entry.part in RULES.placeholders:
-        owner = text[start].isupper() and entry.part not in RULES.labels and text.startswith("'s ", end)
-        named = owner or (entry.how is How.EXACT and attested(text, start, end, words))
-        return Verdict.NAME if named else Verdict.WORD
-    is_word = lexicon.is_word(word) or word.casefold() in RULES.also_words
-    small = not word[0].isupper()
-    if entry.how is How.EXACT:
-        if len(entry.part) < 3 or is_word:
-            if small:
-                usually = usual(entry.part, lexicon, given=entry.given)
-                return small_verdict(text, start, end, entry.part, usually, words)
-            return verdict(text, start, end, lexicon, words)
-        return Verdict.WORD if a_thing(text, start, end, lexicon) else Verdict.NAME
-    if entry.how is How.NICKNAME and is_word and small and len(word) > 2:
-        # The source does not say that anybody is called so: "will" of a William.
-        usually = max(Usual.OFTEN, usual(entry.part, lexicon, given=True))
-        return small_verdict(text, start, end, entry.part, usually, words)
-    if attested(text, start, end, words) and not (is_word and entry.how is How.FARTHER):
-        return Verdict.NAME if not is_word or not small else Verdict.WORD
-    if is_word:
-        return Verdict.WORD
-    unused = word.casefold() not in abbreviations()
-    if (
-        small
-        and unused
-        and len(word) > 3
-        and entry.how is not How.FARTHER
-        and person_beside(text, start, end, words)
-    ):
-        return Verdict.NAME
-    if entry.how is How.MISSPELLED_NICKNAME:
-        return Verdict.WORD
-    if entry.how is How.NICKNAME:
-        return Verdict.NAME if not small or (unused and len(word) > 4) else Verdict.WORD
-    if small:
-        # Notes are full of small words that no vocabulary has; a long one an edit away is the name.
-        if entry.how is How.MISSPELLED and unused:
-            return Verdict.NAME if len(word) >= 7 else Verdict.LIKELY_WORD
-        return Verdict.WORD
-    if text[start - 1 : start] == "-" or text[end : end + 1] == "-":
-        return Verdict.WORD  # "Hippel-Lindau": half of a compound, unless the other half is known, too
-    if len(word) <= 5 and word.isupper() and not line_of_capitals(text, start):
-        return Verdict.WORD  # an abbreviation
-    return Verdict.NAME
 
 
 def _misread(
@@ -247,29 +168,8 @@ def _misread(
             continue  # a mention by word
         how = How.SPLIT if found.exact else How.MISREAD
         given = any(found.word in people[number].given for number in owners[found.word])
-        judged = _judged_misread(reading.text, found, lexicon, words, given=given)
-        yield Mention(found.start, found.end, found.word, how, frozenset(owners[found.word]), judged)
-
-
-def _judged_misread(
-    text: str, found: Misread, lexicon: Lexicon, words: KnownWords, *, given: bool
-) -> Verdict:
-    if all(len(piece) == 1 for piece in found.pieces):
-        # Spaced out: "S M I T H"; three small letters are any three.
-        return Verdict.NAME if len(found.word) > 3 or text[found.start].isupper() else Verdict.WORD
-    is_word = lexicon.is_word(found.word) or found.word in RULES.also_words
-    if found.hyphenated and found.exact:
-        if is_word and text[found.start].islower():
-            usually = usual(found.word, lexicon, given=given)
-            return small_verdict(text, found.start, found.end, found.word, usually, words)
-        return Verdict.NAME
-    if all(lexicon.is_word(piece) for piece in found.pieces):
-        # "her man" is no Herman.
-        if not (found.exact and attested(text, found.start, found.end, words)):
-            return Verdict.WORD
-    if found.split and not found.exact and len(found.word) < 7:
-        return Verdict.WORD
-    return Verdict.NAME
+        found_to_be = judged_misread(reading.text, found, lexicon, words, given=given)
+        yield Mention(found.start, found.end, found.word, how, frozenset(owners[found.word]), found_to_be)
 
 
 def _decided_together(

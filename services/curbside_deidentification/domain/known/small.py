@@ -1,7 +1,7 @@
 """Whether a known name in small letters is the name where it stands: "spoke w/ olive and fern", "olive oil".
 
-Who types without capitals types names so, too. A capital then says nothing, and what is left is how usual the word
-is, what persons do, and whom one sees, calls and speaks with.
+Who types without capitals types names so, too. Then no capital says anything, and what is left is how usual the
+word is, what persons do, and whom one sees, calls and speaks with.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _LISTS: Final = RULES.small
 _ANIMATE: Final = _LISTS["animate"]
 _BEFORE: Final = re.compile(r"(?P<word>[a-z/'-]+)(?P<mark>[.:,]?)[ \t]{1,3}(?:\r?\n[ \t]{0,8})?$")
 _DEALT: Final = re.compile(
-    r"(?P<verb>[a-z/]+)?(?:[ \t]{1,2}(?:again|briefly|today|back|over|in|out|up|home|and[ \t]agreed))?[ \t]{0,2}"
-    r"(?<![a-z])(?P<link>w/|with|to|by|from|for|per)[ \t]{0,2}$"
+    r"(?P<verb>[a-z/]+)?(?:[ \t]{1,2}(?:again|briefly|today|back|over|in|out|up|home|and[ \t]agreed))?"
+    r"[ \t]{0,2}(?<![a-z])(?P<link>w/|with|to|by|from|for|per)[ \t]{0,2}$"
 )
 _OPEN: Final = re.compile(r"(?:^|[.:;!?()\[\]\"*•\n\r>–—-])[ \t]{0,8}$")
 _OWNER: Final = re.compile(r"'s(?![^\W_])[ \t]{0,2}(?:[a-z-]+[ \t]{1,2}){0,1}?(?P<owned>[a-z-]*)")

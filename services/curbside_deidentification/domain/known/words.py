@@ -43,7 +43,7 @@ class Verdict(Enum):
 
 
 def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords) -> Verdict:
-    """Whether a part that is also a word, written with a capital, is the name at `start`, from what stands beside it.
+    """Whether a part that is also a word, written with a capital, is the name at `start`.
 
     A capital says so amid a sentence, unless the words behind make it a phrase ("White matter", "MAY
     RETURN"). Where a sentence begins it says nothing by itself: what a person does behind it makes it a
