@@ -102,8 +102,9 @@ def _codes(reading: Reading, codes: Iterable[str]) -> Iterator[Span]:
     forms: set[str] = set()
     for code in codes:
         if code.isdigit():
-            forms.add(rf"{code[:5]}(?:[- ]?{code[5:]})?" if len(code) == 9 else code)
-            forms.add(rf"{code[:5]}-\d{{4}}")
+            five = misread(code[:5])
+            forms.add(rf"{five}(?:[- ]?{misread(code[5:])})?" if len(code) == 9 else misread(code))
+            forms.add(rf"{five}-\d{{4}}")
         else:
             forms.add(r"[\s-]?".join(map(re.escape, letters(code))))
     for pattern in _compiled(forms):
@@ -116,6 +117,8 @@ def _is_code(small: str, match: re.Match[str]) -> bool:
     """Whether the digits are a postal code: no quantity; four of them, as abroad, are behind a place."""
     if QUANTITY_BEHIND.match(small, match.end()):
         return False
+    if match[0][0].isdigit() and len(match[0]) == 5 and sum(map(str.isdigit, match[0])) < 4:
+        return False  # a word or a code of letters
     if len(match[0]) != 4 or not match[0].isdigit():
         return True
     before = _CODE_BEFORE.search(small, max(0, match.start() - 4), match.start())

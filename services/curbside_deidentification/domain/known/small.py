@@ -1,7 +1,7 @@
 """Whether a known name in small letters is the name where it stands: "spoke w/ olive and fern", "olive oil".
 
-Who types without capitals types names so, too. Then no capital says anything, and what is left is how usual the
-word is, what persons do, and whom one sees, calls and speaks with.
+Who types without capitals types names so, too. Then no capital says anything, and what is left is how usual
+the word is, what persons do, and whom one sees, calls and speaks with.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _DEALT: Final = re.compile(
 _OPEN: Final = re.compile(r"(?:^|[.:;!?()\[\]\"*•\n\r>–—-])[ \t]{0,8}$")
 _OWNER: Final = re.compile(r"'s(?![^\W_])[ \t]{0,2}(?:[a-z-]+[ \t]{1,2}){0,1}?(?P<owned>[a-z-]*)")
 _ENDS: Final = re.compile(r"[ \t]{0,2}(?:[.,;:!?)(/&+\"\]\n\r]|$|[–—-][ \t]|re\b|w/|@|\d)")
+_SHORTHAND: Final = re.compile(
+    rf"[ \t]{{1,2}}(?:{'|'.join(sorted(map(re.escape, _LISTS['shorthand'])))})(?![^\W_])|"
+    rf"[ \t]{{1,2}}\((?:{'|'.join(sorted(_LISTS['relations']))}|pt|patient|self)\b"
+)
 _FARTHEST: Final = 56
 
 
@@ -59,6 +63,7 @@ def small_verdict(text: str, start: int, end: int, word: str, usually: Usual, wo
     one, two = following(text, end)
     last = _BEFORE.search(before)
     said = last["word"] if last is not None and not last["mark"] else ""
+    introduced = last["word"] if last is not None and last["mark"] in ("", ":") else ""
     often = usually >= Usual.OFTEN
     if said in _LISTS["determiners"]:
         return Verdict.WORD
@@ -76,13 +81,13 @@ def small_verdict(text: str, start: int, end: int, word: str, usually: Usual, wo
         return Verdict.NAME
     if one in RULES.eponym_followers or one in phrases:
         return Verdict.WORD
-    if _owner(text, end, word, often=often):
+    if _owner(text, end, word, often=often) or _SHORTHAND.match(text, end):
         return Verdict.NAME
-    if _related(said, one, often=often, ends=ends, words=words):
+    if _related(introduced, one, often=often, ends=ends, words=words):
         return Verdict.NAME
     if _acts(before, said, (one, two), word, usually, words):
         return Verdict.NAME
-    if usually is Usual.RARE:
+    if usually is Usual.RARE or _above_all_a_name(said, word, usually):
         return Verdict.NAME
     return Verdict.WORD if often else Verdict.LIKELY_WORD
 
@@ -155,6 +160,13 @@ def _related(said: str, one: str, *, often: bool, ends: bool, words: KnownWords)
     if said not in _LISTS["relations"]:
         return False
     return not often or ends or one in words.acts or one in _ANIMATE
+
+
+def _above_all_a_name(said: str, word: str, usually: Usual) -> bool:
+    """Whether the word is a given name where nothing before it speaks of a thing: "gave fern her tray"."""
+    if usually is not Usual.SELDOM or word not in RULES.also_words or said in _LISTS["attributive"]:
+        return False
+    return word not in _LISTS["ingredients"] or said not in ("with", "w/", "and", "or")
 
 
 def _acts(

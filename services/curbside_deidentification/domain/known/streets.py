@@ -35,7 +35,8 @@ _DIRECTION_BEFORE: Final = re.compile(
 _RESIDING: Final = re.compile(
     r"(?<![^\W_])(?:(?:lives?|lived|living|resid(?:es?|ed|ing)|stays?|stayed|staying|moved|moving|home|house|"
     r"apartment|condo|residence|place)[ ](?:alone[ ]|back[ ]|still[ ]|(?:with|w/)[ ]?(?:[a-z]+[ ]){1,2})?"
-    r"(?:is[ ]|was[ ])?(?:on|at|in|to|off|near|by)|address(?:[ ]is|:)?|corner[ ]of|down|off)[ ]{1,2}(?:the[ ])?$"
+    r"(?:is[ ]|was[ ])?(?:on|at|in|to|off|near|by)|address(?:[ ]is|:)?|corner[ ]of|down|off)"
+    r"[ ]{1,2}(?:the[ ])?$"
 )
 # And its number by itself is behind one of these: "house no. 4417".
 _HOUSE: Final = re.compile(
