@@ -45,9 +45,9 @@ def judged(text: str, start: int, end: int, entry: Entry, lexicon: Lexicon, word
     is_word = lexicon.is_word(word) or word.casefold() in RULES.also_words
     small = not word[0].isupper()
     if entry.how is How.EXACT:
-        if len(entry.part) < 3 or is_word:
+        usually = usual(entry.part, lexicon, given=entry.given)
+        if len(entry.part) < 3 or (is_word and (small or usually is not Usual.RARE)):
             if small:
-                usually = usual(entry.part, lexicon, given=entry.given)
                 return small_verdict(text, start, end, entry.part, usually, words)
             return verdict(text, start, end, lexicon, words)
         return Verdict.WORD if a_thing(text, start, end, lexicon) else Verdict.NAME

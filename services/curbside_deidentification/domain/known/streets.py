@@ -209,7 +209,12 @@ def _said(before: re.Pattern[str], small: str, at: int) -> bool:
 
 def _beginnings(small: str, words: Iterable[str]) -> Iterator[int]:
     """Where one of `words` may begin, misread or not, told by two characters."""
-    firsts = {word[:2] for word in words if word}
+    words = set(words)
+    firsts = {word[:2] for word in words if len(word) > 1}
+    single = "".join(_taken_for(word) for word in words if len(word) == 1)
+    if single:
+        for match in re.finditer(rf"(?<![^\W_])[{re.escape(single)}](?![^\W_])", small):
+            yield match.start()
     if not firsts:
         return
     # A set of characters in front lets `re` run over what begins with none of them.
