@@ -11,10 +11,19 @@ from curbside_deidentification.domain.known.confusions import MisreadWords
 from curbside_deidentification.domain.known.edits import NearWords
 from curbside_deidentification.domain.known.rules import RULES
 from curbside_deidentification.domain.known.spelling import TOKEN, Reading, folded, letters
+from curbside_deidentification.domain.known.streets import (
+    BETWEEN,
+    QUANTITY_BEHIND,
+    WORD,
+    Street,
+    find_streets,
+    misread,
+    spellings,
+    streets_of,
+)
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
-_WORD: Final = re.compile(r"\w+(?:'\w+)?")
 _PIECES: Final = re.compile(r"\s*[,;^\n\r]+\s*")
 _ZIP: Final = re.compile(r"(?<![\w-])(\d{5})(?:[- ]?(\d{4}))?$")
 _OTHER_ZIP: Final = re.compile(r"(?:^|(?<=[a-z.] ))\d{4}(?:\d\d)?$")
@@ -22,17 +31,12 @@ _CODE_BEFORE: Final = re.compile(r"(?:[a-z][,.]?[ \t]{1,2}|[|^>\"])$")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _FOREIGN_CODE: Final = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]{2,4}[ -]?[a-z0-9]{2,4}$")
 _BOX: Final = re.compile(r"\bp\.?\s?o\.?\s?box\s?(\d+)")
-_NUMBER: Final = re.compile(r"\d+[a-z]?(?:-\d+)?$")
-_BETWEEN: Final = r"[\s,.#^-]{1,3}"
-_QUANTITY_BEHIND: Final = re.compile(rf"\s?(?:%|/|x\s?10|(?:{'|'.join(RULES.quantities)})\b)")
-_UNIT: Final = (
-    rf"(?:[\s,]{{1,3}}(?:{'|'.join(RULES.units)}|#)\.?\s{{0,2}}#?\s?[a-z]?-?\d{{0,5}}[a-z]?(?![^\W_]))?"
-)
 
 
 def find_addresses(reading: Reading, addresses: Iterable[str], lexicon: Lexicon) -> Iterator[Span]:
     whole: set[str] = set()
-    forms: set[str] = set()
+    boxes: set[str] = set()
+    streets: list[Street] = []
     zips: set[str] = set()
     towns: set[str] = set()
     for address in addresses:
@@ -43,12 +47,14 @@ def find_addresses(reading: Reading, addresses: Iterable[str], lexicon: Lexicon)
             if code:
                 zips.add(code)
             if any(map(str.isdigit, rest)) or (not i and len(pieces) > 1):
-                forms.update(_street(rest, lexicon))
+                boxes.update(_boxes(rest))
+                streets += streets_of(rest)
             elif rest and (i or len(pieces) == 1) and rest not in RULES.states:
                 towns.add(_without_state(rest))
-    for pattern in (*_compiled(whole), *_compiled(forms)):
+    for pattern in (*_compiled(whole), *_compiled(boxes)):
         for match in pattern.finditer(reading.small):
             yield Span(match.start(), match.end(), Category.LOCATION, 1.0, "KnownAddress")
+    yield from find_streets(reading, streets, lexicon)
     yield from _codes(reading, zips)
     yield from _towns(reading, towns, lexicon)
 
@@ -60,17 +66,9 @@ def _compiled(forms: Iterable[str]) -> Iterator[re.Pattern[str]]:
 
 
 def _whole(pieces: list[str]) -> Iterator[str]:
-    words = [word for piece in pieces for word in _WORD.findall(piece)]
+    words = [word for piece in pieces for word in WORD.findall(piece)]
     if sum(map(len, words)) >= 6 and len(words) > 1:
-        yield _BETWEEN.join(map(_spellings, words))
-
-
-def _spellings(word: str) -> str:
-    """A word of an address in each of its spellings: "Street", "St"."""
-    spellings = RULES.street_types.get(word, ()) + RULES.directions.get(word, ())
-    if not spellings:
-        return re.escape(word)
-    return f"(?:{'|'.join(sorted(map(re.escape, set(spellings)), key=len, reverse=True))})"
+        yield BETWEEN.join(map(spellings, words))
 
 
 def _without_code(piece: str) -> tuple[str, str]:
@@ -94,47 +92,19 @@ def _without_state(piece: str) -> str:
     return piece
 
 
-def _street(line: str, lexicon: Lexicon) -> Iterator[str]:
+def _boxes(line: str) -> Iterator[str]:
     box = _BOX.search(line)
     if box is not None:
         yield rf"p\.?\s?o\.?\s?box\s?#?\s?{box[1]}"
-        return
-    words = _WORD.findall(line)
-    number = words[0] if words and _NUMBER.match(words[0]) else ""
-    named = words[1:] if number else words
-    for i, word in enumerate(named):
-        if i and word in RULES.units:
-            named = named[:i]
-            break
-    if not named:
-        return
-    typed = len(named) > 1 and named[-1] in RULES.street_types
-    bare = [word for word in (named[:-1] if typed else named) if word not in RULES.directions] or named
-    street = _BETWEEN.join(map(_spellings, named))
-    without_type = _BETWEEN.join(map(_spellings, bare))
-    any_direction = rf"(?:(?:{'|'.join(sorted(RULES.directions, key=len, reverse=True))})\.?\s)?"
-    if number:
-        # With the number the street's bare name is enough; the unit behind goes with it.
-        yield rf"{re.escape(number)}{_BETWEEN}{street}{_UNIT}"
-        if sum(map(len, bare)) >= 3:
-            kind = _spellings(named[-1]) if typed else ""
-            yield (
-                rf"{re.escape(number)}{_BETWEEN}{any_direction}{without_type}"
-                + (rf"(?:{_BETWEEN}{kind})?" if kind else "")
-                + _UNIT
-            )
-    if typed and sum(map(len, bare)) >= 3 and not all(map(str.isdigit, bare)):
-        yield street
-    elif not typed and len(named) > 1 and not all(lexicon.is_word(word) for word in named):
-        yield street  # "Larkspur Cottage"
 
 
 def _codes(reading: Reading, codes: Iterable[str]) -> Iterator[Span]:
     forms: set[str] = set()
     for code in codes:
         if code.isdigit():
-            forms.add(rf"{code[:5]}(?:[- ]?{code[5:]})?" if len(code) == 9 else code)
-            forms.add(rf"{code[:5]}-\d{{4}}")
+            five = misread(code[:5])
+            forms.add(rf"{five}(?:[- ]?{misread(code[5:])})?" if len(code) == 9 else misread(code))
+            forms.add(rf"{five}-\d{{4}}")
         else:
             forms.add(r"[\s-]?".join(map(re.escape, letters(code))))
     for pattern in _compiled(forms):
@@ -145,8 +115,10 @@ def _codes(reading: Reading, codes: Iterable[str]) -> Iterator[Span]:
 
 def _is_code(small: str, match: re.Match[str]) -> bool:
     """Whether the digits are a postal code: no quantity; four of them, as abroad, are behind a place."""
-    if _QUANTITY_BEHIND.match(small, match.end()):
+    if QUANTITY_BEHIND.match(small, match.end()):
         return False
+    if match[0][0].isdigit() and len(match[0]) == 5 and sum(map(str.isdigit, match[0])) < 4:
+        return False  # a word or a code of letters
     if len(match[0]) != 4 or not match[0].isdigit():
         return True
     before = _CODE_BEFORE.search(small, max(0, match.start() - 4), match.start())
@@ -156,16 +128,14 @@ def _is_code(small: str, match: re.Match[str]) -> bool:
 def _towns(reading: Reading, towns: Iterable[str], lexicon: Lexicon) -> Iterator[Span]:
     """Towns as written; one that is a word only with a capital where a place is meant; one of one word also
     misspelled or misread."""
-    single: set[str] = set()
     forms: dict[str, bool] = {}
     for town in towns:
-        words = _WORD.findall(town)
+        words = WORD.findall(town)
         if sum(map(len, words)) < 3:
             continue
         is_word = all(lexicon.is_word(word) for word in words)
-        forms[_BETWEEN.join(map(_spellings, words))] = is_word and len(words) == 1
-        if len(words) == 1 and not is_word and len(town) >= 6:
-            single.add(letters(town))
+        forms[BETWEEN.join(map(_town_word, words))] = is_word and len(words) == 1
+    single = {letters(town) for town in _single(towns, lexicon)}
     for form, doubtful in forms.items():
         for pattern in _compiled([form]):
             for match in pattern.finditer(reading.small):
@@ -187,6 +157,19 @@ def _towns(reading: Reading, towns: Iterable[str], lexicon: Lexicon) -> Iterator
             yield Span(found.start, found.end, Category.LOCATION, 0.9, "KnownTownMisread")
 
 
+def _single(towns: Iterable[str], lexicon: Lexicon) -> Iterator[str]:
+    """The towns of one word that is no other, long enough to be told with a letter wrong."""
+    for town in towns:
+        words = WORD.findall(town)
+        if len(words) == 1 and len(town) >= 6 and not lexicon.is_word(words[0]):
+            yield town
+
+
+def _town_word(word: str) -> str:
+    """Nothing beside a town says that one is meant: misread, a town that is a word is that word."""
+    return spellings(word) if word in RULES.street_types or word in RULES.directions else re.escape(word)
+
+
 def _place(reading: Reading, start: int, end: int) -> bool:
     if not reading.text[start].isupper():
         return False
@@ -201,7 +184,7 @@ def _place(reading: Reading, start: int, end: int) -> bool:
 
 
 def find_emails(reading: Reading, emails: Iterable[str]) -> Iterator[Span]:
-    """Also with "at" and "dot" in words, and broken over a line behind a dot or the sign."""
+    """Also with "at" and "dot" in words, misread, spaced out or broken over a line at a dot or the sign."""
     forms: set[str] = set()
     for email in emails:
         local, _, domain = folded(email).strip().lower().partition("@")
@@ -209,7 +192,12 @@ def find_emails(reading: Reading, emails: Iterable[str]) -> Iterator[Span]:
             continue
         at = r"\s{0,2}(?:@|\(at\)|\[at\]|\sat\s)\s{0,8}"
         dot = r"(?:\s?\.\s{0,8}|\sdot\s|\s?[(\[]dot[)\]]\s?)"
-        forms.add(re.escape(local) + at + dot.join(map(re.escape, domain.split("."))))
+        account = "".join(
+            dot if piece == "." else rf"\s?{re.escape(piece)}\s?" if piece in "_-+" else misread(piece)
+            for piece in re.split(r"([._+-])", local)
+            if piece
+        )
+        forms.add(account + at + dot.join(map(misread, domain.split("."))))
     for pattern in _compiled(forms):
         for match in pattern.finditer(reading.small):
             yield Span(match.start(), match.end(), Category.EMAIL, 1.0, "KnownEmail")

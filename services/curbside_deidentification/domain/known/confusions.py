@@ -16,6 +16,12 @@ from curbside_deidentification.domain.known.rules import RULES
 _GAP: Final = r"(?:-?[ \t]{0,2}\r?\n[ \t]{0,8}|-[ \t]?|[ \t]{1,2})?"
 _SHORTEST_SPLIT: Final = 5
 _SHORTEST: Final = 4
+# Shorter ones are split at the end of a line or spaced out, letter by letter; else half of them is any word.
+_SHORTEST_SPACED: Final = 3
+_HYPHENATED: Final = re.compile(
+    r"(?<![^\W_])([^\W\d_]{1,3})-[ \t]{0,2}\r?\n[ \t]{0,8}([^\W\d_]{1,3})(?![^\W_])"
+)
+_SPACED: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:(?:[ \t]{1,2}|[.-][ \t]?)[^\W\d_]){2,40}(?![^\W_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,14 @@ class MisreadWords:
     """Finds known words, letters only and small, however they are misread or split."""
 
     def __init__(self, words: Iterable[str]) -> None:
+        words = set(words)
         self._by_form: dict[str, list[str]] = {}
         self._patterns: list[re.Pattern[str]] = []
         usable = sorted({word for word in words if len(word) >= _SHORTEST and word.isalpha()})
         for word in usable:
             self._by_form.setdefault(_canonical(word), []).append(word)
+        self._known = {word for word in words if word.isalpha()}
+        self._short = {word for word in self._known if _SHORTEST_SPACED <= len(word) < _SHORTEST_SPLIT}
         whole = [word for word in usable if len(word) < _SHORTEST_SPLIT]
         split = [word for word in usable if len(word) >= _SHORTEST_SPLIT]
         for group, gap in ((whole, ""), (split, _GAP)):
@@ -72,6 +81,25 @@ class MisreadWords:
                 if word is not None and 2 * sum(map(str.isalpha, read)) > len(read):
                     hyphenated = re.search(r"-[ \t]{0,2}\r?\n", match[0]) is not None
                     yield Misread(match.start(), match.end(), word, pieces, hyphenated)
+        if self._short:
+            yield from self._short_ones(small)
+
+    def _short_ones(self, small: str) -> Iterator[Misread]:
+        for match in _HYPHENATED.finditer(small):
+            if match[1] + match[2] in self._short:
+                yield Misread(match.start(), match.end(), match[1] + match[2], (match[1], match[2]), True)
+        for match in _SPACED.finditer(small):
+            at = [place for place in range(*match.span()) if small[place].isalpha()]
+            read = "".join(small[place] for place in at)
+            for word in self._short:
+                # Alone, beside an initial, or beside another known name that is spaced out likewise.
+                if read.startswith(word) and self._belongs(read[len(word) :]):
+                    yield Misread(at[0], at[len(word) - 1] + 1, word, tuple(word), False)
+                elif read.endswith(word) and self._belongs(read[: -len(word)]):
+                    yield Misread(at[-len(word)], at[-1] + 1, word, tuple(word), False)
+
+    def _belongs(self, rest: str) -> bool:
+        return len(rest) < 2 or rest in self._known or rest[1:] in self._known or rest[:-1] in self._known
 
 
 _Tree: TypeAlias = dict[str, "_Tree"]

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Final
 
 from curbside.phi import Category
 from curbside_deidentification.domain.eponyms import Eponym, eponyms
-from curbside_deidentification.domain.known.confusions import Misread, MisreadWords
+from curbside_deidentification.domain.known.confusions import MisreadWords
 from curbside_deidentification.domain.known.edits import NearWords
 from curbside_deidentification.domain.known.identifiers import KnownWords
 from curbside_deidentification.domain.known.initials import initials
+from curbside_deidentification.domain.known.judging import Entry, How, judged, judged_misread
 from curbside_deidentification.domain.known.people import Person, people_of
 from curbside_deidentification.domain.known.rules import RULES
+from curbside_deidentification.domain.known.small import (
+    may_be_listed,
+)
 from curbside_deidentification.domain.known.spelling import TOKEN, Reading
 from curbside_deidentification.domain.known.words import (
     Verdict,
-    a_thing,
-    attested,
     by_document,
-    line_of_capitals,
-    verdict,
 )
 from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
@@ -37,6 +36,7 @@ _BETWEEN: Final = re.compile(
 )
 _PLAIN_GAP: Final = re.compile(r"[ ](?:[a-z]\.?[ ])?")
 _FARTHEST: Final = 16
+_LISTED: Final = re.compile(r"[ \t]?(?:,[ \t]?(?:and[ \t])?|[&/+][ \t]?|[ \t](?:and|or)[ \t])")
 _INITIALS_BEFORE: Final = re.compile(r"(?<![\w.])(?:[^\W\d_]\.?[ \t]?){0,2}[^\W\d_](?:\.[ \t]{0,2}|[ \t])$")
 _INITIALS_BEHIND: Final = re.compile(r"(?:,[ \t]?|[ \t])(?:[^\W\d_]\.?[ \t]?){0,2}[^\W\d_](?:\.|(?![\w'.]))")
 _MIDDLE_INITIAL: Final = re.compile(r"[ ^]([A-Z])(?:\.|(?![\w'.:/-]))")
@@ -48,17 +48,6 @@ _PARTICLES_BEHIND: Final = re.compile(
 )
 
 
-class How(IntEnum):
-    """How a mention is spelled, the surest first."""
-
-    EXACT = 1
-    SPLIT = 2
-    MISREAD = 3
-    MISSPELLED = 4
-    FARTHER = 5  # two edits
-    NICKNAME = 6
-
-
 _RECOGNISERS: Final[Mapping[How, tuple[str, float]]] = {
     How.EXACT: ("KnownNamePart", 1.0),
     How.SPLIT: ("KnownNameSplit", 0.97),
@@ -66,7 +55,11 @@ _RECOGNISERS: Final[Mapping[How, tuple[str, float]]] = {
     How.MISSPELLED: ("KnownNameMisspelled", 0.93),
     How.FARTHER: ("KnownNameMisspelled", 0.88),
     How.NICKNAME: ("KnownNickname", 0.9),
+    How.MISSPELLED_NICKNAME: ("KnownNickname", 0.85),
 }
+
+
+_OPEN: Final = (Verdict.UNDECIDED, Verdict.LIKELY_WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,31 +90,27 @@ def find_names(reading: Reading, names: Iterable[str], lexicon: Lexicon, words: 
         (*_by_word(reading, people, lexicon, words), *_misread(reading, people, lexicon, words)),
         key=lambda mention: (mention.start, mention.how),
     )
-    mentions = _with_initials(reading, people, _decided_together(reading, people, mentions))
+    mentions = _decided_together(reading, people, mentions)
+    mentions = _decided_in_lists(reading, mentions, lexicon, words)
+    mentions = _with_initials(reading, people, mentions)
     mentions = _decided_by_document(reading, mentions)
     spans = (*_joined(reading, people, mentions), *initials(reading, people, lexicon))
     open_ = tuple((one.start, one.end) for one in mentions if one.verdict is Verdict.UNDECIDED)
     return Names(spans, open_)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    part: str
-    how: How
-    people: frozenset[int]
-
-
-def _index(people: Sequence[Person]) -> dict[str, _Entry]:
+def _index(people: Sequence[Person]) -> dict[str, Entry]:
     """What each word in the text stands for, before any is misspelled."""
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Entry] = {}
     for number, person in enumerate(people):
         for how, parts in ((How.EXACT, person.parts | person.joined), (How.NICKNAME, person.nicknames)):
             for part in parts:
                 entry = entries.get(part)
+                given = how is How.NICKNAME or part in person.given
                 if entry is None or how < entry.how:
-                    entries[part] = _Entry(part, how, frozenset((number,)))
+                    entries[part] = Entry(part, how, frozenset((number,)), given)
                 elif entry.how is how:
-                    entries[part] = replace(entry, people=entry.people | {number})
+                    entries[part] = replace(entry, people=entry.people | {number}, given=given or entry.given)
     return entries
 
 
@@ -131,19 +120,22 @@ def _by_word(
     """Mentions that are one word of the text: exact, misspelled, or a nickname."""
     index = _index(people)
     near = NearWords(part for part, entry in index.items() if entry.how is How.EXACT)
-    of_word: dict[str, _Entry | None] = {}
+    near_nicknames = NearWords(
+        part for part, entry in index.items() if entry.how is How.NICKNAME and len(part) > 4
+    )
+    of_word: dict[str, Entry | None] = {}
     things = [one for one in eponyms(reading.text, lexicon) if one.sure]
     for match in TOKEN.finditer(reading.small):
         word = match[0]
         try:
             entry = of_word[word]
         except KeyError:
-            entry = of_word[word] = _entry(word.replace("'", ""), index, near)
+            entry = of_word[word] = _entry(word.replace("'", ""), index, near, near_nicknames)
         if entry is not None:
-            judged = Verdict.WORD
+            found_to_be = Verdict.WORD
             if not _in_eponym(match, things):
-                judged = _judged(reading.text, *match.span(), entry, lexicon, words)
-            yield Mention(*match.span(), entry.part, entry.how, entry.people, judged)
+                found_to_be = judged(reading.text, *match.span(), entry, lexicon, words)
+            yield Mention(*match.span(), entry.part, entry.how, entry.people, found_to_be)
 
 
 def _in_eponym(match: re.Match[str], things: Sequence[Eponym]) -> bool:
@@ -151,40 +143,16 @@ def _in_eponym(match: re.Match[str], things: Sequence[Eponym]) -> bool:
     return any(one.start <= match.start() and match.end() <= one.end for one in things)
 
 
-def _entry(word: str, index: Mapping[str, _Entry], near: NearWords) -> _Entry | None:
+def _entry(word: str, index: Mapping[str, Entry], near: NearWords, near_nicknames: NearWords) -> Entry | None:
     entry = index.get(word)
-    if entry is None and (nearest := near.nearest(word)) is not None:
+    if entry is not None:
+        return entry
+    if (nearest := near.nearest(word)) is not None:
         how = How.MISSPELLED if nearest[1] == 1 else How.FARTHER
-        entry = replace(index[nearest[0]], how=how)
-    return entry
-
-
-def _judged(text: str, start: int, end: int, entry: _Entry, lexicon: Lexicon, words: KnownWords) -> Verdict:
-    """A misspelling or a nickname is never undecided: most of them are other words."""
-    word = text[start:end]
-    if entry.part in RULES.placeholders:
-        owner = text[start].isupper() and entry.part not in RULES.labels and text.startswith("'s ", end)
-        named = owner or (entry.how is How.EXACT and attested(text, start, end, words))
-        return Verdict.NAME if named else Verdict.WORD
-    is_word = lexicon.is_word(word) or word.casefold() in RULES.also_words
-    if entry.how is How.EXACT:
-        if len(entry.part) < 3 or is_word:
-            return verdict(text, start, end, lexicon, words)
-        return Verdict.WORD if a_thing(text, start, end, lexicon) else Verdict.NAME
-    if attested(text, start, end, words) and not (is_word and entry.how is How.FARTHER):
-        return Verdict.NAME if not is_word or word[0].isupper() else Verdict.WORD
-    if is_word:
-        return Verdict.WORD
-    if entry.how is How.NICKNAME:
-        return Verdict.NAME if word[0].isupper() else Verdict.WORD
-    if not word[0].isupper():
-        # Notes are full of small words that no vocabulary has; a long one an edit away is the name.
-        return Verdict.NAME if entry.how is How.MISSPELLED and len(word) >= 7 else Verdict.WORD
-    if text[start - 1 : start] == "-" or text[end : end + 1] == "-":
-        return Verdict.WORD  # "Hippel-Lindau": half of a compound, unless the other half is known, too
-    if len(word) <= 5 and word.isupper() and not line_of_capitals(text, start):
-        return Verdict.WORD  # an abbreviation
-    return Verdict.NAME
+        return replace(index[nearest[0]], how=how)
+    if (nearest := near_nicknames.nearest(word)) is not None and nearest[1] == 1:
+        return replace(index[nearest[0]], how=How.MISSPELLED_NICKNAME)
+    return None
 
 
 def _misread(
@@ -199,21 +167,9 @@ def _misread(
         if found.exact and not found.split:
             continue  # a mention by word
         how = How.SPLIT if found.exact else How.MISREAD
-        judged = _judged_misread(reading.text, found, lexicon, words)
-        yield Mention(found.start, found.end, found.word, how, frozenset(owners[found.word]), judged)
-
-
-def _judged_misread(text: str, found: Misread, lexicon: Lexicon, words: KnownWords) -> Verdict:
-    if all(len(piece) == 1 for piece in found.pieces):
-        return Verdict.NAME  # spaced out: "S M I T H"
-    if all(lexicon.is_word(piece) for piece in found.pieces):
-        # "her man" is no Herman; a hyphen at a line's end with a capital before it is one.
-        broken = found.hyphenated and found.exact and text[found.start].isupper()
-        if not broken and not (found.exact and attested(text, found.start, found.end, words)):
-            return Verdict.WORD
-    if found.split and not found.exact and len(found.word) < 7:
-        return Verdict.WORD
-    return Verdict.NAME
+        given = any(found.word in people[number].given for number in owners[found.word])
+        found_to_be = judged_misread(reading.text, found, lexicon, words, given=given)
+        yield Mention(found.start, found.end, found.word, how, frozenset(owners[found.word]), found_to_be)
 
 
 def _decided_together(
@@ -231,6 +187,25 @@ def _decided_together(
             if (certain and How.EXACT in (one.how, other.how)) or _whole(reading, people, one, other):
                 decided[i] = replace(one, verdict=Verdict.NAME)
                 decided[j] = replace(other, verdict=Verdict.NAME)
+    return decided
+
+
+def _decided_in_lists(
+    reading: Reading, mentions: Sequence[Mention], lexicon: Lexicon, words: KnownWords
+) -> list[Mention]:
+    """What stands in a list with somebody is somebody, too: "olive and fern called", "inga, mark"."""
+    decided = list(mentions)
+    for i in (*range(len(decided) - 1), *reversed(range(len(decided) - 1))):
+        for one, at, other in ((decided[i], i + 1, decided[i + 1]), (decided[i + 1], i, decided[i])):
+            if one.verdict is not Verdict.NAME or other.verdict is Verdict.NAME or other.how is not How.EXACT:
+                continue
+            first, second = sorted((one, other), key=lambda mention: mention.start)
+            if _LISTED.fullmatch(reading.small, first.end, second.start) is None:
+                continue
+            if other.verdict is not Verdict.WORD or may_be_listed(
+                reading.text, other.start, other.end, other.part, lexicon, words
+            ):
+                decided[at] = replace(other, verdict=Verdict.NAME)
     return decided
 
 
@@ -291,17 +266,30 @@ def _initials_of(written: str, wanted: str) -> bool:
 
 
 def _decided_by_document(reading: Reading, mentions: Sequence[Mention]) -> list[Mention]:
-    open_ = {one.part for one in mentions if one.verdict is Verdict.UNDECIDED}
+    open_ = {one.part for one in mentions if one.verdict in _OPEN}
     if not open_:
         return list(mentions)
     by_part: dict[str, list[Verdict]] = {part: [] for part in open_}
+    named = {
+        (one.part, reading.small[one.start : one.end]) for one in mentions if one.verdict is Verdict.NAME
+    }
     for one in mentions:
         if one.part in by_part and one.how is How.EXACT:
             by_part[one.part].append(one.verdict)
     final = {part: by_document(reading.text, part, found) for part, found in by_part.items()}
     return [
-        replace(one, verdict=final[one.part]) if one.verdict is Verdict.UNDECIDED else one for one in mentions
+        replace(one, verdict=_finally(one, reading.small[one.start : one.end], final[one.part], named))
+        if one.verdict in _OPEN
+        else one
+        for one in mentions
     ]
+
+
+def _finally(one: Mention, written: str, of_document: Verdict, named: Set[tuple[str, str]]) -> Verdict:
+    """What is written like one that is a name elsewhere, in whichever case, is one, too."""
+    if one.verdict is Verdict.LIKELY_WORD:
+        return Verdict.NAME if (one.part, written) in named else Verdict.WORD
+    return of_document
 
 
 def _joined(reading: Reading, people: Sequence[Person], mentions: Sequence[Mention]) -> Iterator[Span]:

@@ -15,7 +15,7 @@ from curbside_deidentification.domain.lexicon import Lexicon
 from curbside_deidentification.domain.spans import Span
 
 # Between two characters of a number: a separator, spaces, or the end of a line.
-_SEPARATOR: Final = r"(?:[-\s./()^]{0,2})"
+_SEPARATOR: Final = r"(?:[-\s./()^]{0,3}|-[ \t]?\r?\n[ \t]{2,8})"
 _SHORTEST: Final = 4
 # Shorter ones turn up by chance where a digit may be read for a letter, or one may be wrong.
 _SHORTEST_MISREAD: Final = 6
@@ -25,7 +25,11 @@ _EXTENSION: Final = re.compile(r"\s*(?:\bext(?:ension)?\.?|x|#)\s*\d{1,6}\s*$", 
 _EXTENSION_BEHIND: Final = r"(?:,?\s{0,2}(?:ext(?:ension)?\.?|x)\s{0,2}\d{1,6})?"
 _MASKED: Final = (
     r"(?:(?:ending|ends)(?:[ ](?:in|with))?|last[ ](?:four|4)(?:[ ]digits)?(?:[ ]of[ ](?:[a-z']+[ ]){1,3})?"
-    r"(?:[ ]?(?:is|are|:))?|(?<![a-z0-9*#•])[x*#•]{2,12}(?:[-. ]?[x*#•]{1,6}){0,2}[-. ]?)[ ]{0,2}#?"
+    r"(?:[ ]?(?:is|are|:))?|(?<![a-z0-9*#•])[x*#•]{2,12}(?:[-. ]?[x*#•]{1,6}){0,2}[-. ]?|"
+    r"(?<!\.)\.{2,12}|…)[ ]{0,2}#?"
+)
+_PHONE_LABEL: Final = (
+    r"(?<![^\W_])(?:phone|cell|mobile|telephone|tel|ph|extension|ext)\.?[ ]?(?:no\.?|number|#)?[ :#-]{1,3}"
 )
 _UNIT_BEHIND: Final = re.compile(
     rf"\s?(?:%|/\s?(?:[a-z]*l|hpf|mm3|cmm|day|hr|min)\b|x\s?10|(?:{'|'.join(RULES.quantities)})\b)"
@@ -121,12 +125,17 @@ def _identifies(small: str, match: re.Match[str]) -> bool:
 
 
 def _last_four(
-    reading: Reading, digits: Iterable[str], category: Category, recogniser: str
+    reading: Reading, digits: Iterable[str], category: Category, recogniser: str, label: str = ""
 ) -> Iterator[Span]:
+    before = re.compile(f"(?:{_MASKED}|{label})$" if label else f"(?:{_MASKED})$")
     alternatives = "|".join(sorted(set(digits)))
-    if alternatives:
-        for match in re.finditer(rf"{_MASKED}(?P<phi>{alternatives})(?!\w)", reading.small):
-            yield Span(*match.span("phi"), category, 0.95, f"{recogniser}LastFour")
+    if not alternatives:
+        return
+    # The digits are rarer than what may stand before them, which is looked for where they are.
+    for match in re.finditer(rf"(?<!\d)(?:{alternatives})(?!\w)", reading.small):
+        masked = before.search(reading.small, max(0, match.start() - 64), match.start())
+        if masked is not None and not _UNIT_BEHIND.match(reading.small, match.end()):
+            yield Span(*match.span(), category, 0.95, f"{recogniser}LastFour")
 
 
 def _mistyped(reading: Reading, values: Iterable[str], category: Category, recogniser: str) -> Iterator[Span]:
@@ -175,4 +184,4 @@ def _phones(reading: Reading, phones: Iterable[str]) -> Iterator[Span]:
         if _identifies(reading.small, match):
             start = match.start() - (reading.small[match.start() - 1 : match.start()] in {"(", "+"})
             yield Span(max(start, 0), match.end(), Category.PHONE, 1.0, "KnownPhone")
-    yield from _last_four(reading, last_four, Category.PHONE, "KnownPhone")
+    yield from _last_four(reading, last_four, Category.PHONE, "KnownPhone", _PHONE_LABEL)

@@ -1,4 +1,4 @@
-"""The tables of data/known.yaml and data/nicknames.txt."""
+"""The tables of data/known.yaml, data/nicknames.txt and data/common_words.txt."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ class KnownRules:
     signed: tuple[str, ...]
     also_words: frozenset[str]
     eponym_followers: frozenset[str]
+    small: Mapping[str, frozenset[str]]  # by what it lists: the words of `small`
+    common: frozenset[str]  # the frequent words of English, of those that the vocabulary has
     copulas: frozenset[str]
     phrases: Mapping[str, frozenset[str]]
+    small_phrases: Mapping[str, frozenset[str]]
     months_before: frozenset[str]
     characters: Mapping[str, str]  # by character: all it is taken for, with itself
     pairs: Mapping[str, str]
@@ -48,6 +51,7 @@ class KnownRules:
 def _load() -> KnownRules:
     source = (_DATA / "known.yaml").read_bytes()
     table = (_DATA / "nicknames.txt").read_bytes()
+    common = (_DATA / "common_words.txt").read_bytes()
     data = yaml.safe_load(source)
     names, streets, numbers, spelling = data["names"], data["streets"], data["numbers"], data["spelling"]
     return KnownRules(
@@ -62,7 +66,10 @@ def _load() -> KnownRules:
         also_words=frozenset(data["also_words"].split()),
         copulas=frozenset(data["copulas"].split()),
         eponym_followers=frozenset(data["eponym_followers"].split()),
+        small=MappingProxyType({list_: frozenset(words.split()) for list_, words in data["small"].items()}),
+        common=frozenset(common.decode("utf-8").split()),
         phrases=_phrases(data["phrases"]),
+        small_phrases=_phrases(data["small_phrases"]),
         months_before=frozenset(data["months_before"].split()),
         characters=_alike(spelling["characters"]),
         pairs=MappingProxyType(dict(spelling["pairs"])),
@@ -75,7 +82,7 @@ def _load() -> KnownRules:
         quantities=tuple(numbers["units"].split()),
         number_labels=tuple(numbers["labels"].split()),
         nicknames=_nicknames(table.decode("utf-8")),
-        digest=hashlib.sha256(source + table).hexdigest(),
+        digest=hashlib.sha256(source + table + common).hexdigest(),
     )
 
 

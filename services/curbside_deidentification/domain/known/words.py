@@ -39,10 +39,11 @@ class Verdict(Enum):
     NAME = auto()
     WORD = auto()
     UNDECIDED = auto()
+    LIKELY_WORD = auto()  # unless the document calls a person so elsewhere
 
 
 def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords) -> Verdict:
-    """Whether a part that is also a word is the name at `start`, from what stands beside it.
+    """Whether a part that is also a word, written with a capital, is the name at `start`.
 
     A capital says so amid a sentence, unless the words behind make it a phrase ("White matter", "MAY
     RETURN"). Where a sentence begins it says nothing by itself: what a person does behind it makes it a
@@ -50,9 +51,7 @@ def verdict(text: str, start: int, end: int, lexicon: Lexicon, words: KnownWords
     """
     word, before = text[start:end], text[max(0, start - 40) : start]
     small = word.casefold()
-    one, two = _following(text, end)
-    if not word[0].isupper():
-        return Verdict.NAME if one in words.speech and not _DETERMINER.search(before) else Verdict.WORD
+    one, two = following(text, end)
     if titled(before) or (not line_of_capitals(text, start) and _label(before) in RULES.named_before):
         return Verdict.NAME
     if small in _MONTHS and _is_month(text, start, end):
@@ -90,7 +89,7 @@ def a_thing(text: str, start: int, end: int, lexicon: Lexicon) -> bool:
     """Whether an article before and an instrument behind make a thing of any name ("a Kelly clamp"), or
     the compound is an eponym ("Jackson-Pratt")."""
     before = text[max(0, start - 20) : start]
-    one = _following(text, end)[0]
+    one = following(text, end)[0]
     if text[end : end + 1] == "-" and lexicon.is_word(f"{text[start:end]}-{one}"):
         return True
     return _OWNED.search(before) is not None and one in RULES.eponym_followers
@@ -103,7 +102,7 @@ def attested(text: str, start: int, end: int, words: KnownWords) -> bool:
         return True
     if _label(before) in RULES.labels and text[start].isupper():
         return True
-    return _following(text, end)[0] in words.speech and not _DETERMINER.search(before)
+    return following(text, end)[0] in words.speech and not _DETERMINER.search(before)
 
 
 def _label(before: str) -> str:
@@ -135,7 +134,8 @@ def line_of_capitals(text: str, at: int) -> bool:
     return text[start : end if end >= 0 else at + 100].isupper()
 
 
-def _following(text: str, end: int) -> tuple[str, str]:
+def following(text: str, end: int) -> tuple[str, str]:
+    """The next word in small letters, and the next two, or the one where no second stands behind it."""
     following = _NEXT.match(text, end)
     if following is None:
         return "", ""
