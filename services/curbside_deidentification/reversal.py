@@ -237,8 +237,8 @@ async def _target(session: Session, tenant: str, kind: Kind, target: str) -> _Ta
             mend="Read the original where it was received, with the right to read reports.",
             policy=row.policy,
         )
-    made = Made(row.policy, row.decided_at or row.handled_at)
-    return _Target(row.subject, BlobRef.from_json(row.safe), (made,))
+    made_by = Made(row.policy, row.decided_at or row.handled_at)
+    return _Target(row.subject, BlobRef.from_json(row.safe), (made_by,))
 
 
 async def _find(session: Session, principal: Principal, reversal_id: str) -> Reversal:

@@ -85,7 +85,8 @@ def shared_by(*policies: ReplacementPolicy) -> tuple[list[str], SubjectTables]:
 
 @given(st.lists(st.sampled_from([EXPERT, HARBOR, TAGS]), max_size=6))
 def test_what_one_policy_wrote_no_other_writes(order: list[ReplacementPolicy]) -> None:
-    tables, first = SubjectTables(), {}
+    tables = SubjectTables()
+    first: dict[str, str] = {}
     for policy in order:
         text, tables = done(tables, policy)
         assert first.setdefault(policy.name, text) == text  # a patient stays who they were
