@@ -201,5 +201,5 @@ def build(platform: Platform) -> Service:
 def _together(*routers: APIRouter) -> APIRouter:
     together = APIRouter()
     for router in routers:
-        together.include_router(router)
+        together.routes += router.routes  # included, each would be asked in its turn by every request
     return together

@@ -242,6 +242,27 @@ async def test_a_token_is_stored_only_as_a_hash_and_ends_when_it_should(
         await tokens.issue("z", ["king"], tenant="default", actor="test")
 
 
+async def test_a_token_that_comes_many_times_at_once_is_looked_up_once(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = await tokens.issue("x", [Role.AUDITOR], tenant="default", actor="test")
+    reads, read = [], tokens._database.read
+
+    def counted() -> Any:
+        reads.append(1)
+        return read()
+
+    monkeypatch.setattr(tokens._database, "read", counted)
+    found = await asyncio.gather(*(tokens.authenticate(good) for _ in range(20)))
+    assert ({principal.id for principal in found}, len(reads)) == ({"token:x"}, 1)
+    wrong = f"{good}x"
+    refused = await asyncio.gather(*(tokens.authenticate(wrong) for _ in range(20)), return_exceptions=True)
+    assert ({type(one) for one in refused}, len(reads)) == ({Unauthenticated}, 2)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(wrong)
+    assert len(reads) == 3  # a refusal is not kept: the token may be issued the next moment
+
+
 def test_up_makes_an_administrator_token_that_only_its_owner_reads(runtime: RuntimeSettings) -> None:
     path = provide_tokens(runtime)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

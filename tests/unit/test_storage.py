@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hmac
 import os
 import sqlite3
 import stat
@@ -49,6 +50,12 @@ def test_keys_are_private_files_and_differ_by_name(ring: KeyRing, tmp_path: Path
     assert ring.key("kek-phi") != ring.key("kek-safe")
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {0o600}
     assert ring.subject("default", b"p1") != ring.subject("other", b"p1")
+
+
+@pytest.mark.parametrize("size", [0, 1, 2_047, 2_048, 5_000, 65_536, 65_537])
+def test_a_keyed_hash_is_one_of_the_whole(ring: KeyRing, size: int) -> None:
+    data = bytes(number % 251 for number in range(size))
+    assert ring.hmac_hex("audit", data) == hmac.digest(ring.key("audit"), data, "sha256").hex()
 
 
 async def test_two_stores_that_make_a_key_at_once_agree_on_it(tmp_path: Path, ring: KeyRing) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import JSON, Column, String, Table, insert, select, update
@@ -49,6 +51,7 @@ class Tokens:
         self._database = database
         self._ring = ring
         self._seen: dict[str, tuple[float, Principal]] = {}
+        self._asked: dict[str, asyncio.Future[Principal]] = {}  # being looked up
 
     async def issue(
         self,
@@ -103,6 +106,7 @@ class Tokens:
             )
             await transaction.record(actor=actor, tenant=row.tenant, action="token.revoked", target=token_id)
         self._seen.clear()
+        self._asked.clear()
 
     async def authenticate(self, token: str) -> Principal:
         """The principal of `token`; raises Unauthenticated alike for unknown, expired and revoked."""
@@ -110,11 +114,22 @@ class Tokens:
         cached = self._seen.get(digest)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        principal = await self._look_up(token)
+        # Who comes with it meanwhile waits for the same answer: a busy client would ask dozens of times.
+        asked = self._asked.get(digest)
+        if asked is None:
+            asked = self._asked[digest] = asyncio.ensure_future(self._look_up(token))
+            asked.add_done_callback(partial(self._answered, digest))
+        principal = await asyncio.shield(asked)
         if len(self._seen) > 10_000:
             self._seen.clear()
         self._seen[digest] = (time.monotonic() + _CACHE.total_seconds(), principal)
         return principal
+
+    def _answered(self, digest: str, asked: asyncio.Future[Principal]) -> None:
+        if self._asked.get(digest) is asked:
+            del self._asked[digest]
+        if not asked.cancelled():
+            asked.exception()  # whoever asked may be gone
 
     async def _look_up(self, token: str) -> Principal:
         prefix, _, rest = token.partition("_")
