@@ -9,7 +9,6 @@ was left into `missed`, sets `phi` to false at what was removed without need, an
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ from random import Random
 from typing import Any, Final
 
 from curbside.errors import BadInput, OperatorError
-from curbside.phi import Category
+from curbside.phi import PLACEHOLDER, Category
 from curbside_deidentification.batch_lines import lines_of, problem_of
 from curbside_deidentification.domain.binomial import exact_interval
 from curbside_deidentification.overwriting import require_apart
 
 _CONFIDENCE: Final = 0.95
 _CATEGORIES: Final = frozenset(Category)
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]*\]")
 _LISTS: Final = ("spans", "missed")
 _OF_SPANS: Final = ("start", "end", "category")
 
@@ -199,7 +197,7 @@ def _became(text: str, row: Mapping[str, Any]) -> bool:
     here = there = 0  # in the text, and in what became of it
     for start, end in spans:
         gap = text[here:start]
-        placeholder = _PLACEHOLDER.match(replaced, there + len(gap))
+        placeholder = PLACEHOLDER.match(replaced, there + len(gap))
         if not replaced.startswith(gap, there) or placeholder is None or end > len(text):
             return False
         here, there = end, placeholder.end()

@@ -227,6 +227,22 @@ def test_a_weekday_follows_its_date() -> None:
 
 def test_a_date_without_a_year_needs_one_to_be_read() -> None:
     assert shifted_mention("4/12", timedelta(days=-42), None) is None
+
+
+@pytest.mark.parametrize(
+    "mention",
+    ["01/10/\n1951", "3/4 / 2022", "3-4-\n22", "3/4, 2022", "3/4 2022", "2022-\n03-04", "2022/ 03/ 04"],
+)
+def test_a_date_that_is_set_apart_is_not_moved_in_parts(mention: str) -> None:
+    assert shifted_mention(mention, timedelta(days=-100), 2022) is None
+
+
+@pytest.mark.parametrize(
+    ("mention", "moved"),
+    [("3/4-3/9", "11/24-11/29"), ("3/4 - 3/9/2022", "11/24 - 11/29/2021"), ("01/10/1951", "10/02/1950")],
+)
+def test_ranges_are_moved_with_the_year_that_they_name(mention: str, moved: str) -> None:
+    assert shifted_mention(mention, timedelta(days=-100), 2022) == moved
     assert shifted_mention("03/01", timedelta(days=-1), 2024) == "02/29"
     assert shifted_mention("03/01", timedelta(days=-1), 2023) == "02/28"
 

@@ -46,9 +46,12 @@ _FORMS: Final = re.compile(
     rf"(?P<df_y>{_YEAR}|(?<=[A-Za-z]-)[0-9]{{2}}(?![0-9])))?)|"
     rf"(?P<written_month>\b(?P<wm_m>{_MONTH})(?![a-z])(?:(?P<wm_1>\.?,?[\s/-]{{0,2}}(?:of\s)?)(?P<wm_y>{_YEAR}))?)|"
     r"(?P<month_day>(?<![0-9])(?P<month_day_m>[0-9]{1,2})(?P<month_day_s>[-/])"
-    r"(?P<month_day_d>[0-9]{1,2})(?![0-9]))|"
+    # Not where a year follows behind the same sign or a space: it is of that date, and moves with it or not.
+    r"(?P<month_day_d>[0-9]{1,2})(?![0-9])"
+    r"(?!\s*(?P=month_day_s)\s*['’]?[0-9]{2,4}(?![0-9/-])|,?\s+(?:19|20)[0-9]{2}(?![0-9])))|"
     rf"(?P<weekday>\b{_WEEKDAY}\b)|"
-    r"(?P<year>(?<![0-9])(?:19|20)[0-9]{2}(?![0-9]))",
+    # Likewise where a month and a day follow.
+    r"(?P<year>(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])(?!\s*[-/.]\s*[0-9]{1,2}\s*[-/.]\s*[0-9]{1,2}(?![0-9])))",
     re.IGNORECASE,
 )
 # What may stand between and around the parts of a mention without meaning a date of its own.
